@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Snapshot sets as the rest of quiesced sees them: volumes are found, steps are carried out, snapshots are
+ * looked into.
+ *
+ * Behind this: volumes (what lies under a path or a name), providers (lvm-cow, lvm-thin, test), the LVM
+ * command as a child process, and the hold. Each step is asynchronous and ends in exactly one callback,
+ * which is called from the event loop, never from within the call that began the step; every step has a
+ * deadline of its own. Nothing here knows what step may follow which: that is the contract's.
+ */
+
+#include <systemd/sd-event.h>
+#include <systemd/sd-id128.h>
+
+#include "contract/types.h"
+#include "util/macro.h"
+
+typedef struct Sets Sets;
+typedef struct SnapshotSet SnapshotSet;
+
+typedef struct SetsConfig {
+        const char *hold_socket_path;
+        const char *runtime_dir;       /* /run/quiesced: the journal of the running set */
+        const char *test_provider_dir; /* NULL: no provider "test" */
+        uint64_t hold_limit_usec;
+        bool expedite_rcu;
+        unsigned cow_percent;   /* default size of a COW store, in % of its origin */
+        unsigned snapshots_max; /* per volume */
+        /* A snapshot or set went away otherwise than by a step (somebody removed the LV, it overflowed …).
+         */
+        void (*removed)(const char *set_id, const char *snapshot_id, const char *reason, void *userdata);
+        void *userdata;
+} SetsConfig;
+
+typedef struct StepResult {
+        ContractError error; /* OK: done */
+        const char *text;    /* with an error: what happened, to which thing, at which step, what to do */
+        const char *key;     /* BEGIN_PREPARE: names the volume; the same volume, the same key */
+        bool file_systems_frozen; /* COMMIT */
+        uint32_t n_deleted;       /* DELETE */
+        const char *first_left;   /* DELETE */
+} StepResult;
+
+typedef void (*StepDone)(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
+                         void *userdata);
+
+/* How a caller names a volume: a string that is only compared, or an O_PATH descriptor. */
+typedef struct VolumeReference {
+        const char *name; /* or NULL */
+        int fd;           /* or -1; stays the caller's (duplicated) */
+} VolumeReference;
+
+typedef struct PrepareOptions {
+        uint64_t cow_size;    /* bytes; 0: the default */
+        const char *provider; /* NULL: the one that fits */
+} PrepareOptions;
+
+typedef struct VolumeListing {
+        const char *name, *key, *device, *provider, *reason, *file_system;
+        uint64_t size;
+        const char *const *mount_points;
+        size_t n_mount_points;
+} VolumeListing;
+
+typedef struct SnapshotInfo {
+        const char *id, *set_id;
+        const char *volume; /* "vg/lv" */
+        const char *key;
+        const char *device; /* /dev/… of the snapshot */
+        const char *provider;
+        const char *state;               /* "preparing", "created", "deleting", "invalid" */
+        const char *file_system;         /* type, or "" */
+        const char *no_tree;             /* NULL: OpenTree works; else why not */
+        uint64_t size;                   /* bytes, of the volume */
+        const char *const *mount_points; /* of the origin, when the set was made */
+        size_t n_mount_points;
+} SnapshotInfo;
+
+typedef struct SetInfo {
+        const char *id;
+        const char *session_id;
+        uint32_t owner_uid;
+        bool persistent;
+        ContractConsistency consistency;
+        uint64_t instant_realtime_usec;
+        uint64_t hold_usec;    /* longest time that writes to any volume were held */
+        uint64_t suspend_usec; /* suspend begin to all suspended */
+        uint64_t commit_usec;
+        uint64_t freeze_usec; /* set with sets_note_outcome() */
+        size_t n_snapshots;
+} SetInfo;
+
+/* A file system that lies on the set's volumes, for the writers at level system. fd belongs to the set. */
+typedef struct SetFileSystem {
+        uint32_t index;
+        const char *mount_point;
+        const char *type;
+        uint64_t device;
+        int fd;
+} SetFileSystem;
+
+int sets_new(Sets **ret, sd_event *event, const SetsConfig *config);
+Sets *sets_free(Sets *sets);
+DEFINE_CLEANUP(Sets *, sets_free)
+
+/* At start, before the bus name: resumes, thaws and puts back what the journal of a dead daemon names
+ * (synchronous, short, ioctls only), then (asynchronously) finds finished persistent sets by LVM's tags and
+ * removes unfinished and ownerless ones, except those for which `keep` says that their owner still reads
+ * them. done(r) when that is over. */
+int sets_recover_held(Sets *sets);
+int sets_recover(Sets *sets, bool (*keep)(const char *set_id, void *userdata),
+                 void (*done)(int r, void *userdata), void *userdata);
+
+/* Only mountinfo and sysfs are read; no LVM, no path is opened. key: free() it. -ENODEV: no such volume. */
+int sets_volume_key_of_path(Sets *sets, const char *path, char **ret_key);
+typedef void (*VolumesListed)(int r, const VolumeListing *volumes, size_t n_volumes, void *userdata);
+int sets_list_volumes(Sets *sets, VolumesListed done, void *userdata);
+/* Answers like BEGIN_PREPARE, changes nothing; set is NULL in the callback. */
+int sets_is_volume_supported(Sets *sets, const VolumeReference *volume, StepDone done, void *userdata);
+
+/* The set belongs to Sets; it goes when ABORT or DELETE of all has removed its last snapshot, after that
+ * callback. */
+int sets_new_set(Sets *sets, SnapshotSet **ret, const char *set_id, const char *session_id,
+                 uint32_t owner_uid, bool persistent);
+int snapshot_set_begin_prepare(SnapshotSet *set, uint32_t volume, const char *snapshot_id,
+                               const VolumeReference *reference, const PrepareOptions *options,
+                               StepDone done, void *userdata);
+/* END_PREPARE … DELETE. snapshot: DELETE of one, else NULL. ABORT may overtake a running step, whose
+ * callback is then called first, with CONTRACT_ERROR_ABORTED. */
+int snapshot_set_step(SnapshotSet *set, ContractStep step, const char *snapshot, StepDone done,
+                      void *userdata);
+/* Between LOCK and COMMIT: the file systems on the set's volumes, and which of them the writers have frozen.
+ */
+size_t snapshot_set_count_file_systems(const SnapshotSet *set);
+bool snapshot_set_get_file_system(const SnapshotSet *set, size_t index, SetFileSystem *ret);
+void snapshot_set_note_frozen(SnapshotSet *set, const uint32_t *indices, size_t n_indices);
+void snapshot_set_note_outcome(SnapshotSet *set, ContractConsistency consistency, uint64_t freeze_usec);
+/* LVM commands may run again (contract's WINDOW_END). */
+void sets_window_end(Sets *sets);
+
+SnapshotSet *sets_find(Sets *sets, const char *id); /* by the set's id or one of its snapshots' */
+size_t sets_count(const Sets *sets);
+SnapshotSet *sets_get(Sets *sets, size_t index);
+bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret);
+bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInfo *ret);
+
+/* OpenTree: a detached read-only mount; the descriptor is the callback's to close. */
+typedef void (*TreeOpened)(int r, int fd, const char *text, void *userdata);
+int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata);
+/* Mount on a directory of the host's namespace, and off it; done as StepDone with STEP_NONE. */
+int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, StepDone done,
+                       void *userdata);
+int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata);
