@@ -116,6 +116,7 @@ typedef enum ContractStep {
         CONTRACT_STEP_ABORT,  /* give the set up: let writes go first, then remove all of it; may overtake a
                                  step */
         CONTRACT_STEP_DELETE, /* snapshots of a created set: one (snapshot) or all */
+        CONTRACT_STEP_IS_VOLUME_SUPPORTED, /* the question of that call; VOLUME_NOT_SUPPORTED means no */
         _CONTRACT_STEP_MAX,
 } ContractStep;
 
@@ -261,7 +262,8 @@ typedef struct ContractInput {
         /* CALL, ADMINISTRATOR_RELEASE */
         ContractCall call;
         uint64_t token;          /* comes back in REPLY; never 0 */
-        ContractContext context; /* SET_CONTEXT */
+        ContractContext context; /* SET_CONTEXT, RECOVERED */
+        bool component_mode;     /* SET_BACKUP_STATE */
         const char *const
                 *names; /* ENABLE_/DISABLE_WRITERS; DO_SNAPSHOT_SET: writers excepted from `require` */
         size_t n_names;
@@ -274,6 +276,8 @@ typedef struct ContractInput {
         const ContractWriterSpec *writers;
         size_t n_writers;
         const char *set_id; /* RECOVERED: of a created set, or NULL */
+        bool was_completed; /* RECOVERED: BackupComplete had been sent */
+        bool was_aborted;   /* RECOVERED: AbortBackup had been called before that */
 
         /* WRITER_ANSWER, WRITER_GONE */
         uint32_t writer; /* index in this session, in the order of WRITERS */
@@ -285,7 +289,7 @@ typedef struct ContractInput {
         /* STEP_DONE */
         ContractStep step;
         uint32_t volume;     /* BEGIN_PREPARE: which */
-        ContractError error; /* OK: done */
+        ContractError error; /* OK: done; also in WRITERS: starting them failed as a whole */
         const char *key; /* BEGIN_PREPARE: what names this volume (dm uuid); the same volume, the same key */
         bool file_systems_frozen; /* COMMIT: every file system of the set was frozen */
         uint32_t n_deleted;       /* DELETE */
