@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One event as a writer sees it: what it tells, and what is answered to it.
+ *
+ * Strings that came in the message stay in it: the event holds a reference until it is answered. What is too
+ * much (a list beyond WRITER_STRINGS_MAX) makes the message malformed; what is unknown is skipped, so that a
+ * newer quiesced may tell more.
+ */
+
+#include <assert.h>
+#include <stdarg.h>
+
+#include "quiesce/writer-internal.h"
+#include "util/error.h"
+#include "util/utf8.h"
+
+/* An event not yet answered, in its writer's list. */
+int writer_event_new(QuiesceWriterEvent **ret, QuiesceWriter *writer, QuiesceWriterEventType type) {
+        QuiesceWriterEvent *event;
+
+        event = calloc(1, sizeof(*event));
+        if (!event)
+                return error_origin(-ENOMEM);
+        *event = (QuiesceWriterEvent){.writer = writer, .type = type, .limit_usec = UINT64_MAX};
+        event->session = event->set = event->backup_type = event->outcome = event->cause = "";
+        event->next = writer->events;
+        writer->events = event;
+        *ret = event;
+        return 0;
+}
+
+/* Takes it out of its writer's list; does not answer it. */
+QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event) {
+        if (!event)
+                return NULL;
+        for (QuiesceWriterEvent **e = &event->writer->events; *e; e = &(*e)->next)
+                if (*e == event) {
+                        *e = event->next;
+                        break;
+                }
+        for (size_t i = 0; i < event->n_file_systems; i++)
+                free((char *) event->file_systems[i].mount_point);
+        for (size_t i = 0; i < event->n_paths; i++)
+                free(event->paths[i]);
+        free(event->file_systems);
+        free(event->paths);
+        free(event->frozen);
+        free(event->volumes);
+        free(event->snapshots);
+        free(event->text);
+        free(event->warning);
+        free(event->description);
+        free(event->own_session);
+        free(event->own_set);
+        sd_bus_message_unref(event->message);
+        free(event);
+        return NULL;
+}
+
+/* Adds to a NULL-terminated array of borrowed strings. */
+static int add_string(const char ***array, size_t *n, const char *s) {
+        const char **a;
+
+        if (*n >= WRITER_STRINGS_MAX)
+                return error_origin(-E2BIG);
+        a = reallocarray(*array, *n + 2, sizeof(*a));
+        if (!a)
+                return error_origin(-ENOMEM);
+        a[(*n)++] = s;
+        a[*n] = NULL;
+        *array = a;
+        return 0;
+}
+
+static int read_strings(sd_bus_message *m, const char ***ret) {
+        const char *s;
+        size_t n = 0;
+        int r;
+
+        if (*ret)
+                return error_origin(-EBADMSG); /* the key came twice */
+        r = sd_bus_message_enter_container(m, 'a', "s");
+        if (r < 0)
+                return error_trace(r);
+        while ((r = sd_bus_message_read_basic(m, 's', &s)) > 0) {
+                r = add_string(ret, &n, s);
+                if (r)
+                        return error_trace(r);
+        }
+        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
+}
+
+/* a{ss}, as pairs in one array. */
+static int read_pairs(sd_bus_message *m, const char ***ret) {
+        const char *key, *value;
+        size_t n = 0;
+        int r;
+
+        if (*ret)
+                return error_origin(-EBADMSG);
+        r = sd_bus_message_enter_container(m, 'a', "{ss}");
+        if (r < 0)
+                return error_trace(r);
+        while ((r = sd_bus_message_read(m, "{ss}", &key, &value)) > 0) {
+                r = add_string(ret, &n, key);
+                if (!r)
+                        r = add_string(ret, &n, value);
+                if (r)
+                        return error_trace(r);
+        }
+        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
+}
+
+static int read_mount_point(sd_bus_message *m, QuiesceFileSystem *file_system) {
+        const void *bytes;
+        size_t n;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "ay");
+        if (r >= 0)
+                r = sd_bus_message_read_array(m, 'y', &bytes, &n);
+        if (r < 0)
+                return error_trace(r);
+        free((char *) file_system->mount_point);
+        file_system->mount_point = strndup(n > 0 ? bytes : "", n);
+        if (!file_system->mount_point)
+                return error_origin(-ENOMEM);
+        return error_trace(sd_bus_message_exit_container(m));
+}
+
+/* One a{sv} of file-systems. */
+static int read_file_system(sd_bus_message *m, QuiesceFileSystem *file_system) {
+        const char *key;
+        uint64_t device;
+        int r;
+
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &key);
+                if (r < 0)
+                        return error_trace(r);
+                if (streq(key, "index"))
+                        r = sd_bus_message_read(m, "v", "u", &file_system->index);
+                else if (streq(key, "mount-point"))
+                        r = read_mount_point(m, file_system);
+                else if (streq(key, "type"))
+                        r = sd_bus_message_read(m, "v", "s", &file_system->type);
+                else if (streq(key, "device")) {
+                        r = sd_bus_message_read(m, "v", "t", &device);
+                        if (r >= 0)
+                                file_system->device = (dev_t) device;
+                } else if (streq(key, "descriptor"))
+                        r = sd_bus_message_read(m, "v", "h", &file_system->fd);
+                else
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        if (r < 0)
+                return error_trace(r);
+        return file_system->mount_point && file_system->type && file_system->fd >= 0
+                       ? 0
+                       : error_origin(-EBADMSG);
+}
+
+static int read_file_systems(sd_bus_message *m, QuiesceWriterEvent *event) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+        if (r < 0)
+                return error_trace(r);
+        while ((r = sd_bus_message_enter_container(m, 'a', "{sv}")) > 0) {
+                QuiesceFileSystem *grown;
+
+                if (event->n_file_systems >= WRITER_STRINGS_MAX)
+                        return error_origin(-E2BIG);
+                grown = reallocarray(event->file_systems, event->n_file_systems + 1, sizeof(*grown));
+                if (!grown)
+                        return error_origin(-ENOMEM);
+                event->file_systems = grown;
+                grown[event->n_file_systems++] = (QuiesceFileSystem){.size = sizeof(*grown), .fd = -EBADF};
+                r = read_file_system(m, &grown[event->n_file_systems - 1]);
+                if (!r)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
+}
+
+/* A variant whose content is read by a function of ours. */
+static int read_variant(sd_bus_message *m, const char *type, QuiesceWriterEvent *event) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', type);
+        if (r < 0)
+                return error_trace(r);
+        if (streq(type, "as"))
+                r = read_strings(m, &event->volumes);
+        else if (streq(type, "a{ss}"))
+                r = read_pairs(m, &event->snapshots);
+        else
+                r = read_file_systems(m, event);
+        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
+}
+
+/* The a{sv} `details` at which the message stands. */
+int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m) {
+        const char *key;
+        int r, b;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return error_trace(r);
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &key);
+                if (r < 0)
+                        return error_trace(r);
+                if (streq(key, "limit-usec"))
+                        r = sd_bus_message_read(m, "v", "t", &event->limit_usec);
+                else if (streq(key, "backup-type"))
+                        r = sd_bus_message_read(m, "v", "s", &event->backup_type);
+                else if (streq(key, "outcome"))
+                        r = sd_bus_message_read(m, "v", "s", &event->outcome);
+                else if (streq(key, "cause"))
+                        r = sd_bus_message_read(m, "v", "s", &event->cause);
+                else if (streq(key, "persistent")) {
+                        r = sd_bus_message_read(m, "v", "b", &b);
+                        if (r >= 0)
+                                event->persistent = b;
+                } else if (streq(key, "volumes"))
+                        r = read_variant(m, "as", event);
+                else if (streq(key, "snapshots"))
+                        r = read_variant(m, "a{ss}", event);
+                else if (streq(key, "file-systems"))
+                        r = read_variant(m, "aa{sv}", event);
+                else
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
+}

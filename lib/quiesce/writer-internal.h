@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The writer side of libquiesce from within: one connection, the sessions that are frozen, the events that
+ * are not answered yet.
+ *
+ * writer-bus.c speaks org.quiesce1.Writer, writer-event.c holds what one event tells and answers, writer.c
+ * holds what must be remembered between events: above all whether a session is frozen, because then somebody
+ * owes it a Thaw or an Abort (C18).
+ */
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "quiesce/writer.h"
+#include "util/macro.h"
+
+#define WRITER_OBJECT         "/org/quiesce1/Writer"
+#define WRITER_INTERFACE      "org.quiesce1.Writer"
+#define WRITER_HOST_OBJECT    "/org/quiesce1/WriterHost"
+#define WRITER_HOST_INTERFACE "org.quiesce1.WriterHost"
+#define WRITER_SOCKET         "/run/quiesced/writers"
+#define WRITER_FREEZE_WINDOW  (60 * USEC_PER_SEC)
+#define WRITER_TEXT_MAX       500u
+#define WRITER_STRINGS_MAX    4096u
+
+#define EVENT_NONE ((QuiesceWriterEventType) 0)
+#define EVENT_MAX  ((size_t) QUIESCE_EVENT_SESSION_CLOSED + 1)
+
+/* One session between Freeze and Thaw or Abort. */
+typedef struct FrozenSession FrozenSession;
+struct FrozenSession {
+        FrozenSession *next;
+        QuiesceWriter *writer;
+        char *id;
+        char *set_id;
+        sd_event_source *window; /* the guard's own clock */
+};
+
+struct QuiesceWriter {
+        char *name;
+        char *socket_path;
+        QuiesceWriterCallbacks callbacks;
+        void *userdata;
+        QuiesceLevel level; /* 0: not set */
+        uint64_t freeze_window_usec;
+        void (*closed)(QuiesceWriter *writer, int r, void *userdata);
+        sd_event *event;
+        int64_t priority;
+        sd_bus *bus;
+        sd_bus_slot *vtable_slot, *disconnected_slot, *registered_slot;
+        FrozenSession *frozen;
+        QuiesceWriterEvent *events; /* not answered yet */
+        bool ending;
+        int end_reason;
+};
+
+struct QuiesceWriterEvent {
+        QuiesceWriterEvent *next;
+        QuiesceWriter *writer;
+        QuiesceWriterEventType type;
+        sd_bus_message *message; /* what is answered; NULL: the guard's own Abort */
+        char *own_session, *own_set;
+        const char *session, *set, *backup_type, *outcome, *cause, *guard;
+        uint64_t limit_usec;
+        bool persistent;
+        bool aborting_by_default; /* thaw was called for an Abort, post_snapshot is next */
+        const char **volumes, **snapshots;
+        QuiesceFileSystem *file_systems;
+        size_t n_file_systems;
+        /* the answer */
+        QuiesceFailure failure; /* 0: none said */
+        char *text, *warning, *description;
+        char **paths;
+        size_t n_paths;
+        uint32_t *frozen;
+        size_t n_frozen;
+};
+
+DEFINE_CLEANUP(QuiesceWriter *, quiesce_writer_free)
+
+/* writer.c */
+void writer_dispatch(QuiesceWriter *writer, QuiesceWriterEvent *event);
+void writer_end(QuiesceWriter *writer, int r);
+
+/* writer-bus.c */
+int writer_bus_connect(QuiesceWriter *writer);
+void writer_bus_close(QuiesceWriter *writer);
+void writer_bus_answer(QuiesceWriterEvent *event, int r);
+
+/* writer-event.c */
+int writer_event_new(QuiesceWriterEvent **ret, QuiesceWriter *writer, QuiesceWriterEventType type);
+QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event);
+DEFINE_CLEANUP(QuiesceWriterEvent *, writer_event_free)
+int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef QUIESCE_WRITER_H
+#define QUIESCE_WRITER_H
+
+/*
+ * Be a writer: an application that holds still while snapshots of its volumes are taken.
+ *
+ * Fill in a QuiesceWriterCallbacks, make a writer, call quiesce_writer_run():
+ *
+ *   static int freeze(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+ *           return database_lock(userdata) < 0
+ *                   ? quiesce_writer_event_fail(event, QUIESCE_FAILURE_RETRYABLE, "cannot lock: %m") : 0;
+ *   }
+ *   QuiesceWriterCallbacks callbacks = { .size = sizeof(callbacks), .freeze = freeze, .thaw = thaw };
+ *   r = quiesce_writer_new(&writer, NULL, &callbacks, database);
+ *   r = quiesce_writer_run(writer);
+ *
+ * The callbacks mirror VSS's CVssWriter. A callback that is NULL has the default: good, nothing done;
+ * `abort` does by default what `thaw` and `post_snapshot` do. All calls come from one thread. Several
+ * backups may be under way at once: quiesce_writer_event_get_session() tells them apart.
+ *
+ * A Freeze is always followed by Thaw or by Abort: if the connection to quiesced ends while frozen, or the
+ * freeze window passes, the library calls `abort` by itself. See quiesce-writer(3).
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct QuiesceWriter QuiesceWriter;
+typedef struct QuiesceWriterEvent QuiesceWriterEvent;
+
+/* When writers are frozen: front ends first, so that an application is still before what it stores its data
+ * in (VSS_APPLICATION_LEVEL). */
+typedef enum QuiesceLevel {
+        QUIESCE_LEVEL_FRONT_END = 1,
+        QUIESCE_LEVEL_BACK_END = 2,
+        QUIESCE_LEVEL_SYSTEM = 3,
+} QuiesceLevel;
+
+/* Why an event failed (VSS_E_WRITERERROR_...). */
+typedef enum QuiesceFailure {
+        QUIESCE_FAILURE_INCONSISTENT_SNAPSHOT =
+                1, /* the set lacks what this writer needs, or is not one instant */
+        QUIESCE_FAILURE_OUT_OF_RESOURCES = 2,
+        QUIESCE_FAILURE_TIMEOUT = 3,
+        QUIESCE_FAILURE_RETRYABLE = 4, /* the next try may work */
+        QUIESCE_FAILURE_NON_RETRYABLE =
+                5, /* it will not; what a callback's negative return means by itself */
+} QuiesceFailure;
+
+typedef enum QuiesceWriterEventType {
+        QUIESCE_EVENT_IDENTIFY = 1,
+        QUIESCE_EVENT_PREPARE_FOR_BACKUP = 2,
+        QUIESCE_EVENT_PREPARE_FOR_SNAPSHOT = 3,
+        QUIESCE_EVENT_FREEZE = 4,
+        QUIESCE_EVENT_THAW = 5,
+        QUIESCE_EVENT_POST_SNAPSHOT = 6,
+        QUIESCE_EVENT_ABORT = 7,
+        QUIESCE_EVENT_BACKUP_COMPLETE = 8,
+        QUIESCE_EVENT_BACKUP_SHUTDOWN = 9,
+        QUIESCE_EVENT_PRE_RESTORE = 10,
+        QUIESCE_EVENT_POST_RESTORE = 11,
+        QUIESCE_EVENT_SESSION_CLOSED = 12,
+} QuiesceWriterEventType;
+
+/* What a callback returns when the answer comes later, by quiesce_writer_event_answer(). */
+#define QUIESCE_WRITER_PENDING 1
+
+/* Return 0: good; negative errno: failed (QUIESCE_FAILURE_NON_RETRYABLE unless quiesce_writer_event_fail()
+ * said otherwise); QUIESCE_WRITER_PENDING: not yet. */
+typedef int (*QuiesceWriterCallback)(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata);
+
+/* New members are only ever appended; `size` tells the library how many the caller knows. */
+typedef struct QuiesceWriterCallbacks {
+        size_t size; /* sizeof(QuiesceWriterCallbacks) */
+        QuiesceWriterCallback identify;
+        QuiesceWriterCallback prepare_backup;
+        QuiesceWriterCallback prepare_snapshot;
+        QuiesceWriterCallback freeze;
+        QuiesceWriterCallback thaw;
+        QuiesceWriterCallback post_snapshot;
+        QuiesceWriterCallback abort;
+        QuiesceWriterCallback backup_complete;
+        QuiesceWriterCallback backup_shutdown;
+        QuiesceWriterCallback pre_restore;
+        QuiesceWriterCallback post_restore;
+        QuiesceWriterCallback session_closed;
+} QuiesceWriterCallbacks;
+
+/* A file system on the set's volumes, told to writers at level system in PrepareForSnapshot. */
+typedef struct QuiesceFileSystem {
+        size_t size;             /* sizeof(QuiesceFileSystem), set by the caller */
+        uint32_t index;          /* what quiesce_writer_event_set_frozen() names it by */
+        const char *mount_point; /* bytes, not necessarily UTF-8 */
+        const char *type;
+        dev_t device;
+        int fd; /* of the mount's root; the event's: duplicate it to keep it */
+} QuiesceFileSystem;
+
+/* name: as in the descriptor NAME.writer; NULL: from $QUIESCE_WRITER_NAME, which quiesced sets. */
+int quiesce_writer_new(QuiesceWriter **ret, const char *name, const QuiesceWriterCallbacks *callbacks,
+                       void *userdata);
+QuiesceWriter *quiesce_writer_free(QuiesceWriter *writer);
+
+/* Before start or run. The descriptor's Level= and FreezeWindowSec= win over these. */
+int quiesce_writer_set_level(QuiesceWriter *writer, QuiesceLevel level);
+int quiesce_writer_set_freeze_window(QuiesceWriter *writer, uint64_t usec);
+/* The socket; default: $QUIESCE_WRITERS_SOCKET, else /run/quiesced/writers. */
+int quiesce_writer_set_socket_path(QuiesceWriter *writer, const char *path);
+
+/* The blocking form: connects, registers and serves until SIGTERM, SIGINT or the connection's end, then lets
+ * go of whatever is frozen and returns 0. */
+int quiesce_writer_run(QuiesceWriter *writer);
+
+/* The sd-event form: the same on the caller's loop, without signals. `closed` is called once when the
+ * connection has ended (0) or could not be made (negative errno), after what was frozen was let go. */
+int quiesce_writer_attach_event(QuiesceWriter *writer, sd_event *event, int64_t priority);
+int quiesce_writer_set_closed_callback(QuiesceWriter *writer,
+                                       void (*closed)(QuiesceWriter *writer, int r, void *userdata));
+int quiesce_writer_start(QuiesceWriter *writer);
+/* Calls `abort` for every session that is frozen. */
+void quiesce_writer_abort_frozen(QuiesceWriter *writer);
+
+/* What an event tells. Strings and arrays live as long as the event. */
+QuiesceWriterEventType quiesce_writer_event_get_type(const QuiesceWriterEvent *event);
+const char *quiesce_writer_event_get_type_name(const QuiesceWriterEvent *event); /* "prepare-for-backup" */
+const char *quiesce_writer_event_get_session(const QuiesceWriterEvent *event);   /* "" in Identify */
+const char *quiesce_writer_event_get_set(const QuiesceWriterEvent *event);       /* "" where there is none */
+uint64_t quiesce_writer_event_get_limit_usec(const QuiesceWriterEvent *event);   /* UINT64_MAX: not told */
+const char *quiesce_writer_event_get_backup_type(const QuiesceWriterEvent *event);
+int quiesce_writer_event_is_persistent(const QuiesceWriterEvent *event);
+const char *quiesce_writer_event_get_outcome(const QuiesceWriterEvent *event); /* BackupShutdown … or "" */
+const char *quiesce_writer_event_get_cause(const QuiesceWriterEvent *event);
+/* Why the library itself called `abort` ("connection", "window", "stop"), or NULL. */
+const char *quiesce_writer_event_get_guard(const QuiesceWriterEvent *event);
+const char *const *quiesce_writer_event_get_volumes(const QuiesceWriterEvent *event); /* NULL-terminated */
+const char *const *quiesce_writer_event_get_snapshots(
+        const QuiesceWriterEvent *event); /* volume, device … */
+size_t quiesce_writer_event_count_file_systems(const QuiesceWriterEvent *event);
+int quiesce_writer_event_get_file_system(const QuiesceWriterEvent *event, size_t i, QuiesceFileSystem *ret);
+
+/* What the writer answers. */
+int quiesce_writer_event_fail(QuiesceWriterEvent *event, QuiesceFailure failure, const char *format, ...)
+        __attribute__((format(printf, 3, 4))); /* returns -ECANCELED, to be returned by the callback */
+int quiesce_writer_event_warn(QuiesceWriterEvent *event, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+int quiesce_writer_event_add_path(QuiesceWriterEvent *event, const char *path);        /* Identify */
+int quiesce_writer_event_set_description(QuiesceWriterEvent *event, const char *text); /* Identify */
+int quiesce_writer_event_set_frozen(QuiesceWriterEvent *event, const uint32_t *indices,
+                                    size_t n_indices); /* Freeze, level system */
+/* The late answer of an event whose callback returned QUIESCE_WRITER_PENDING; the event is gone then. */
+void quiesce_writer_event_answer(QuiesceWriterEvent *event, int r);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
