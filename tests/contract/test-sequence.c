@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A backup as it should go: C4–C9, C20–C25.
+ */
+
+#include "tests/contract/harness.h"
+
+static void test_C6_clean_backup_in_order(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call(harness, 1, CONTRACT_CALL_GATHER_WRITER_METADATA);
+        expect(harness, "launch");
+        launched(harness, 1,
+                 (const TestWriter[]){{"app", CONTRACT_LEVEL_FRONT_END, NULL, 0},
+                                      {"db", CONTRACT_LEVEL_BACK_END, NULL, 0},
+                                      {"fs", CONTRACT_LEVEL_SYSTEM, NULL, 0}},
+                 3);
+        expect(harness, "Identify>app, Identify>db, Identify>fs");
+        answer_all(harness, 1, CONTRACT_EVENT_IDENTIFY);
+        expect(harness, "reply GatherWriterMetadata ok");
+
+        call(harness, 1, CONTRACT_CALL_START_SNAPSHOT_SET);
+        call(harness, 1, CONTRACT_CALL_ADD_TO_SNAPSHOT_SET);
+        volume_prepared(harness, 1, 0, "vol0");
+        expect(harness, "reply StartSnapshotSet ok, step begin-prepare, reply AddToSnapshotSet ok");
+
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        expect(harness, "PrepareForBackup>app, PrepareForBackup>db, PrepareForBackup>fs");
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        expect(harness, "reply PrepareForBackup ok");
+
+        begin_set(harness, 1, true);
+        expect(harness,
+               "step end-prepare, PrepareForSnapshot>app, PrepareForSnapshot>db, PrepareForSnapshot>fs");
+        step(harness, 1, CONTRACT_STEP_END_PREPARE);
+        answer(harness, 1, APP, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        answer(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        expect(harness, "");
+        answer(harness, 1, FS, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        expect(harness, "step lock");
+        step(harness, 1, CONTRACT_STEP_LOCK);
+        expect(harness, "Freeze>app");
+        answer(harness, 1, APP, CONTRACT_EVENT_FREEZE);
+        expect(harness, "Freeze>db");
+        answer(harness, 1, DB, CONTRACT_EVENT_FREEZE);
+        expect(harness, "step pre-commit");
+        step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        expect(harness, "dark, Freeze>fs");
+        answer(harness, 1, FS, CONTRACT_EVENT_FREEZE);
+        expect(harness, "step commit");
+        step(harness, 1, CONTRACT_STEP_COMMIT);
+        expect(harness, "Thaw>fs");
+        answer(harness, 1, FS, CONTRACT_EVENT_THAW);
+        expect(harness, "light, step post-commit");
+        step(harness, 1, CONTRACT_STEP_POST_COMMIT);
+        expect(harness, "Thaw>db");
+        answer(harness, 1, DB, CONTRACT_EVENT_THAW);
+        expect(harness, "Thaw>app");
+        answer(harness, 1, APP, CONTRACT_EVENT_THAW);
+        expect(harness, "window-end, step final-commit");
+        step(harness, 1, CONTRACT_STEP_FINAL_COMMIT);
+        expect(harness, "PostSnapshot>app, PostSnapshot>db, PostSnapshot>fs");
+        answer_all(harness, 1, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "set-created application, reply DoSnapshotSet ok");
+
+        call(harness, 1, CONTRACT_CALL_BACKUP_COMPLETE);
+        expect(harness, "BackupComplete>app, BackupComplete>db, BackupComplete>fs");
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_COMPLETE);
+        expect(harness, "reply BackupComplete ok");
+
+        call(harness, 1, CONTRACT_CALL_RELEASE);
+        expect(harness, "BackupShutdown>app(A completed released), BackupShutdown>db(A completed released), "
+                        "BackupShutdown>fs(A completed released), step delete auto-release, "
+                        "signal BackupShutdown(A completed released)");
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        expect(harness, "set-removed");
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        expect(harness, "reply Release ok, gone");
+        assert_int_equal(harness->n_deadlines, 0);
+        assert_int_equal(contract_count_sessions(harness->contract), 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_C6_clean_backup_in_order, harness_setup,
+                                                harness_teardown),
+        };
+
+        return cmocka_run_group_tests_name("contract: sequence", tests, NULL, NULL);
+}
