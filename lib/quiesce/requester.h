@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef QUIESCE_REQUESTER_H
+#define QUIESCE_REQUESTER_H
+
+/*
+ * Be a requester: a backup tool that has quiesced take a snapshot set and reads from it.
+ *
+ *   r = sd_bus_open_system(&bus);
+ *   r = quiesce_backup_new(&backup, bus);
+ *   r = quiesce_backup_open(backup, &error);
+ *   r = quiesce_backup_set_state(backup, "full", false, &error);
+ *   r = quiesce_backup_gather_writer_metadata(backup, NULL, &error);
+ *   r = quiesce_backup_start_snapshot_set(backup, NULL, NULL, &error);
+ *   r = quiesce_backup_add_volume(backup, &(QuiesceVolume) { .size = sizeof(QuiesceVolume), .path = "/srv"
+ * }, &snapshot, &error); r = quiesce_backup_prepare(backup, NULL, NULL, &error); r =
+ * quiesce_backup_do_snapshot_set(backup, NULL, &set, &error); r = quiesce_backup_open_tree(backup, snapshot,
+ * &tree, &error);      … read … r = quiesce_backup_complete(backup, &error); r =
+ * quiesce_backup_release(backup, &error);
+ *
+ * The calls and their order are those of VSS's IVssBackupComponents; what is legal when says
+ * org.quiesce1(5). The session belongs to the bus connection: when that ends, quiesced releases it.
+ *
+ * Each call blocks until quiesced has answered, however long it takes. A program with an event loop gives
+ * quiesce_backup_set_wait() a function that runs its loop once, or makes its calls with
+ * quiesce_backup_new_call() and quiesce_backup_call_async(). Paths are opened here and sent as descriptors,
+ * so that namespaces, links and rights are the caller's.
+ *
+ * All functions return 0 or a negative errno. `error`, which may be NULL, gets quiesced's error: its name is
+ * one of QUIESCE_ERROR_…, its text is for people. Structures start with their size, set by the caller; new
+ * members are only ever appended. See quiesce-requester(3).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define QUIESCE_BUS_NAME     "org.quiesce1"
+#define QUIESCE_BUS_PATH     "/org/quiesce1"
+#define QUIESCE_BUS_MANAGER  "org.quiesce1.Manager"
+#define QUIESCE_BUS_SESSION  "org.quiesce1.Session"
+#define QUIESCE_BUS_BACKUP   "org.quiesce1.Backup"
+#define QUIESCE_BUS_SET      "org.quiesce1.SnapshotSet"
+#define QUIESCE_BUS_SNAPSHOT "org.quiesce1.Snapshot"
+#define QUIESCE_BUS_PROVIDER "org.quiesce1.Provider"
+
+#define QUIESCE_ERROR_BAD_STATE                        "org.quiesce1.Error.BadState"
+#define QUIESCE_ERROR_NOT_SUPPORTED                    "org.quiesce1.Error.NotSupported"
+#define QUIESCE_ERROR_OBJECT_NOT_FOUND                 "org.quiesce1.Error.ObjectNotFound"
+#define QUIESCE_ERROR_OBJECT_ALREADY_EXISTS            "org.quiesce1.Error.ObjectAlreadyExists"
+#define QUIESCE_ERROR_SNAPSHOT_SET_IN_PROGRESS         "org.quiesce1.Error.SnapshotSetInProgress"
+#define QUIESCE_ERROR_SESSION_LOST                     "org.quiesce1.Error.SessionLost"
+#define QUIESCE_ERROR_WRITER_VETO                      "org.quiesce1.Error.WriterVeto"
+#define QUIESCE_ERROR_VOLUME_NOT_SUPPORTED             "org.quiesce1.Error.VolumeNotSupported"
+#define QUIESCE_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER "org.quiesce1.Error.VolumeNotSupportedByProvider"
+
+/* One backup session (VSS: IVssBackupComponents). */
+typedef struct QuiesceBackup QuiesceBackup;
+
+/* Waits until something may have happened on the bus, by running the caller's event loop once, to which the
+ * bus is attached. A negative value ends the call that waits: it returns that value at once, while quiesced
+ * goes on with it; quiesce_backup_abort() and quiesce_backup_release() are the calls that fit then. */
+typedef int (*QuiesceWait)(void *userdata);
+
+int quiesce_backup_new(QuiesceBackup **ret, sd_bus *bus);
+QuiesceBackup *quiesce_backup_free(QuiesceBackup *backup);
+void quiesce_backup_set_wait(QuiesceBackup *backup, QuiesceWait wait, void *userdata);
+
+/* The session's object path and UUID; NULL before quiesce_backup_open(). */
+const char *quiesce_backup_get_path(const QuiesceBackup *backup);
+const char *quiesce_backup_get_id(const QuiesceBackup *backup);
+
+/* Any method of the session by hand: an empty call, to be filled with arguments, and its way out without a
+ * time limit. interface is QUIESCE_BUS_SESSION or QUIESCE_BUS_BACKUP. */
+int quiesce_backup_new_call(QuiesceBackup *backup, sd_bus_message **ret, const char *interface,
+                            const char *member);
+int quiesce_backup_call(QuiesceBackup *backup, sd_bus_message *call, sd_bus_message **ret_reply,
+                        sd_bus_error *error);
+int quiesce_backup_call_async(QuiesceBackup *backup, sd_bus_slot **ret_slot, sd_bus_message *call,
+                              sd_bus_message_handler_t callback, void *userdata);
+
+int quiesce_backup_open(QuiesceBackup *backup, sd_bus_error *error);
+
+/* "backup", "file-share-backup", "nas-rollback", "app-rollback" (VSS_SNAPSHOT_CONTEXT). */
+int quiesce_backup_set_context(QuiesceBackup *backup, const char *context, sd_bus_error *error);
+int quiesce_backup_disable_writers(QuiesceBackup *backup, const char *const *names, sd_bus_error *error);
+/* type: "full" or "copy". */
+int quiesce_backup_set_state(QuiesceBackup *backup, const char *type, bool bootable, sd_bus_error *error);
+int quiesce_backup_gather_writer_metadata(QuiesceBackup *backup, sd_bus_message **ret_reply,
+                                          sd_bus_error *error);
+
+/* ret_set, here and below: free() it; may be NULL. */
+typedef struct QuiesceStartOptions {
+        size_t size;
+        bool wait; /* queue behind a set that is being made, instead of SnapshotSetInProgress */
+} QuiesceStartOptions;
+int quiesce_backup_start_snapshot_set(QuiesceBackup *backup, const QuiesceStartOptions *options,
+                                      char **ret_set, sd_bus_error *error);
+
+/* A volume, named in one of three ways, and how to snapshot it. */
+typedef struct QuiesceVolume {
+        size_t size;
+        const char *path; /* of anything on it: opened here, sent as a descriptor */
+        int fd; /* if path is NULL and fd > 0: a descriptor of anything on it, stays the caller's */
+        const char *name; /* else: a mount point, a device's name or "vg/lv", compared as text by quiesced */
+        uint64_t cow_size;    /* bytes; 0: quiesced decides */
+        const char *provider; /* NULL: quiesced decides */
+} QuiesceVolume;
+int quiesce_backup_add_volume(QuiesceBackup *backup, const QuiesceVolume *volume, char **ret_snapshot,
+                              sd_bus_error *error);
+
+/* Which writers must not fail (contract C14). NULL instead of the structure: none need succeed. */
+typedef struct QuiesceRequirement {
+        size_t size;
+        bool require_writers;
+        const char *const *ignore_writers; /* NULL-terminated, or NULL */
+} QuiesceRequirement;
+
+/* ret_failed: names of writers that failed, NULL-terminated; free with quiesce_strv_free(); may be NULL. */
+int quiesce_backup_prepare(QuiesceBackup *backup, const QuiesceRequirement *requirement, char ***ret_failed,
+                           sd_bus_error *error);
+
+typedef struct QuiesceSnapshotSet {
+        char *id;
+        char *consistency;     /* "application", "file-system", "crash" */
+        char **failed_writers; /* NULL-terminated */
+        uint64_t instant_usec; /* CLOCK_REALTIME */
+        uint64_t hold_usec;    /* the longest that a write was held */
+        uint64_t freeze_usec;  /* first Freeze sent to last Thaw answered */
+        uint64_t suspend_usec, commit_usec;
+} QuiesceSnapshotSet;
+int quiesce_backup_do_snapshot_set(QuiesceBackup *backup, const QuiesceRequirement *requirement,
+                                   QuiesceSnapshotSet **ret, sd_bus_error *error);
+QuiesceSnapshotSet *quiesce_snapshot_set_free(QuiesceSnapshotSet *set);
+
+/* A detached read-only mount of the snapshot's file system, for one move_mount(2). */
+int quiesce_backup_open_tree(QuiesceBackup *backup, const char *snapshot, int *ret_fd, sd_bus_error *error);
+
+int quiesce_backup_gather_writer_status(QuiesceBackup *backup, sd_bus_message **ret_reply,
+                                        sd_bus_error *error);
+/* The data is safe: writers may truncate their logs. */
+int quiesce_backup_complete(QuiesceBackup *backup, sd_bus_error *error);
+int quiesce_backup_abort(QuiesceBackup *backup, sd_bus_error *error);
+int quiesce_backup_release(QuiesceBackup *backup, sd_bus_error *error);
+
+char **quiesce_strv_free(char **strings);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
