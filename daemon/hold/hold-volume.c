@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The jobs that hold one volume, stamp it and let it go, each a few ioctls on devices named by uuid; see
+ * hold-volume.h. Letting go is idempotent and may be done by the hold and its guard at the same time.
+ */
+
+#include "daemon/hold/hold-volume.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#include "daemon/hold/hold-stage.h"
+
+#define SNAPSHOT_SUSPEND_FLAGS (DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG)
+
+static int volume_sync(HoldSet *set, uint32_t volume, Failure *failure) {
+        for (uint32_t i = 0; i < set->n_mounts; i++) {
+                if (set->mounts[i].given.volume != volume)
+                        continue;
+                if (hold_set_given_up(set))
+                        return -ECANCELED;
+                if (syncfs(set->mounts[i].fd) < 0)
+                        return failure_set(failure, -errno, volume, i,
+                                           "cannot write out file system %u of %s before the hold", i,
+                                           hold_set_volume_name(set, volume));
+        }
+        return 0;
+}
+
+static int volume_suspend_snapshot(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        int r;
+
+        if (v->given.kind != HOLD_VOLUME_COW)
+                return 0;
+        r = dm_suspend(set->control_fd, buffer, v->given.snapshot_uuid, SNAPSHOT_SUSPEND_FLAGS);
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot suspend the snapshot %s",
+                                   v->target_name);
+        return 0;
+}
+
+static int volume_suspend(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        uint32_t flags = hold_set_skips_lockfs(set, volume) ? DM_SKIP_LOCKFS_FLAG : 0;
+        int r;
+
+        /* The kernel answers 0 for one that is suspended already, and then it would not be ours to resume.
+         */
+        r = volume_check_origin(set, volume, false, buffer, failure);
+        if (r < 0)
+                return r;
+        atomic_store(&v->suspended, true);
+        r = dm_suspend(set->control_fd, buffer, v->given.origin_uuid, flags);
+        if (r == -EBUSY)
+                return failure_set(failure, r, volume, HOLD_NONE,
+                                   "cannot suspend %s, is its file system frozen by someone else?",
+                                   v->origin_name);
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot suspend %s", v->origin_name);
+        return 0;
+}
+
+static int volume_resume(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        int r;
+
+        r = dm_resume(set->control_fd, buffer, v->given.origin_uuid);
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot resume %s", v->origin_name);
+        return 0;
+}
+
+/* EINVAL says that it is not frozen, which is what was wanted. */
+static int mount_thaw(HoldSet *set, uint32_t mount, Failure *failure) {
+        uint32_t volume = set->mounts[mount].given.volume;
+
+        if (ioctl(set->mounts[mount].fd, FITHAW, 0) < 0 && errno != EINVAL)
+                return failure_set(failure, -errno, volume, mount, "cannot thaw file system %u of %s", mount,
+                                   hold_set_volume_name(set, volume));
+        return 0;
+}
+
+static int volume_thaw(HoldSet *set, uint32_t volume, Failure *failure) {
+        int r = 0;
+
+        for (uint32_t i = 0; i < set->n_mounts; i++)
+                if (set->mounts[i].given.volume == volume && hold_set_is_frozen(set, i)) {
+                        int q = mount_thaw(set, i, failure);
+
+                        r = r < 0 ? r : q;
+                }
+        return r;
+}
+
+/* A device that is not there any more needs no letting go. */
+static int forgive_missing(int r) {
+        return r == -ENXIO ? 0 : r;
+}
+
+static int snapshot_let_go(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        int r;
+
+        /* Cleared first, or the resume would make the staged table live, at a wrong instant. */
+        r = forgive_missing(dm_clear(set->control_fd, buffer, v->given.snapshot_uuid));
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot clear the staged table of %s",
+                                   v->target_name);
+        r = forgive_missing(dm_resume(set->control_fd, buffer, v->given.snapshot_uuid));
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot resume the snapshot %s",
+                                   v->target_name);
+        return 0;
+}
+
+/* Every part is tried, whatever became of the one before; the first failure is told. */
+static int volume_let_go(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        int r = 0, q;
+
+        if (atomic_load(&v->touched))
+                r = snapshot_let_go(set, volume, buffer, failure);
+        if (atomic_load(&v->suspended)) {
+                q = forgive_missing(volume_resume(set, volume, buffer, failure));
+                r = r < 0 ? r : q;
+        }
+        if (!atomic_load(&set->armed))
+                return r;
+        for (uint32_t i = 0; i < set->n_mounts; i++)
+                if (set->mounts[i].given.volume == volume && set->mounts[i].given.may_freeze) {
+                        q = mount_thaw(set, i, failure);
+                        r = r < 0 ? r : q;
+                }
+        return r;
+}
+
+/**
+ * volume_do() - carries out one job on one volume
+ * @set:        the set
+ * @volume:     which
+ * @job:        what to do
+ * @buffer:     this thread's
+ * @failure:    gets the words if it fails
+ *
+ * Everything but letting go and thawing is refused once the set is given up.
+ *
+ * Return: 0, or a negative errno; -ECANCELED without words: given up.
+ */
+int volume_do(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Failure *failure) {
+        assert(volume < set->n_volumes);
+
+        if (job == VOLUME_LET_GO)
+                return volume_let_go(set, volume, buffer, failure);
+        if (hold_set_given_up(set))
+                return -ECANCELED;
+        switch (job) {
+        case VOLUME_STAGE:
+                return stage_volume(set, volume, buffer, failure);
+        case VOLUME_SYNC:
+                return volume_sync(set, volume, failure);
+        case VOLUME_SUSPEND_SNAPSHOT:
+                return volume_suspend_snapshot(set, volume, buffer, failure);
+        case VOLUME_SUSPEND:
+                return volume_suspend(set, volume, buffer, failure);
+        case VOLUME_RESUME:
+                return volume_resume(set, volume, buffer, failure);
+        case VOLUME_THAW:
+                return volume_thaw(set, volume, failure);
+        case VOLUME_NOTHING:
+        case VOLUME_LET_GO:
+                break;
+        }
+        return 0;
+}
+
+/**
+ * volume_check_staged() - whether a snapshot still waits with its staged table
+ * @set:        the set
+ * @volume:     which; a thin one has nothing to look at
+ * @suspended:  its device must be suspended, too
+ * @buffer:     this thread's
+ * @failure:    gets the words if not
+ *
+ * No lock keeps `dmsetup` out, and a resume's own answer does not show what it activated: only the flags do.
+ *
+ * Return: 0, or a negative errno; -ESTALE: somebody has changed it.
+ */
+int volume_check_staged(HoldSet *set, uint32_t volume, bool suspended, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        uint32_t want = DM_INACTIVE_PRESENT_FLAG | (suspended ? DM_SUSPEND_FLAG : 0);
+        DmDevice device;
+        int r;
+
+        if (v->given.kind != HOLD_VOLUME_COW)
+                return 0;
+        r = dm_get_device(set->control_fd, buffer, v->given.snapshot_uuid, &device);
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot look at the snapshot %s",
+                                   v->target_name);
+        if ((device.flags & want) != want)
+                return failure_set(failure, -ESTALE, volume, HOLD_NONE,
+                                   "somebody has changed the snapshot %s of %s while the set was made",
+                                   v->target_name, v->origin_name);
+        return 0;
+}
+
+/**
+ * volume_check_origin() - whether an origin is suspended, or not, as it should be
+ * @set:        the set
+ * @volume:     which
+ * @suspended:  what it should be
+ * @buffer:     this thread's
+ * @failure:    gets the words if it is not
+ *
+ * Return: 0, or a negative errno; -ESTALE: somebody has resumed it; -EBUSY: somebody has suspended it.
+ */
+int volume_check_origin(HoldSet *set, uint32_t volume, bool suspended, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        DmDevice device;
+        int r;
+
+        r = dm_get_device(set->control_fd, buffer, v->given.origin_uuid, &device);
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot look at %s",
+                                   hold_set_volume_name(set, volume));
+        if (suspended && !(device.flags & DM_SUSPEND_FLAG))
+                return failure_set(failure, -ESTALE, volume, HOLD_NONE,
+                                   "somebody has resumed %s while the set was held", v->origin_name);
+        if (!suspended && (device.flags & DM_SUSPEND_FLAG))
+                return failure_set(failure, -EBUSY, volume, HOLD_NONE,
+                                   "%s is suspended by someone else, see dmsetup info", v->origin_name);
+        return 0;
+}
+
+static int volume_check_committed(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        DmDevice device;
+        int r;
+
+        r = dm_get_device(set->control_fd, buffer, v->given.snapshot_uuid, &device);
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot look at the snapshot %s",
+                                   v->target_name);
+        if (device.flags & (DM_INACTIVE_PRESENT_FLAG | DM_SUSPEND_FLAG))
+                return failure_set(failure, -ESTALE, volume, HOLD_NONE,
+                                   "somebody has changed the snapshot %s of %s at its commit",
+                                   v->target_name, v->origin_name);
+        return 0;
+}
+
+/**
+ * volume_commit() - makes the snapshot of one volume, which is suspended
+ * @set:        the set
+ * @volume:     which
+ * @buffer:     this thread's
+ * @failure:    gets the words if it fails
+ *
+ * COW: its suspended snapshot device is resumed and so gets the staged table. THIN: one message to the pool.
+ *
+ * Return: 0, or a negative errno.
+ */
+int volume_commit(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        int r;
+
+        if (v->given.kind == HOLD_VOLUME_THIN)
+                r = dm_message(set->control_fd, buffer, v->given.pool_uuid, v->thin_create);
+        else
+                r = dm_resume(set->control_fd, buffer, v->given.snapshot_uuid);
+        if (r < 0)
+                return failure_set(failure, r, volume, HOLD_NONE, "cannot commit the snapshot of %s on %s",
+                                   v->origin_name, v->target_name);
+        if (v->given.kind == HOLD_VOLUME_COW)
+                return volume_check_committed(set, volume, buffer, failure);
+        return 0;
+}
