@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# vm: --disk 1G
+#
+# The checks themselves: each must see what it is there for. Something is left behind on purpose, the check from outside
+# must name it and nothing else, and must be content again when it is cleared away.
+
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# expect_problem NAME PATTERN: exactly the problems whose lines match.
+expect_problem() {
+        local problems
+        problems=$(outside_problems)
+        if [ -n "$problems" ] && ! grep -v -q -E -e "$2" <<< "$problems"; then
+                ok "seen: $1"
+        else
+                not_ok "seen: $1"
+                echo "# expected: $2"
+                explain <<< "$problems"
+        fi
+}
+
+results_are_told() {
+        local said
+        said=$(
+                check "right" true
+                check "wrong" false
+                check_status "status" 3 sh -c 'exit 3'
+                check_fails "other text" "volume is full" sh -c 'echo volume is busy; exit 1'
+                check_fails "no failure" "." echo text
+                check_equal "equal" a b
+                finish
+        )
+        check_equal "a test with wrong results fails" 1 "$?"
+        check_equal "each result is told" "ok right,not ok wrong,ok status,not ok other text,not ok no failure,not ok equal,done" \
+                "$(grep -v '^#' <<< "$said" | paste -sd ,)"
+        test_work=$(mktemp -d /run/vm-test.XXXXXX)
+        said=$(must false)
+        check_equal "failed preparation ends the test" "1 0" "$? $(grep -c '^done' <<< "$said")"
+}
+
+# A process of that name which runs until it is killed.
+run_as() {
+        cp "$(command -v sleep)" "$test_work/$1"
+        "$test_work/$1" 600 &
+        echo $! > "$test_work/pid"
+}
+
+results_are_told
+
+make_vg vg0 /dev/vdb
+make_thick vg0 one 64M
+make_thick vg0 two 304M
+make_fs ext4 /dev/vg0/one /mnt/one
+make_fs xfs /dev/vg0/two /mnt/two
+outside_baseline
+outside_check "nothing is wrong at the start"
+
+for name in one two; do
+        must fsfreeze -f "/mnt/$name"
+        expect_problem "a frozen $(findmnt -n -o FSTYPE "/mnt/$name")" "^file system takes no write: /mnt/$name "
+        must fsfreeze -u "/mnt/$name"
+        outside_check "thawed: $name"
+done
+
+must dmsetup suspend vg0-one
+expect_problem "a suspended device" '^(device is suspended: vg0-one|file system takes no write: /mnt/one )'
+must dmsetup resume vg0-one
+outside_check "resumed"
+
+must dmsetup load vg0-one --table "$(dmsetup table vg0-one)"
+expect_problem "an inactive table" '^device has an inactive table: vg0-one'
+must dmsetup clear vg0-one
+outside_check "cleared"
+
+make_thick vg0 stray 16M
+expect_problem "a stray LV" '^(LV|device) left over: .*stray'
+must lvchange -an vg0/stray
+expect_problem "a stray LV that is not active" '^LV left over: .*stray'
+must lvremove -qq -y vg0/stray
+outside_check "LV removed"
+
+must dmsetup create stray --table "0 8 zero"
+expect_problem "a stray device" '^device left over: stray'
+must dmsetup remove stray
+
+must mkdir -p /mnt/stray
+must mount --bind /mnt/one /mnt/stray
+expect_problem "a stray mount" '^mount (in a namespace )?left over: /mnt/stray'
+must umount /mnt/stray
+
+mkfifo "$test_work/up" "$test_work/down"
+# shellcheck disable=SC2016 # that shell expands it
+unshare -m --propagation slave sh -c 'mount --bind /mnt/one /mnt/stray && echo up > "$1/up" && read -r end < "$1/down"' \
+        sh "$test_work" &
+holder=$!
+must read -r _ < "$test_work/up"
+expect_problem "a stray mount in another namespace" '^mount in a namespace left over: /mnt/stray'
+echo down > "$test_work/down"
+wait "$holder"
+outside_check "unmounted"
+
+must umount /mnt/two
+expect_problem "a mount that is gone" '^mount (in a namespace )?gone: /mnt/two'
+must mount /dev/vg0/two /mnt/two
+
+must tee /sys/kernel/rcu_expedited <<< 1
+expect_problem "rcu_expedited" '^rcu_expedited is 1'
+must tee /sys/kernel/rcu_expedited <<< 0
+
+for name in quiesced-hold quiesced-writer-fsfreeze; do
+        run_as "$name"
+        expect_problem "a process left over: $name" "^process left over: [0-9]+ .*$name"
+        kill "$(cat "$test_work/pid")"
+        wait "$(cat "$test_work/pid")" 2>/dev/null
+done
+
+# shellcheck disable=SC2016 # that shell expands it
+flock /run/lock/lvm/V_vg0 sh -c 'echo held > "$1"; exec sleep 600' sh "$test_work/up" &
+must read -r _ < "$test_work/up"
+expect_problem "a lock of LVM that is held" '^(LVM.s lock is held: /run/lock/lvm/V_vg0|lvs does not answer)'
+must pkill -P $! sleep
+wait $!
+outside_check "all cleared away"
+
+check "the disks are given back empty" clean_disks
+check_equal "no VG is left" "" "$(vgs --noheadings -o vg_name)"
+finish
