@@ -58,6 +58,7 @@ void session_stop(Contract *contract, Session *session, ContractError reason) {
         case PHASE_PREPARE_FOR_BACKUP:
                 events_drop_queued(session);
                 session_set_state(session, CONTRACT_FAILED);
+                set_give_up(contract, session);
                 break;
         case PHASE_SLOT:
                 slot_leave(contract, session);

@@ -289,7 +289,11 @@ void call_end(Contract *contract, Session *session, ContractError error, const c
         session->token = 0;
         session->phase = PHASE_IDLE;
         session->changed = true;
-        effect_reply(contract, session, call, token, error, "%s", text ? text : "");
+        if (text && text[0])
+                effect_reply(contract, session, call, token, error, "%s", text);
+        else
+                effect_reply(contract, session, call, token, error, "%s failed: %s.",
+                             contract_call_to_string(call), contract_error_to_string(error));
 }
 
 /**

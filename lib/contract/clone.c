@@ -202,6 +202,10 @@ uint64_t contract_hash(const Contract *contract) {
                            (uint64_t) contract->dark << 32 | (uint64_t) contract->n_waiting << 40);
         for (uint16_t i = 0; i < contract->n_waiting; i++)
                 add(&hash, contract->waiting[i]);
+        if (contract->n_waiting > 0)
+                add_time(&hash, contract, contract->waited_since_usec);
+        if (contract->creator != NO_SLOT)
+                add_time(&hash, contract, contract->sessions[contract->creator]->idle_since_usec);
         add(&hash, contract->effects.n_deferred - contract->effects.n_flushed);
         for (size_t i = 0; i < contract->n_slots; i++)
                 if (contract->sessions[i])

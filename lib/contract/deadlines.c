@@ -49,17 +49,19 @@ static uint64_t deadline_id(const Session *session, DeadlineKind kind, uint32_t 
 
 /* Where it is remembered; NULL: there is no such deadline. */
 static uint64_t *deadline_place(Session *session, DeadlineKind kind, uint32_t writer) {
+        bool of_writer = writer < session->n_writers, of_session = writer == NO_WRITER;
+
         switch (kind) {
         case DEADLINE_ANSWER:
-                return writer < session->n_writers ? &session->writers[writer].answer_due_usec : NULL;
+                return of_writer ? &session->writers[writer].answer_due_usec : NULL;
         case DEADLINE_WINDOW:
-                return writer < session->n_writers ? &session->writers[writer].window_end_usec : NULL;
+                return of_writer ? &session->writers[writer].window_end_usec : NULL;
         case DEADLINE_LEVEL:
-                return &session->level_delay_usec;
+                return of_session ? &session->level_delay_usec : NULL;
         case DEADLINE_SLOT:
-                return &session->slot_idle_usec;
+                return of_session ? &session->slot_idle_usec : NULL;
         case DEADLINE_DARK:
-                return &session->dark_guard_usec;
+                return of_session ? &session->dark_guard_usec : NULL;
         default:
                 return NULL;
         }

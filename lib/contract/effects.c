@@ -32,8 +32,10 @@
  * The rest of the place is zeroed.
  */
 void text_copy(char *target, size_t size, const char *source) {
-        size_t length = source ? strnlen(source, size - 1) : 0;
+        size_t length = source ? strlen(source) : 0;
 
+        if (length >= size)
+                length = size - 1;
         if (length > 0)
                 memmove(target, source, length);
         memset(target + length, 0, size - length);
@@ -256,6 +258,7 @@ ContractEffect *effect_last_reply(Contract *contract, uint64_t token) {
  */
 void effect_reply_stranger(Contract *contract, const ContractInput *input) {
         ContractEffect *effect;
+        char *text;
 
         if (input->type != CONTRACT_INPUT_CALL && input->type != CONTRACT_INPUT_ADMINISTRATOR_RELEASE)
                 return;
@@ -267,9 +270,12 @@ void effect_reply_stranger(Contract *contract, const ContractInput *input) {
         effect->call = input->type == CONTRACT_INPUT_CALL ? input->call : CONTRACT_CALL_NONE;
         effect->error = input->type == CONTRACT_INPUT_CALL ? CONTRACT_ERROR_RELEASED
                                                            : CONTRACT_ERROR_OBJECT_NOT_FOUND;
-        effect->text = input->type == CONTRACT_INPUT_CALL
-                               ? "This session has been released; open a new one."
-                               : "There is no such session; it may have been released meanwhile.";
+        text = effect_text(contract, effect);
+        text_copy(text, CONTRACT_TEXT_MAX,
+                  input->type == CONTRACT_INPUT_CALL
+                          ? "This session has been released; open a new one."
+                          : "There is no such session; it may have been released meanwhile.");
+        effect->text = text;
 }
 
 /**

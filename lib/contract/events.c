@@ -66,8 +66,10 @@ static bool event_may_go(const Contract *contract, const Session *session, const
         if (contract->dark &&
             (!session_in_window(contract, session) || writer->level != CONTRACT_LEVEL_SYSTEM))
                 return false;
-        return contract->window == NO_SLOT || session_in_window(contract, session) ||
-               !writer_in_window(contract, writer->name);
+        if (contract->window == NO_SLOT || session_in_window(contract, session))
+                return true;
+        /* BackupShutdown may start the writer's process, and nothing is started in a window. */
+        return writer->queued != CONTRACT_EVENT_BACKUP_SHUTDOWN && !writer_in_window(contract, writer->name);
 }
 
 static uint64_t event_limit(const Contract *contract, const Writer *writer, ContractEvent event) {
@@ -188,12 +190,20 @@ bool events_flush(Contract *contract, Session *session) {
 }
 
 /**
- * events_drop_queued() - what was requested and not sent will not be
+ * events_drop_queued() - what was requested of a stopped call and not sent will not be
  * @session:    the session
+ *
+ * Except what is owed once it was begun: Abort, BackupComplete (C26: it goes to all) and BackupShutdown.
  */
 void events_drop_queued(Session *session) {
-        for (uint32_t i = 0; i < session->n_writers; i++)
-                session->writers[i].queued = CONTRACT_EVENT_NONE;
+        for (uint32_t i = 0; i < session->n_writers; i++) {
+                Writer *writer = &session->writers[i];
+
+                if (writer->queued != CONTRACT_EVENT_ABORT &&
+                    writer->queued != CONTRACT_EVENT_BACKUP_COMPLETE &&
+                    writer->queued != CONTRACT_EVENT_BACKUP_SHUTDOWN)
+                        writer->queued = CONTRACT_EVENT_NONE;
+        }
 }
 
 /* C13: who failed, was aborted or is gone gets nothing more of the sequence. */

@@ -116,7 +116,9 @@ void step_done(Contract *contract, Session *session, const ContractInput *input)
 
         if (input->step == CONTRACT_STEP_ABORT && session->abort_step) {
                 session->abort_step = false;
-                session->step = CONTRACT_STEP_NONE; /* what it overtook is over as well */
+                if (session->step == CONTRACT_STEP_IS_VOLUME_SUPPORTED)
+                        return;                     /* no step of the set: it ends by itself */
+                session->step = CONTRACT_STEP_NONE; /* what ABORT overtook is over as well */
                 session->step_orphaned = false;
                 return;
         }
