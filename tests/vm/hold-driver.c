@@ -140,6 +140,11 @@ static int do_thaw(Driver *driver, char **w) {
         return 0;
 }
 
+static int do_say(Driver *driver, char **w) {
+        printf("said\n");
+        return 0;
+}
+
 static const char *const step_names[] = {
         [0] = "none",
         [HOLD_BEGIN] = "begin",
@@ -159,7 +164,6 @@ static int do_await(Driver *driver, char **w) {
         const HoldReport *r = &m.report;
         ssize_t n = recv(driver->fd, &m, sizeof(m), 0);
 
-        (void) w;
         if (n <= 0) {
                 driver->failed = true;
                 printf("gone\n");
@@ -220,6 +224,7 @@ static const struct {
         {"abort", do_step, ""},
         {"send", do_send, "STEP, without awaiting anything"},
         {"await", do_await, "the next report"},
+        {"say", do_say, "that all before is done"},
 };
 
 static int driver_command(Driver *driver, char *line) {

@@ -18,18 +18,20 @@ is_thin() { [[ $1 == vg2/* ]]; }
 
 make_volumes() {
         local v
-        vgcreate -qq vg0 /dev/vdb && vgcreate -qq vg1 /dev/vdc && vgcreate -qq vg2 /dev/vdd
+        # vg1 lies on a device that can be made to answer nothing.
+        dmsetup create pv --table "0 $(blockdev --getsz /dev/vdc) linear /dev/vdc 0"
+        vgcreate -qq vg0 /dev/vdb && vgcreate -qq vg1 /dev/mapper/pv && vgcreate -qq vg2 /dev/vdd
         lvcreate -qq -y -L 200M -n e vg0
         lvcreate -qq -y -L 320M -n x vg1
         lvcreate -qq -y -L 800M -T vg2/pool
         lvcreate -qq -y -V 200M -T vg2/pool -n te
         lvcreate -qq -y -V 320M -T vg2/pool -n tx
         for v in "${volumes[@]}"; do
+                mkdir -p $mnt/$v
                 case $v in
                 */e | */te) mkfs.ext4 -q /dev/$v ;;
                 *) mkfs.xfs -q /dev/$v ;;
                 esac
-                mkdir -p $mnt/$v
                 mount /dev/$v $mnt/$v
         done
         # Somebody else's snapshots, which must stay as they are.
@@ -54,6 +56,10 @@ make_snapshot() {
                 lvcreate -qq -y -s --monitor n -L 64M -n "${1#*/}_s" "$1"
         fi
 }
+
+make_snapshots() { local v; for v in "${volumes[@]}"; do make_snapshot "$v"; done; }
+
+write_all() { local v; for v in "${volumes[@]}"; do echo "$1" > "$mnt/$v/$1"; done; }
 
 remove_snapshots() {
         local v
@@ -93,9 +99,11 @@ start_driver() {
         describe "$1" "$2" >&"$to_driver"
 }
 tell() { echo "$*" >&"$to_driver"; }
-hear() { answer=; IFS= read -r -t "${1:-60}" -u "$from_driver" answer || answer="no answer"; say "    $answer"; }
+hear() { answer=''; IFS= read -r -t "${1:-60}" -u "$from_driver" answer || answer="no answer"; [ "$answer" = said ] || say "    $answer"; }
 ask() { tell "$*"; hear; }
 expect_ok() { ask "$@"; [[ $answer == "report step=$1 error=0 "* ]] || fail "$1: $answer"; }
+# A command that the driver carries out itself says nothing if all is well; what follows would.
+expect_done() { tell "$@"; tell say; hear; [ "$answer" = said ] || fail "$*: $answer"; }
 # $1: step that is reported; $2: text that the report must contain
 expect_error() {
         [[ $answer == "report step=$1 error=-"*"$2"* ]] || fail "not the error of $1 with '$2': $answer"
@@ -143,13 +151,13 @@ check_others() {
 run_case() {
         case_failed=no
         rcu_before=$(cat /sys/kernel/rcu_expedited)
-        say "== $1"
+        say "== $*"
         SECONDS=0
-        "case_$1"
+        "case_$1" "${@:2}"
         check_outside
         remove_snapshots
         if [ "$case_failed" = no ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-        say "== $1: $([ "$case_failed" = no ] && echo ok || echo FAILED) ($SECONDS s)"
+        say "== $*: $([ "$case_failed" = no ] && echo ok || echo FAILED) ($SECONDS s)"
 }
 
 finish() {

@@ -16,21 +16,23 @@ here=$(dirname "$(readlink -f "$0")")
 activate_snapshot() { ! is_thin "$1" || lvchange -qq -K -ay "$1_s"; }
 deactivate_snapshot() { ! is_thin "$1" || lvchange -qq -an "$1_s"; }
 
-# $1: volume; leaves it mounted read-only below $mnt/snapshot and checked
+# $1: volume; leaves it checked and mounted read-only on $mnt/snapshot
 open_snapshot() {
         local v=$1 device=/dev/${1}_s
+        mkdir -p "$mnt/snapshot"
         activate_snapshot "$v"
         case $v in
         */e | */te)
-                # A journal to be replayed is right for an instant without a freeze only.
-                e2fsck -fn "$device" > /tmp/fsck.log 2>&1 || fail "e2fsck of ${v}_s: $(tail -n 5 /tmp/fsck.log)" ;;
+                ! dumpe2fs -h "$device" 2> /dev/null | grep -q needs_recovery || fail "${v}_s was not frozen"
+                e2fsck -fn "$device" > /tmp/fsck.log 2>&1 || fail "e2fsck of ${v}_s: $(tail -n 5 /tmp/fsck.log)"
+                mount -o ro "$device" "$mnt/snapshot" ;;
         *)
-                xfs_repair -n "$device" > /tmp/fsck.log 2>&1 || fail "xfs_repair of ${v}_s: $(grep -v "^ *- \|^Phase" /tmp/fsck.log | head -n 12)" ;;
-        esac
-        mkdir -p "$mnt/snapshot"
-        case $v in
-        */x | */tx) mount -o ro,nouuid,norecovery "$device" "$mnt/snapshot" ;;
-        *) mount -o ro,noload "$device" "$mnt/snapshot" ;;
+                # xfs keeps its log dirty on purpose when it is frozen: first mounted, then looked at.
+                mount -o nouuid "$device" "$mnt/snapshot"
+                umount "$mnt/snapshot"
+                xfs_repair -n "$device" > /tmp/fsck.log 2>&1 ||
+                        fail "xfs_repair of ${v}_s: $(grep -v "^ *- \|^Phase" /tmp/fsck.log | head -n 12)"
+                mount -o ro,nouuid,norecovery "$device" "$mnt/snapshot" ;;
         esac
 }
 
@@ -51,11 +53,7 @@ check_content() {
         [ $((highest - lowest)) -le 1 ] || fail "the instant is not one: counters $lowest to $highest"
 }
 
-write_all() { local v; for v in "${volumes[@]}"; do echo "$1" > "$mnt/$v/$1"; done; }
-
-make_snapshots() { local v; for v in "${volumes[@]}"; do make_snapshot "$v"; done; }
-
-# $1: round; $2: freeze the mounts with FIFREEZE or leave it to lockfs
+# $1: round; $2: freeze the mounts with FIFREEZE, or leave it to lockfs
 make_set() {
         local i
         make_snapshots
@@ -64,24 +62,70 @@ make_set() {
         expect_ok lock
         write_all "before-$1"
         expect_ok pre-commit
-        [ "$2" = lockfs ] || for i in "${!volumes[@]}"; do tell "freeze $i"; done
+        [ "$2" = lockfs ] || for i in "${!volumes[@]}"; do expect_done freeze "$i"; done
         expect_ok commit
-        [ "$2" = lockfs ] || for i in "${!volumes[@]}"; do tell "thaw $i"; done
+        [ "$2" = lockfs ] || for i in "${!volumes[@]}"; do expect_done thaw "$i"; done
         expect_ok end
         stop_driver
         write_all "after-$1"
         stop_writer
 }
 
-case_happy() {
-        make_set 1 lockfs
-        check_content 1
+case_lockfs() {
+        make_set "$1" lockfs
+        check_content "$1"
         check_others
 }
 
+case_fifreeze() {
+        make_set "$1" fifreeze
+        check_content "$1"
+        check_others
+}
+
+# Afterwards a file system is still frozen by a plain snapshot of LVM's, and can be unmounted and mounted.
+case_plain_snapshot() {
+        local v
+        for v in "${volumes[@]}"; do
+                date +%N > "$mnt/$v/plain"
+                if is_thin "$v"; then lvcreate -qq -s -kn -n "${v#*/}_s" "$v"; else make_snapshot "$v"; fi
+                open_snapshot "$v"
+                cmp "$mnt/snapshot/plain" "$mnt/$v/plain" || fail "plain snapshot of $v misses what was just written"
+                umount "$mnt/snapshot" "$mnt/$v"
+                deactivate_snapshot "$v"
+                mount "/dev/$v" "$mnt/$v" || fail "$v cannot be mounted again"
+        done
+}
+
+# LVM's own commands on what a set has left: it stays an ordinary LVM snapshot.
+case_lvm_afterwards() {
+        local v
+        make_set lvm lockfs
+        for v in "${volumes[@]}"; do lvchange --refresh "$v" || fail "refresh of $v"; done
+        check_content lvm
+        for v in "${volumes[@]}"; do umount "$mnt/$v"; done
+        for v in vg0 vg1 vg2; do vgchange -qq -an $v && vgchange -qq -ay $v || fail "vgchange of $v"; done
+        check_content lvm
+        for v in "${volumes[@]}"; do
+                lvconvert -qq -y --merge "${v}_s" || fail "merge of ${v}_s"
+                await_not_merging "$v" || fail "merge of ${v}_s does not end"
+                mount "/dev/$v" "$mnt/$v"
+                [ -e "$mnt/$v/before-lvm" ] && [ ! -e "$mnt/$v/after-lvm" ] || fail "$v is not what ${v}_s was"
+        done
+        check_others
+}
+
+merged() { ! lvs "${1}_s" > /dev/null 2>&1; }
+await_not_merging() { lvchange -qq --poll y "$1" 2> /dev/null || :; await merged "$1"; }
+
 make_volumes
 
-cases=(happy)
-[ $# -eq 0 ] || cases=("$@")
-for case in "${cases[@]}"; do run_case "$case"; done
+if [ $# -gt 0 ]; then
+        for case in "$@"; do run_case "$case" "$case"; done
+else
+        run_case lockfs 1
+        run_case fifreeze 2
+        run_case plain_snapshot
+        run_case lvm_afterwards
+fi
 finish
