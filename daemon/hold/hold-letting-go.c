@@ -77,6 +77,7 @@ void session_finish(Session *s) {
         atomic_store(&s->set->ended, true);
         guard_dismiss(&s->guard);
         resources_unlock_groups(s->set);
+        hold_set_close(s->set);
         s->set->report.ended_usec = boottime_usec();
         s->phase = PHASE_OVER;
         s->until_usec = boottime_usec() + LINGER_LIMIT_USEC;

@@ -23,6 +23,7 @@
 /* A set is staged just before it is frozen; one that nobody comes back to must not keep LVM waiting. */
 #define STAGED_LIMIT_USEC (600 * USEC_PER_SEC)
 #define REPEAT_MSEC       50
+#define LIMIT_PASSED      "the hold limit has passed"
 
 enum { POLL_CONNECTION, POLL_WAKE, POLL_TIMER, POLL_GUARD, POLL_SIGNAL, _POLL_MAX };
 
@@ -223,8 +224,9 @@ static void on_step_done(Session *s) {
         if (!s->runner || !runner_take_result(s->runner, &r, &failure) || s->phase == PHASE_LETTING_GO)
                 return;
         if (r < 0) {
+                /* Only the guard can have given up behind our back, and only for one reason. */
                 if (failure.text[0] == '\0')
-                        (void) failure_set(&failure, r, HOLD_NONE, HOLD_NONE, "the guard has let go");
+                        (void) failure_set(&failure, -ETIME, HOLD_NONE, HOLD_NONE, LIMIT_PASSED);
                 session_give_up(s, &failure);
                 return;
         }
@@ -282,7 +284,7 @@ static int session_wait(Session *s) {
         if (p[POLL_WAKE].revents)
                 (void) !read(s->wake_fd, &count, sizeof(count));
         if (p[POLL_TIMER].revents)
-                give_up(s, -ETIME, "the hold limit has passed");
+                give_up(s, -ETIME, LIMIT_PASSED);
         if (p[POLL_GUARD].revents)
                 give_up(s, -ECHILD, "the hold's guard has died");
         on_step_done(s);

@@ -32,7 +32,7 @@ int hold_set_new(HoldSet **ret) {
 }
 
 /**
- * hold_set_free() - closes what this process has open for a set and unmaps it
+ * hold_set_free() - closes a set and unmaps it
  * @set:        the set, or NULL
  *
  * Return: NULL.
@@ -40,14 +40,24 @@ int hold_set_new(HoldSet **ret) {
 HoldSet *hold_set_free(HoldSet *set) {
         if (!set)
                 return NULL;
-        for (uint32_t i = 0; i < set->n_mounts; i++)
-                (void) fd_close(set->mounts[i].fd);
-        for (uint32_t i = 0; i < set->n_locks; i++)
-                (void) fd_close(set->lock_fds[i]);
-        (void) fd_close(set->control_fd);
-        (void) fd_close(set->rcu_fd);
+        hold_set_close(set);
         (void) munmap(set, sizeof(*set));
         return NULL;
+}
+
+/**
+ * hold_set_close() - closes what this process has open for a set, the locks included
+ * @set:        the set
+ *
+ * A file system of which somebody has a descriptor cannot be unmounted.
+ */
+void hold_set_close(HoldSet *set) {
+        for (uint32_t i = 0; i < set->n_mounts; i++)
+                set->mounts[i].fd = fd_close(set->mounts[i].fd);
+        for (; set->n_locks > 0; set->n_locks--)
+                (void) fd_close(set->lock_fds[set->n_locks - 1]);
+        set->control_fd = fd_close(set->control_fd);
+        set->rcu_fd = fd_close(set->rcu_fd);
 }
 
 /* A text in a fixed-size field: ended within it; empty only where that is allowed. */
@@ -147,7 +157,7 @@ int hold_set_add_volume(HoldSet *set, const HoldVolume *volume) {
  */
 int hold_set_add_mount(HoldSet *set, const HoldMount *mount, int fd) {
         if (!set->begun || set->n_mounts >= set->begin.n_mounts || mount->index != set->n_mounts ||
-            mount->volume >= set->begin.n_volumes || fd < 0)
+            mount->volume >= set->begin.n_volumes || mount->depth >= HOLD_DEPTH_MAX || fd < 0)
                 return error_origin(-EINVAL);
         set->mounts[set->n_mounts++] = (SetMount){.given = *mount, .fd = fd};
         return 0;

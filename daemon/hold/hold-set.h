@@ -87,6 +87,7 @@ typedef struct HoldSet {
 
 int hold_set_new(HoldSet **ret);
 HoldSet *hold_set_free(HoldSet *set);
+void hold_set_close(HoldSet *set);
 DEFINE_CLEANUP(HoldSet *, hold_set_free)
 
 int hold_set_begin(HoldSet *set, const HoldBegin *begin);

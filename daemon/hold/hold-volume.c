@@ -16,17 +16,25 @@
 
 #define SNAPSHOT_SUSPEND_FLAGS (DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG)
 
+static bool mount_is_at(const HoldSet *set, uint32_t mount, uint32_t volume, uint32_t depth) {
+        const HoldMount *given = &set->mounts[mount].given;
+
+        return given->volume == volume && given->depth == depth;
+}
+
 static int volume_sync(HoldSet *set, uint32_t volume, Failure *failure) {
-        for (uint32_t i = 0; i < set->n_mounts; i++) {
-                if (set->mounts[i].given.volume != volume)
-                        continue;
-                if (hold_set_given_up(set))
-                        return -ECANCELED;
-                if (syncfs(set->mounts[i].fd) < 0)
-                        return failure_set(failure, -errno, volume, i,
-                                           "cannot write out file system %u of %s before the hold", i,
-                                           hold_set_volume_name(set, volume));
-        }
+        /* What lies above writes into what lies below: from the top down. */
+        for (uint32_t depth = 0; depth < HOLD_DEPTH_MAX; depth++)
+                for (uint32_t i = 0; i < set->n_mounts; i++) {
+                        if (!mount_is_at(set, i, volume, depth))
+                                continue;
+                        if (hold_set_given_up(set))
+                                return -ECANCELED;
+                        if (syncfs(set->mounts[i].fd) < 0)
+                                return failure_set(failure, -errno, volume, i,
+                                                   "cannot write out file system %u of %s before the hold",
+                                                   i, hold_set_volume_name(set, volume));
+                }
         return 0;
 }
 
@@ -84,13 +92,16 @@ static int mount_thaw(HoldSet *set, uint32_t mount, Failure *failure) {
         return 0;
 }
 
-static int volume_thaw(HoldSet *set, uint32_t volume, Failure *failure) {
-        int r = 0;
+/* From the bottom up: thawing what lies above writes to what lies below. The first failure is told. */
+static int mounts_thaw(HoldSet *set, uint32_t volume, bool all, Failure *failure) {
+        int r = 0, q;
 
-        for (uint32_t i = 0; i < set->n_mounts; i++)
-                if (set->mounts[i].given.volume == volume && hold_set_is_frozen(set, i)) {
-                        int q = mount_thaw(set, i, failure);
-
+        for (uint32_t depth = HOLD_DEPTH_MAX; depth > 0; depth--)
+                for (uint32_t i = 0; i < set->n_mounts; i++) {
+                        if (!mount_is_at(set, i, volume, depth - 1) || !set->mounts[i].given.may_freeze ||
+                            (!all && !hold_set_is_frozen(set, i)))
+                                continue;
+                        q = mount_thaw(set, i, failure);
                         r = r < 0 ? r : q;
                 }
         return r;
@@ -128,13 +139,10 @@ static int volume_let_go(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failur
                 q = forgive_missing(volume_resume(set, volume, buffer, failure));
                 r = r < 0 ? r : q;
         }
-        if (!atomic_load(&set->armed))
-                return r;
-        for (uint32_t i = 0; i < set->n_mounts; i++)
-                if (set->mounts[i].given.volume == volume && set->mounts[i].given.may_freeze) {
-                        q = mount_thaw(set, i, failure);
-                        r = r < 0 ? r : q;
-                }
+        if (atomic_load(&set->armed)) {
+                q = mounts_thaw(set, volume, true, failure);
+                r = r < 0 ? r : q;
+        }
         return r;
 }
 
@@ -169,7 +177,7 @@ int volume_do(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Fa
         case VOLUME_RESUME:
                 return volume_resume(set, volume, buffer, failure);
         case VOLUME_THAW:
-                return volume_thaw(set, volume, failure);
+                return mounts_thaw(set, volume, false, failure);
         case VOLUME_NOTHING:
         case VOLUME_LET_GO:
                 break;
