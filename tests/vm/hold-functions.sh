@@ -3,45 +3,45 @@
 #
 # What the hold's tests share: volumes to hold, snapshots to stamp, the driver, and the look from outside.
 
-driver=${HOLD_DRIVER:-$here/../../build/hold-driver}
-mnt=/tmp/mnt
-volumes=(vg0/e vg1/x vg2/te vg2/tx) # ext4 thick, xfs thick, ext4 thin, xfs thin
-passed=0 failed=0
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-say() { printf '%s\n' "$*"; }
-fail() { say "FAIL: $*"; case_failed=yes; }
-check() { local what=$1; shift; "$@" || fail "$what"; }
+tools=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../../build")
+mnt=$test_work/mnt
+volumes=(vg0/e vg1/x vg2/te vg2/tx) # ext4 thick, xfs thick, ext4 thin, xfs thin
+
+say() { echo "# $*"; }
+fail() { say "$*"; case_failed=yes; }
 
 dm_name() { local v=${1#*/}; echo "${1%%/*}-${v//-/--}${2:-}"; }
 dm_uuid() { dmsetup info -c --noheadings -o uuid "$1"; }
 is_thin() { [[ $1 == vg2/* ]]; }
 
 make_volumes() {
-        local v
+        local v type
         # vg1 lies on a device that can be made to answer nothing.
-        dmsetup create pv --table "0 $(blockdev --getsz /dev/vdc) linear /dev/vdc 0"
-        vgcreate -qq vg0 /dev/vdb && vgcreate -qq vg1 /dev/mapper/pv && vgcreate -qq vg2 /dev/vdd
-        lvcreate -qq -y -L 200M -n e vg0
-        lvcreate -qq -y -L 320M -n x vg1
-        lvcreate -qq -y -L 800M -T vg2/pool
-        lvcreate -qq -y -V 200M -T vg2/pool -n te
-        lvcreate -qq -y -V 320M -T vg2/pool -n tx
+        must dmsetup create pv --table "0 $(($(blockdev --getsz /dev/vdc) - 2048)) linear /dev/vdc 2048"
+        make_vg vg0 /dev/vdb
+        make_vg vg1 /dev/mapper/pv
+        make_vg vg2 /dev/vdd
+        make_thick vg0 e 64M
+        make_thick vg1 x 320M
+        make_pool vg2 pool 800M
+        make_thin vg2 pool te 64M
+        make_thin vg2 pool tx 320M
         for v in "${volumes[@]}"; do
-                mkdir -p $mnt/$v
-                case $v in
-                */e | */te) mkfs.ext4 -q /dev/$v ;;
-                *) mkfs.xfs -q /dev/$v ;;
-                esac
-                mount /dev/$v $mnt/$v
+                case $v in */e | */te) type=ext4 ;; *) type=xfs ;; esac
+                make_fs "$type" "/dev/$v" "$mnt/$v"
         done
         # Somebody else's snapshots, which must stay as they are.
-        echo other > $mnt/vg0/e/other
-        echo other > $mnt/vg2/te/other
+        echo other > "$mnt/vg0/e/other"
+        echo other > "$mnt/vg2/te/other"
         sync
-        lvcreate -qq -y -s -L 32M -n other vg0/e
-        lvcreate -qq -y -s -kn -n tother vg2/te
+        must lvcreate -qq -y -s -L 32M -n other vg0/e
+        must lvcreate -qq -y -s -kn -n tother vg2/te
         other_sum=$(sum_of /dev/vg0/other)
         tother_sum=$(sum_of /dev/vg2/tother)
+        outside_baseline
 }
 
 sum_of() { dd if="$1" bs=1M iflag=direct status=none | md5sum; }
@@ -51,9 +51,9 @@ make_snapshot() {
         local size
         if is_thin "$1"; then
                 size=$(lvs --noheadings --nosuffix --units b -o size "$1")
-                lvcreate -qq -y -an -ky -V "${size// /}b" -T vg2/pool -n "${1#*/}_s" 2>&1 | grep -v 'WARNING\|over the size' || :
+                must lvcreate -qq -y -an -ky -V "${size// /}b" -T vg2/pool -n "${1#*/}_s"
         else
-                lvcreate -qq -y -s --monitor n -L 64M -n "${1#*/}_s" "$1"
+                must lvcreate -qq -y -s --monitor n -L 64M -n "${1#*/}_s" "$1"
         fi
 }
 
@@ -93,17 +93,23 @@ describe() {
 
 # The driver as a coprocess; `tell` sends it a command, `ask` waits for the answer, in $answer.
 start_driver() {
-        coproc DRIVER { exec "$driver"; }
-        driver_pid=$DRIVER_PID
+        coproc DRIVER { exec "$tools/hold-driver"; }
+        driver_pid=${DRIVER_PID:?}
         to_driver=${DRIVER[1]} from_driver=${DRIVER[0]}
         describe "$1" "$2" >&"$to_driver"
 }
 tell() { echo "$*" >&"$to_driver"; }
-hear() { answer=''; IFS= read -r -t "${1:-60}" -u "$from_driver" answer || answer="no answer"; [ "$answer" = said ] || say "    $answer"; }
-ask() { tell "$*"; hear; }
+# $1: for how many seconds
+hear() {
+        answer=''
+        IFS= read -r -t "$1" -u "$from_driver" answer || answer="no answer"
+        [ "$answer" = said ] || say "    $answer"
+}
+ask() { tell "$*"; hear 60; }
+ask_for_report() { tell await; hear "$1"; }
 expect_ok() { ask "$@"; [[ $answer == "report step=$1 error=0 "* ]] || fail "$1: $answer"; }
 # A command that the driver carries out itself says nothing if all is well; what follows would.
-expect_done() { tell "$@"; tell say; hear; [ "$answer" = said ] || fail "$*: $answer"; }
+expect_done() { tell "$@"; tell say; hear 60; [ "$answer" = said ] || fail "$*: $answer"; }
 # $1: step that is reported; $2: text that the report must contain
 expect_error() {
         [[ $answer == "report step=$1 error=-"*"$2"* ]] || fail "not the error of $1 with '$2': $answer"
@@ -122,45 +128,29 @@ await_gone() { await no_hold || fail "the hold does not go: $(pgrep -a 'quiesced
 
 # Writers: each bumps the same counter on all volumes in turn, with fsync, from the set's beginning to its end.
 start_writer() {
-        "${driver%/*}/hold-counter" "${volumes[@]/#/$mnt/}" &
+        "$tools/hold-counter" "${volumes[@]/#/$mnt/}" &
         writer_pid=$!
         await test -s "$mnt/${volumes[3]}/counter"
 }
 stop_writer() { kill "$writer_pid"; wait "$writer_pid" 2> /dev/null || :; }
-
-# Nothing is suspended, frozen or left; each volume takes a write.
-check_outside() {
-        local v
-        if dmsetup info -c --noheadings -o name,suspended,attr 2> /dev/null | grep -i 'Suspended'; then
-                fail "something is suspended"
-        fi
-        if dmsetup info -c --noheadings -o name,tables_loaded | grep -i 'inactive\|both'; then fail "a table waits"; fi
-        for v in "${volumes[@]}"; do
-                timeout 10 sh -c "date > $mnt/$v/canwrite && sync -f $mnt/$v" || fail "$v takes no write"
-        done
-        [ "$(cat /sys/kernel/rcu_expedited)" = "$rcu_before" ] || fail "rcu_expedited is not put back"
-        timeout 10 lvs > /dev/null || fail "LVM is locked"
-        no_hold || fail "a hold is left"
-}
 
 check_others() {
         [ "$(sum_of /dev/vg0/other)" = "$other_sum" ] || fail "vg0/other has changed"
         [ "$(sum_of /dev/vg2/tother)" = "$tother_sum" ] || fail "vg2/tother has changed"
 }
 
+# $1: name of the case, then its arguments. The look from outside comes before the snapshots are removed, and after.
 run_case() {
+        local problems
         case_failed=no
-        rcu_before=$(cat /sys/kernel/rcu_expedited)
-        say "== $*"
         SECONDS=0
+        say "$*"
         "case_$1" "${@:2}"
-        check_outside
+        problems=$(outside_suspended; outside_kernel; outside_processes; outside_locks; outside_writable)
+        [ -z "$problems" ] || fail "before removal: $problems"
         remove_snapshots
-        if [ "$case_failed" = no ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-        say "== $*: $([ "$case_failed" = no ] && echo ok || echo FAILED) ($SECONDS s)"
-}
-
-finish() {
-        say "$passed passed, $failed failed"
-        [ "$failed" -eq 0 ]
+        problems=$(outside_problems)
+        [ -z "$problems" ] || fail "$problems"
+        if [ "$case_failed" = no ]; then ok "$*"; else not_ok "$*"; fi
+        say "$SECONDS s"
 }

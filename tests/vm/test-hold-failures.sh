@@ -1,21 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# vm: --disk 1G --disk 1G --disk 1G
 #
 # quiesced-hold when something goes wrong: killed, disturbed, late, or a device that does not answer. Each time nothing
 # may stay suspended or frozen, and the snapshots must be such that lvremove removes them.
-# Run in the guest: scripts/vm run --disk 1G --disk 1G --disk 1G tests/vm/test-hold-failures.sh [CASE [ARGUMENT]]
-set -euo pipefail
-
-here=$(dirname "$(readlink -f "$0")")
+# Arguments: the case to run, and its arguments; without them all are run.
+# shellcheck disable=SC2317 # cases are called by name
 # shellcheck source=tests/vm/hold-functions.sh
-. "$here/hold-functions.sh"
+. "$(dirname "$0")/hold-functions.sh"
 
 limit=3000
 
 # A set brought to a phase: locked, armed (two file systems frozen), or committed (these still frozen).
 bring_to() {
         make_snapshots
-        start_driver $limit 1
+        start_driver "$limit" 1
         expect_ok lock
         [ "$1" != locked ] || return 0
         expect_ok pre-commit
@@ -31,7 +30,7 @@ is_free() { ! is_suspended "$1" && timeout 5 sh -c "date > $mnt/$1/free && sync 
 case_kill_hold() {
         bring_to "$1"
         kill -KILL "$(hold_pid)"
-        hear
+        ask_for_report 60
         expect_error none "its guard has let every volume go"
         stop_driver
 }
@@ -39,7 +38,7 @@ case_kill_hold() {
 case_kill_guard() {
         bring_to "$1"
         kill -KILL "$(guard_pid)"
-        hear
+        ask_for_report 60
         expect_error none "guard has died"
         stop_driver
 }
@@ -58,7 +57,7 @@ case_abort() {
 
 case_deadline() {
         bring_to "$1"
-        hear 10
+        ask_for_report 10
         expect_error none "the hold limit has passed"
         stop_driver
 }
@@ -67,7 +66,7 @@ case_deadline() {
 case_hold_stopped() {
         bring_to "$1"
         kill -STOP "$(hold_pid)"
-        hear 20
+        ask_for_report 20
         expect_error none "the guard has let every volume go"
         stop_driver
 }
@@ -84,7 +83,7 @@ case_terminated() {
         bring_to "$1"
         kill -TERM "$(hold_pid)"
         if [ "$1" = locked ]; then
-                hear
+                ask_for_report 60
                 expect_error none "told to stop"
         else
                 expect_ok commit
@@ -97,10 +96,10 @@ case_terminated() {
 
 bring_to_stuck() {
         make_snapshots
-        start_driver $limit 1
+        start_driver "$limit" 1
         expect_ok lock
         expect_ok pre-commit
-        dd if=/dev/urandom of=$mnt/vg1/x/dirty bs=64k count=16 status=none
+        dd if=/dev/urandom of="$mnt/vg1/x/dirty" bs=64k count=16 status=none
         dmsetup suspend --noflush --nolockfs pv
         tell send commit
         await is_suspended vg0/e || fail "vg0/e is never suspended"
@@ -109,13 +108,12 @@ bring_to_stuck() {
 # All others are free although vg1/x is not.
 check_others_are_free() {
         local v
-        for v in vg0/e vg2/te; do is_free $v || fail "$v is not let go"; done
+        for v in vg0/e vg2/te; do is_free "$v" || fail "$v is not let go"; done
 }
 
 case_stuck_deadline() {
         bring_to_stuck
-        tell await
-        hear 15
+        ask_for_report 15
         expect_error commit "vg1-x does not answer"
         check_others_are_free
         dmsetup resume pv
@@ -129,8 +127,7 @@ case_stuck_kill_hold() {
         await is_free vg0/e
         check_others_are_free
         dmsetup resume pv
-        tell await
-        hear 15
+        ask_for_report 15
         expect_error commit "guard has let every volume go"
         stop_driver
 }
@@ -150,8 +147,7 @@ case_origin_resumed() {
         bring_to_stuck
         dmsetup resume vg0-e
         dmsetup resume pv
-        tell await
-        hear
+        ask_for_report 60
         expect_error commit "somebody has resumed vg0-e"
         stop_driver
 }
@@ -185,26 +181,26 @@ case_suspended_by_another() {
 }
 
 case_frozen_by_another() {
-        fsfreeze --freeze $mnt/vg0/e
+        fsfreeze --freeze "$mnt/vg0/e"
         make_snapshot vg1/x
-        fsfreeze --unfreeze $mnt/vg0/e
+        fsfreeze --unfreeze "$mnt/vg0/e"
         make_snapshot vg0/e
         make_snapshot vg2/te
-        start_driver $limit 0
+        start_driver "$limit" 0
         expect_ok lock
         expect_ok pre-commit
-        fsfreeze --freeze $mnt/vg0/e
+        fsfreeze --freeze "$mnt/vg0/e"
         ask commit
         expect_error commit "cannot suspend vg0-e, is its file system frozen by someone else?"
         stop_driver
-        fsfreeze --unfreeze $mnt/vg0/e || fail "vg0/e was thawed"
+        fsfreeze --unfreeze "$mnt/vg0/e" || fail "vg0/e was thawed"
 }
 
 case_lvm_busy() {
         make_snapshots
         exec {lock}> /run/lock/lvm/V_vg1
         flock "$lock"
-        start_driver $limit 1
+        start_driver "$limit" 1
         ask lock
         expect_error lock "an LVM command holds /run/lock/lvm/V_vg1 for too long"
         exec {lock}>&-
@@ -224,7 +220,7 @@ case_parked_twice() {
         bring_to locked
         kill -KILL "$driver_pid"
         stop_driver
-        start_driver $limit 1
+        start_driver "$limit" 1
         ask lock
         expect_error lock "is parked already"
         stop_driver
@@ -233,7 +229,7 @@ case_parked_twice() {
 case_snapshot_open() {
         make_snapshots
         exec {open}< /dev/vg0/e_s
-        start_driver $limit 1
+        start_driver "$limit" 1
         ask lock
         expect_error lock "vg0-e_s of vg0-e is open"
         exec {open}<&-

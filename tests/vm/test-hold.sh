@@ -1,14 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# vm: --disk 1G --disk 1G --disk 1G
 #
 # quiesced-hold alone on real volumes: thick and thin, ext4 and xfs, three volume groups, driven by hold-driver.
-# Run in the guest: scripts/vm run --disk 1G --disk 1G --disk 1G tests/vm/test-hold.sh [CASE…]
+# Arguments: the case to run, and its arguments; without them all are run.
 # Judged from outside: dmsetup, lvs, fsck, mounts of the snapshots, writes to the volumes.
-set -euo pipefail
-
-here=$(dirname "$(readlink -f "$0")")
+# shellcheck disable=SC2317 # cases are called by name
 # shellcheck source=tests/vm/hold-functions.sh
-. "$here/hold-functions.sh"
+. "$(dirname "$0")/hold-functions.sh"
 
 # --- content: what the snapshots hold after a set that went well ------------------------------------------------------
 
@@ -83,6 +82,18 @@ case_fifreeze() {
         check_others
 }
 
+# How long a hold takes, beside a bare suspend and resume of the same volumes under the same load. Only told.
+case_times() {
+        local n v names=()
+        for v in "${volumes[@]}"; do names+=("$(dm_name "$v")"); done
+        make_set times lockfs
+        start_writer
+        echo 1 > /sys/kernel/rcu_expedited
+        for n in 1 2 3 4 5; do say "    bare: $("$tools/hold-floor" "${names[@]}")"; done
+        echo "$base_rcu" > /sys/kernel/rcu_expedited
+        stop_writer
+}
+
 # Afterwards a file system is still frozen by a plain snapshot of LVM's, and can be unmounted and mounted.
 case_plain_snapshot() {
         local v
@@ -104,13 +115,16 @@ case_lvm_afterwards() {
         for v in "${volumes[@]}"; do lvchange --refresh "$v" || fail "refresh of $v"; done
         check_content lvm
         for v in "${volumes[@]}"; do umount "$mnt/$v"; done
-        for v in vg0 vg1 vg2; do vgchange -qq -an $v && vgchange -qq -ay $v || fail "vgchange of $v"; done
+        for v in vg0 vg1 vg2; do
+                vgchange -qq -an "$v" || fail "vgchange -an $v"
+                vgchange -qq -ay "$v" || fail "vgchange -ay $v"
+        done
         check_content lvm
         for v in "${volumes[@]}"; do
                 lvconvert -qq -y --merge "${v}_s" || fail "merge of ${v}_s"
                 await_not_merging "$v" || fail "merge of ${v}_s does not end"
                 mount "/dev/$v" "$mnt/$v"
-                [ -e "$mnt/$v/before-lvm" ] && [ ! -e "$mnt/$v/after-lvm" ] || fail "$v is not what ${v}_s was"
+                if [ ! -e "$mnt/$v/before-lvm" ] || [ -e "$mnt/$v/after-lvm" ]; then fail "$v is not what ${v}_s was"; fi
         done
         check_others
 }
@@ -121,10 +135,11 @@ await_not_merging() { lvchange -qq --poll y "$1" 2> /dev/null || :; await merged
 make_volumes
 
 if [ $# -gt 0 ]; then
-        for case in "$@"; do run_case "$case" "$case"; done
+        run_case "$@"
 else
         run_case lockfs 1
         run_case fifreeze 2
+        run_case times
         run_case plain_snapshot
         run_case lvm_afterwards
 fi
