@@ -71,7 +71,7 @@ static int on_event(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return error_trace(r);
         event->message = sd_bus_message_ref(m);
         r = read_event(event, m);
-        if (r)
+        if (r < 0)
                 return sd_bus_error_set_errnof(error, r, "malformed event %s: %s", events[type].member,
                                                strerror(-r));
         writer_dispatch(writer, TAKE_PTR(event));

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One connection of a writer's process: it registers, gets events, answers them.
+ *
+ * quiesced is the D-Bus server here and speaks second: until Register has come nothing is sent. The
+ * contract's deadlines say when an answer is late; the calls here have no time-out of their own. When the
+ * connection ends, whatever it owed is told once: as gone to the sessions that it took part in, as not
+ * responding where an event had been sent by name.
+ */
+
+#include <assert.h>
+
+#include "contract/names.h"
+#include "daemon/writers/internal.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* An event sent and not answered. */
+struct PendingEvent {
+        PendingEvent *next;
+        Connection *connection;
+        uint64_t session;
+        uint32_t index;
+        ContractEvent event;
+        sd_bus_slot *slot;
+};
+
+struct Connection {
+        Connection *next;
+        Writers *writers;
+        Writer *writer;
+        sd_bus *bus;
+        sd_bus_slot *vtable_slot, *disconnected_slot;
+        PendingEvent *pending;
+        bool registered;
+};
+
+static PendingEvent *pending_event_free(PendingEvent *pending) {
+        if (!pending)
+                return NULL;
+        for (PendingEvent **p = &pending->connection->pending; *p; p = &(*p)->next)
+                if (*p == pending) {
+                        *p = pending->next;
+                        break;
+                }
+        sd_bus_slot_unref(pending->slot);
+        free(pending);
+        return NULL;
+}
+DEFINE_CLEANUP(PendingEvent *, pending_event_free)
+
+Connection *connection_next(Connection *connection) {
+        return connection->next;
+}
+
+Writer *connection_get_writer(Connection *connection) {
+        return connection->writer;
+}
+
+/* Whether the session's participant is the process at this end. */
+static bool takes_part(const Connection *connection, const PendingEvent *pending) {
+        const Session *session = session_find(connection->writers, pending->session);
+
+        return session && pending->index < session->n_participants &&
+               session->participants[pending->index].instance == connection->writer->instance;
+}
+
+/* Closes it. Events by name that it still owed an answer to are told as not responded to. */
+Connection *connection_free(Connection *connection) {
+        Connection *c = connection;
+
+        if (!c)
+                return NULL;
+        for (Connection **i = &c->writers->connections; *i; i = &(*i)->next)
+                if (*i == c) {
+                        *i = c->next;
+                        break;
+                }
+        while (c->pending) {
+                PendingEvent *pending = c->pending;
+
+                if (!takes_part(c, pending))
+                        (void) notice_not_responding(
+                                c->writers, pending->session, pending->index, pending->event,
+                                "writer %s ended before it had answered %s; see the "
+                                "journal of %s",
+                                c->writer->descriptor->name, contract_event_to_string(pending->event),
+                                c->writer->descriptor->unit);
+                pending_event_free(pending);
+        }
+        sd_bus_slot_unref(c->vtable_slot);
+        sd_bus_slot_unref(c->disconnected_slot);
+        sd_bus_close_unref(c->bus);
+        free(c);
+        return NULL;
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Connection *connection = userdata;
+        Writer *writer = connection->writer;
+        bool registered = connection->registered;
+
+        (void) connection_free(connection);
+        if (registered)
+                writer_connection_ended(writer);
+        return 0;
+}
+
+static int read_options(Connection *c, sd_bus_message *m) {
+        const char *key, *level = NULL;
+        uint64_t window = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &key);
+                if (r >= 0 && streq(key, "level"))
+                        r = sd_bus_message_read(m, "v", "s", &level);
+                else if (r >= 0 && streq(key, "freeze-window-usec"))
+                        r = sd_bus_message_read(m, "v", "t", &window);
+                else if (r >= 0)
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r < 0)
+                return error_trace(r);
+        c->writer->level = level ? contract_level_from_string(level) : -1;
+        c->writer->freeze_window_usec = window;
+        return level && c->writer->level < 0 ? error_origin(-EINVAL) : 0;
+}
+
+static int on_register(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Connection *c = userdata;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &name);
+        if (r < 0)
+                return error_trace(r);
+        if (!streq(name, c->writer->descriptor->name))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                         "this process was started as writer %s and cannot be another one",
+                                         c->writer->descriptor->name);
+        if (c->registered)
+                return sd_bus_error_setf(error, "org.quiesce1.Error.BadState",
+                                         "writer %s has registered already", name);
+        r = read_options(c, m);
+        if (r < 0)
+                return sd_bus_error_setf(
+                        error, SD_BUS_ERROR_INVALID_ARGS,
+                        "level is none of front-end, back-end, system, or an option has a wrong type");
+        r = sd_bus_reply_method_return(m, "");
+        if (r < 0)
+                return error_trace(r);
+        if (!writer_registered(c->writer, c)) {
+                log_warning("writer %s registered a second time, ignoring", name);
+                return 1;
+        }
+        c->registered = true;
+        return 1;
+}
+
+static const sd_bus_vtable vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_NAMES("Register", "sa{sv}", SD_BUS_PARAM(name) SD_BUS_PARAM(options), "", ,
+                                 on_register, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+static int start_server(Connection *c, int fd) {
+        sd_id128_t id;
+        int r;
+
+        r = sd_id128_randomize(&id);
+        if (r >= 0)
+                r = sd_bus_new(&c->bus);
+        if (r >= 0)
+                r = sd_bus_set_fd(c->bus, fd, fd);
+        if (r < 0) {
+                fd_close(fd);
+                return error_trace(r);
+        }
+        r = sd_bus_set_server(c->bus, true, id);
+        if (r >= 0)
+                r = sd_bus_negotiate_fds(c->bus, true);
+        if (r >= 0)
+                r = sd_bus_set_exit_on_disconnect(c->bus, false);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(c->bus, &c->vtable_slot, "/org/quiesce1/WriterHost",
+                                             "org.quiesce1.WriterHost", vtable, c);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(c->bus, &c->disconnected_slot, "org.freedesktop.DBus.Local",
+                                              NULL, "org.freedesktop.DBus.Local", "Disconnected",
+                                              on_disconnected, NULL, c);
+        if (r >= 0)
+                r = sd_bus_start(c->bus);
+        if (r >= 0)
+                r = sd_bus_attach_event(c->bus, c->writers->event, SD_EVENT_PRIORITY_NORMAL);
+        return error_trace(r < 0 ? r : 0);
+}
+
+/* A process of this writer has connected. Takes the descriptor. */
+int connection_new(Writers *writers, Writer *writer, int fd) {
+        Connection *c;
+        int r;
+
+        c = calloc(1, sizeof(*c));
+        if (!c) {
+                fd_close(fd);
+                return error_origin(-ENOMEM);
+        }
+        *c = (Connection){.writers = writers, .writer = writer, .next = writers->connections};
+        writers->connections = c;
+        r = start_server(c, fd);
+        if (r)
+                (void) connection_free(c);
+        return error_trace(r);
+}
+
+static void tell_nonsense(PendingEvent *pending, const char *what) {
+        Writer *writer = pending->connection->writer;
+        Writers *writers = pending->connection->writers;
+        char text[CONTRACT_TEXT_MAX];
+        WriterAnswer answer = {.failure = CONTRACT_FAILURE_NOT_RESPONDING, .text = text};
+        uint64_t session = pending->session;
+        uint32_t index = pending->index;
+        ContractEvent event = pending->event;
+
+        (void) snprintf(
+                text, sizeof(text), "writer %s gave no usable answer to %s: %s; see the journal of %s",
+                writer->descriptor->name, contract_event_to_string(event), what, writer->descriptor->unit);
+        pending_event_free(pending);
+        writers->config.answered(session, index, event, &answer, writers->config.userdata);
+}
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        PendingEvent *pending = userdata;
+        Connection *c = pending->connection;
+        Writers *writers = c->writers;
+        uint64_t session = pending->session;
+        uint32_t index = pending->index;
+        ContractEvent event = pending->event;
+        Answer answer = {};
+        int r;
+
+        /* sd-bus answers what is pending itself when the connection ends: on_disconnected() tells that. */
+        if (!sd_bus_is_open(c->bus))
+                return 0;
+        r = answer_read(&answer, m, c->writer, event);
+        if (r < 0) {
+                tell_nonsense(pending, answer.text ? answer.text : strerror(-r));
+                answer_done(&answer);
+                return 0;
+        }
+        pending_event_free(pending);
+        writers->config.answered(session, index, event, &answer.answer, writers->config.userdata);
+        answer_done(&answer);
+        return 0;
+}
+
+/* Sends an event; its answer comes through config.answered. A message that cannot be made or sent is told
+ * the same way. */
+int connection_send(Connection *c, uint64_t session, uint32_t index, const WriterEvent *event) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(pending_event_freep) PendingEvent *pending = NULL;
+        int r;
+
+        r = message_new_event(&m, c->bus, c->writer, event);
+        if (r < 0)
+                return error_trace(notice_not_responding(
+                        c->writers, session, index, event->event,
+                        "%s could not be put into a message for writer %s: %s",
+                        contract_event_to_string(event->event), c->writer->descriptor->name, strerror(-r)));
+        pending = calloc(1, sizeof(*pending));
+        if (!pending)
+                return error_origin(-ENOMEM);
+        *pending = (PendingEvent){.connection = c,
+                                  .session = session,
+                                  .index = index,
+                                  .event = event->event,
+                                  .next = c->pending};
+        c->pending = pending;
+        r = sd_bus_call_async(c->bus, &pending->slot, m, on_answer, pending, UINT64_MAX);
+        if (r < 0)
+                return error_trace(notice_not_responding(
+                        c->writers, session, index, event->event, "%s could not be sent to writer %s: %s",
+                        contract_event_to_string(event->event), c->writer->descriptor->name, strerror(-r)));
+        TAKE_PTR(pending);
+        return 0;
+}
+
+/* The session is released: answers to its events are of no interest. */
+void connection_drop_session(Connection *connection, uint64_t session) {
+        PendingEvent *next;
+
+        for (PendingEvent *p = connection->pending; p; p = next) {
+                next = p->next;
+                if (p->session == session)
+                        pending_event_free(p);
+        }
+}

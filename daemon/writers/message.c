@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Events as D-Bus messages, answers as WriterAnswers (units/dbus/org.quiesce1.Writer.xml).
+ *
+ * An answer is somebody else's: whatever is too much, of a wrong type or an error that no writer may answer
+ * is "nonsense", which counts as not responding.
+ */
+
+#include <assert.h>
+
+#include "contract/names.h"
+#include "daemon/writers/internal.h"
+#include "util/error.h"
+#include "util/utf8.h"
+
+#define ERROR_PREFIX "org.quiesce1.Error.Writer."
+#define NULL_ID      "00000000-0000-0000-0000-000000000000"
+#define PATHS_MAX    1024u
+#define FROZEN_MAX   1024u
+#define PATH_LENGTH  4096u
+
+/* Which arguments an event has before `details`. */
+typedef enum Shape {
+        SHAPE_BARE,        /* none */
+        SHAPE_SET,         /* session, set */
+        SHAPE_SET_END,     /* session, set, outcome, cause; no answer */
+        SHAPE_SESSION,     /* session */
+        SHAPE_SESSION_END, /* session, outcome, cause; no answer */
+} Shape;
+
+static Shape shape_of(ContractEvent event) {
+        switch (event) {
+        case CONTRACT_EVENT_IDENTIFY:
+                return SHAPE_BARE;
+        case CONTRACT_EVENT_BACKUP_SHUTDOWN:
+                return SHAPE_SET_END;
+        case CONTRACT_EVENT_PRE_RESTORE:
+        case CONTRACT_EVENT_POST_RESTORE:
+                return SHAPE_SESSION;
+        case CONTRACT_EVENT_SESSION_CLOSED:
+                return SHAPE_SESSION_END;
+        default:
+                return SHAPE_SET;
+        }
+}
+
+static int append_ids(sd_bus_message *m, const WriterEvent *e) {
+        const char *set = e->set_id ? e->set_id : NULL_ID;
+
+        switch (shape_of(e->event)) {
+        case SHAPE_BARE:
+                return 0;
+        case SHAPE_SET:
+                return sd_bus_message_append(m, "ss", e->session_id, set);
+        case SHAPE_SET_END:
+                return sd_bus_message_append(m, "ssss", e->session_id, set,
+                                             contract_outcome_to_string(e->outcome),
+                                             contract_cause_to_string(e->cause));
+        case SHAPE_SESSION:
+                return sd_bus_message_append(m, "s", e->session_id);
+        case SHAPE_SESSION_END:
+                return sd_bus_message_append(m, "sss", e->session_id, contract_outcome_to_string(e->outcome),
+                                             contract_cause_to_string(e->cause));
+        }
+        return error_origin(-EINVAL);
+}
+
+static int open_entry(sd_bus_message *m, const char *key, const char *type) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', key);
+        return r < 0 ? r : sd_bus_message_open_container(m, 'v', type);
+}
+
+static int close_entry(sd_bus_message *m) {
+        int r;
+
+        r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_volumes(sd_bus_message *m, const WriterEvent *e) {
+        int r;
+
+        if (e->n_volumes == 0)
+                return 0;
+        r = open_entry(m, "volumes", "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < e->n_volumes; i++)
+                r = sd_bus_message_append_basic(m, 's', e->volumes[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : close_entry(m);
+}
+
+static int append_snapshots(sd_bus_message *m, const WriterEvent *e) {
+        int r;
+
+        if (e->n_snapshots < 2)
+                return 0;
+        r = open_entry(m, "snapshots", "a{ss}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "{ss}");
+        for (size_t i = 0; r >= 0 && i + 1 < e->n_snapshots; i += 2)
+                r = sd_bus_message_append(m, "{ss}", e->snapshots[i], e->snapshots[i + 1]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : close_entry(m);
+}
+
+static int append_file_system(sd_bus_message *m, const WriterFileSystem *fs) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r >= 0)
+                r = open_entry(m, "mount-point", "ay");
+        if (r >= 0)
+                r = sd_bus_message_append_array(m, 'y', fs->mount_point, strlen(fs->mount_point));
+        if (r >= 0)
+                r = close_entry(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}", "index", "u", fs->index, "type", "s",
+                                          fs->type, "device", "t", fs->device, "descriptor", "h", fs->fd);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_file_systems(sd_bus_message *m, const WriterEvent *e) {
+        int r;
+
+        r = open_entry(m, "file-systems", "aa{sv}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "a{sv}");
+        for (size_t i = 0; r >= 0 && i < e->n_file_systems; i++)
+                r = append_file_system(m, &e->file_systems[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : close_entry(m);
+}
+
+static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) {
+        bool window = e->event == CONTRACT_EVENT_FREEZE || e->event == CONTRACT_EVENT_THAW;
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}{sv}{sv}", "limit-usec", "t", e->limit_usec, "persistent",
+                                          "b", (int) e->persistent, "dark", "b", (int) (system && window));
+        if (r >= 0 && e->backup_type)
+                r = sd_bus_message_append(m, "{sv}", "backup-type", "s", e->backup_type);
+        if (r >= 0 && e->event == CONTRACT_EVENT_ABORT)
+                r = sd_bus_message_append(m, "{sv}{sv}", "outcome", "s",
+                                          contract_outcome_to_string(e->outcome), "cause", "s",
+                                          contract_cause_to_string(e->cause));
+        if (r >= 0)
+                r = append_volumes(m, e);
+        if (r >= 0 && e->event == CONTRACT_EVENT_POST_SNAPSHOT)
+                r = append_snapshots(m, e);
+        if (r >= 0 && system && e->event == CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT)
+                r = append_file_systems(m, e);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static ContractLevel level_of(const Writer *writer) {
+        return writer->descriptor->level_set ? writer->descriptor->level
+               : writer->level >= 0          ? (ContractLevel) writer->level
+                                             : CONTRACT_LEVEL_FRONT_END;
+}
+
+/* The method call of an event. */
+int message_new_event(sd_bus_message **ret, sd_bus *bus, const Writer *writer, const WriterEvent *event) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, NULL, "/org/quiesce1/Writer", "org.quiesce1.Writer",
+                                           contract_event_to_string(event->event));
+        if (r >= 0)
+                r = append_ids(m, event);
+        if (r >= 0)
+                r = append_details(m, event, level_of(writer) == CONTRACT_LEVEL_SYSTEM);
+        if (r < 0)
+                return error_trace(r);
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+static int answer_text(Answer *answer, const char *text) {
+        free(answer->text);
+        answer->text = strdup(text && *text ? text : "no reason given");
+        if (!answer->text)
+                return error_origin(-ENOMEM);
+        utf8_clean(answer->text, CONTRACT_TEXT_MAX - 1);
+        return 0;
+}
+
+static int nonsense(Answer *answer, const char *what) {
+        int r;
+
+        r = answer_text(answer, what);
+        return error_origin(r < 0 ? r : -EBADMSG);
+}
+
+static int read_failure(Answer *answer, sd_bus_message *m) {
+        const sd_bus_error *e = sd_bus_message_get_error(m);
+        char text[CONTRACT_TEXT_MAX];
+        int failure = -1;
+
+        if (strncmp(e->name, ERROR_PREFIX, strlen(ERROR_PREFIX)) == 0)
+                failure = contract_failure_from_string(e->name + strlen(ERROR_PREFIX));
+        if (failure <= CONTRACT_FAILURE_NONE || failure >= CONTRACT_FAILURE_NOT_RESPONDING) {
+                (void) snprintf(text, sizeof(text), "error %.100s: %.300s", e->name,
+                                e->message ? e->message : "");
+                return nonsense(answer, text);
+        }
+        answer->answer.failure = (ContractFailure) failure;
+        return error_trace(answer_text(answer, e->message));
+}
+
+static int read_paths(Answer *answer, sd_bus_message *m) {
+        const char *path;
+        int r;
+
+        free(answer->paths);
+        answer->answer.n_paths = 0;
+        answer->paths = calloc(PATHS_MAX, sizeof(*answer->paths));
+        if (!answer->paths)
+                return error_origin(-ENOMEM);
+        r = sd_bus_message_enter_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &path)) > 0) {
+                if (answer->answer.n_paths >= PATHS_MAX)
+                        return nonsense(answer, "more paths than 1024");
+                if (path[0] != '/' || strlen(path) >= PATH_LENGTH)
+                        return nonsense(answer, "a path that is not absolute or too long");
+                answer->paths[answer->answer.n_paths++] = path;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_frozen(Answer *answer, sd_bus_message *m) {
+        const void *indices;
+        size_t size;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "au");
+        if (r >= 0)
+                r = sd_bus_message_read_array(m, 'u', &indices, &size);
+        if (r < 0)
+                return error_trace(r);
+        if (size / sizeof(uint32_t) > FROZEN_MAX)
+                return nonsense(answer, "more frozen file systems than 1024");
+        free(answer->frozen);
+        answer->frozen = malloc(size + 1);
+        if (!answer->frozen)
+                return error_origin(-ENOMEM);
+        if (size > 0)
+                memcpy(answer->frozen, indices, size);
+        answer->answer.n_frozen = size / sizeof(uint32_t);
+        return sd_bus_message_exit_container(m);
+}
+
+static int read_entry(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
+        const char *key, *text;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &key);
+        if (r < 0)
+                return error_trace(r);
+        if (streq(key, "warning")) {
+                r = sd_bus_message_read(m, "v", "s", &text);
+                return r < 0 ? error_trace(r) : answer_text(answer, text);
+        }
+        if (event == CONTRACT_EVENT_IDENTIFY && streq(key, "description"))
+                return sd_bus_message_read(m, "v", "s", &answer->answer.description);
+        if (event == CONTRACT_EVENT_IDENTIFY && streq(key, "paths"))
+                return read_paths(answer, m);
+        if (event == CONTRACT_EVENT_FREEZE && level_of(writer) == CONTRACT_LEVEL_SYSTEM &&
+            streq(key, "frozen"))
+                return read_frozen(answer, m);
+        return sd_bus_message_skip(m, "v");
+}
+
+static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
+        Shape shape = shape_of(event);
+        int r;
+
+        if (shape == SHAPE_SET_END || shape == SHAPE_SESSION_END)
+                return 0;
+        if (!sd_bus_message_has_signature(m, "a{sv}"))
+                return nonsense(answer, "an answer of a wrong type");
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_entry(answer, m, writer, event);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r == -ENXIO)
+                return nonsense(answer, "a value of a wrong type");
+        return error_trace(r);
+}
+
+/* What a writer answered. Strings live as long as the message and the Answer.
+ *
+ * Return: 0; negative: nonsense, answer->text says of which kind if that is known. */
+int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEvent event) {
+        const Descriptor *d = writer->descriptor;
+        int r;
+
+        if (sd_bus_message_is_method_error(m, NULL))
+                r = read_failure(ret, m);
+        else
+                r = read_good(ret, m, writer, event);
+        if (r < 0)
+                return error_trace(r);
+        ret->answer.text = ret->text;
+        ret->answer.paths = ret->paths;
+        ret->answer.frozen = ret->frozen;
+        if (event == CONTRACT_EVENT_IDENTIFY) {
+                if (ret->answer.n_paths == 0) {
+                        ret->answer.paths = (const char *const *) d->paths;
+                        ret->answer.n_paths = d->n_paths;
+                }
+                if (!ret->answer.description)
+                        ret->answer.description = d->description;
+        }
+        return 0;
+}
+
+void answer_done(Answer *answer) {
+        free(answer->text);
+        free(answer->paths);
+        free(answer->frozen);
+        *answer = (Answer){};
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The listening socket: only processes that quiesced has started are let in.
+ *
+ * Who connects is told by the kernel (SO_PEERCRED), whose process that is by the launcher (the unit, or the
+ * child's pid), and that is asked at once, before a byte of the peer's is read: a stranger is not even
+ * heard, so nobody can fill our memory or wait for a pid to be used again.
+ */
+
+#include <assert.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "daemon/writers/internal.h"
+#include "util/error.h"
+#include "util/log.h"
+
+#define BACKLOG 64
+
+static Writer *find_owner(Writers *writers, pid_t pid) {
+        for (Writer *w = writers->writer_list; w; w = w->next)
+                if (w->state == WRITER_STARTING && w->process &&
+                    writers->launcher->ops->owns(w->process, pid))
+                        return w;
+        return NULL;
+}
+
+static int on_connection(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata) {
+        Writers *writers = userdata;
+        _cleanup_close_ int fd = -EBADF;
+        struct ucred peer;
+        socklen_t n_peer = sizeof(peer);
+        Writer *writer;
+        int r;
+
+        fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+                return 0; /* gone again, or no descriptors: the next one may work */
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n_peer) < 0)
+                return 0;
+        writer = find_owner(writers, peer.pid);
+        if (!writer) {
+                log_warning(
+                        "process %d (user %u) tried to be a writer, but no writer that was just started is "
+                        "this process; only quiesced starts writers",
+                        peer.pid, peer.uid);
+                return 0;
+        }
+        r = connection_new(writers, writer, TAKE_FD(fd));
+        if (r < 0)
+                log_warning("connection of writer %s failed: %s", writer->descriptor->name, strerror(-r));
+        return 0;
+}
+
+static int bind_socket(Writers *writers) {
+        _cleanup_close_ int fd = -EBADF;
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        if (strlen(writers->socket_path) >= sizeof(address.sun_path))
+                return error_origin(-ENAMETOOLONG);
+        strcpy(address.sun_path, writers->socket_path);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return error_origin(-errno);
+        (void) unlink(writers->socket_path);
+        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
+                return error_origin(-errno);
+        writers->unlink_socket = true;
+        if (listen(fd, BACKLOG) < 0)
+                return error_origin(-errno);
+        writers->listen_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/* Listens on the descriptor that was given, or on the path. */
+int server_init(Writers *writers) {
+        int r;
+
+        if (writers->listen_fd < 0) {
+                r = bind_socket(writers);
+                if (r)
+                        return error_trace(r);
+        } else if (fcntl(writers->listen_fd, F_SETFL, O_NONBLOCK) < 0)
+                return error_origin(-errno);
+        r = sd_event_add_io(writers->event, &writers->listen_source, writers->listen_fd, EPOLLIN,
+                            on_connection, writers);
+        return error_trace(r < 0 ? r : 0);
+}
+
+void server_done(Writers *writers) {
+        writers->listen_source = sd_event_source_disable_unref(writers->listen_source);
+        writers->listen_fd = fd_close(writers->listen_fd);
+        if (writers->unlink_socket)
+                (void) unlink(writers->socket_path);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The transient unit of Exec= and Hook=.
+ *
+ * The sandbox is strict because most writers need little: to talk to their application over a socket. It
+ * sees the whole file system and may write only its runtime directory and its own /tmp; it has no
+ * capability, no device and no new privilege. A writer that needs more ships a unit of its own (Service=).
+ */
+
+#include "daemon/writers/unit-properties.h"
+
+#include <assert.h>
+#include <sys/socket.h>
+
+#include "daemon/writers/launcher.h"
+#include "daemon/writers/words.h"
+#include "util/error.h"
+
+#define STOP_TIMEOUT (30 * USEC_PER_SEC)
+
+static int append_bool(sd_bus_message *m, const char *property) {
+        return sd_bus_message_append(m, "(sv)", property, "b", 1);
+}
+
+static int append_exec(sd_bus_message *m, const Descriptor *d) {
+        char **arguments = NULL;
+        int r;
+
+        r = launcher_arguments(&arguments, d);
+        if (r < 0)
+                return error_trace(r);
+        r = sd_bus_message_open_container(m, 'r', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "ExecStartEx");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "a(sasas)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sasas)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'r', "sasas");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", arguments[0]);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, arguments);
+        /* Arguments are what the descriptor says, "$" included. */
+        if (r >= 0)
+                r = sd_bus_message_append(m, "as", 1, "no-env-expand");
+        for (int i = 0; r >= 0 && i < 4; i++)
+                r = sd_bus_message_close_container(m);
+        words_free(arguments);
+        return error_trace(r < 0 ? r : 0);
+}
+
+static int append_what(sd_bus_message *m, const Descriptor *d, const char *socket_path) {
+        _cleanup_free_ char *description = NULL, *name = NULL, *socket = NULL, *directory = NULL;
+        int r;
+
+        if (asprintf(&description, "quiesced writer %s", d->name) < 0 ||
+            asprintf(&name, "QUIESCE_WRITER_NAME=%s", d->name) < 0 ||
+            asprintf(&socket, "QUIESCE_WRITERS_SOCKET=%s", socket_path) < 0 ||
+            asprintf(&directory, "quiesced-writer-%s", d->name) < 0)
+                return error_origin(-ENOMEM);
+        r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description", "s", description,
+                                  "Slice", "s", "quiesced-writers.slice", "Type", "s", "exec", "CollectMode",
+                                  "s", "inactive-or-failed", "User", "s", d->user, "Environment", "as", 2,
+                                  name, socket, "RuntimeDirectory", "as", 1, directory, "TimeoutStopUSec",
+                                  "t", (uint64_t) STOP_TIMEOUT);
+        return error_trace(r < 0 ? r : append_exec(m, d));
+}
+
+static int append_sandbox(sd_bus_message *m) {
+        static const char *const flags[] = {
+                "NoNewPrivileges",      "PrivateTmp",        "PrivateDevices",       "ProtectKernelTunables",
+                "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups", "ProtectClock",
+                "ProtectHostname",      "LockPersonality",   "RestrictRealtime",     "RestrictSUIDSGID",
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(flags); i++)
+                r = append_bool(m, flags[i]);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "ProtectSystem", "s", "strict",
+                                          "ProtectHome", "s", "read-only", "CapabilityBoundingSet", "t",
+                                          UINT64_C(0), "RestrictNamespaces", "t", UINT64_C(0), "UMask", "u",
+                                          077u);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)", "SystemCallArchitectures", "as", 1, "native",
+                                          "SystemCallFilter", "(bas)", 1, 1, "@system-service",
+                                          "RestrictAddressFamilies", "(bas)", 1, 3, "AF_UNIX", "AF_INET",
+                                          "AF_INET6");
+        return error_trace(r < 0 ? r : 0);
+}
+
+/**
+ * unit_properties_append() - the rest of a StartTransientUnit call
+ * @m: the call, its unit's name and mode appended
+ * @descriptor: of kind exec or hook
+ * @socket_path: where the writer connects to
+ *
+ * Return: 0 or a negative errno.
+ */
+int unit_properties_append(sd_bus_message *m, const Descriptor *descriptor, const char *socket_path) {
+        int r;
+
+        assert(descriptor->kind != DESCRIPTOR_SERVICE);
+
+        r = sd_bus_message_open_container(m, 'a', "(sv)");
+        if (r >= 0)
+                r = append_what(m, descriptor, socket_path);
+        if (r >= 0)
+                r = append_sandbox(m);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "a(sa(sv))", 0);
+        return error_trace(r < 0 ? r : 0);
+}

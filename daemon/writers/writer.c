@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One writer: its process and its connection.
+ *
+ * stopped → starting (process launched) → running (it has registered) → stopping → stopped. A process that
+ * ends, or a connection that ends, takes the other along. One process serves all sessions; it is stopped
+ * after the last of them.
+ */
+
+#include <assert.h>
+
+#include "daemon/writers/internal.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* An event by name for a writer that is not there yet. Only events that end a session are sent by name; they
+ * carry words, no file systems. */
+struct QueuedEvent {
+        QueuedEvent *next;
+        Writer *writer;
+        uint64_t session;
+        uint32_t index;
+        WriterEvent event;
+        char *session_id, *set_id;
+        sd_event_source *limit;
+};
+
+static QueuedEvent *queued_event_free(QueuedEvent *queued) {
+        if (!queued)
+                return NULL;
+        for (QueuedEvent **q = &queued->writer->queue; *q; q = &(*q)->next)
+                if (*q == queued) {
+                        *q = queued->next;
+                        break;
+                }
+        sd_event_source_disable_unref(queued->limit);
+        free(queued->session_id);
+        free(queued->set_id);
+        free(queued);
+        return NULL;
+}
+DEFINE_CLEANUP(QueuedEvent *, queued_event_free)
+
+/* The writer of a descriptor, made if there is none; the descriptor of one that does not run is renewed. */
+int writer_get(Writers *writers, Writer **ret, Descriptor *descriptor) {
+        Writer *writer;
+
+        for (writer = writers->writer_list; writer; writer = writer->next)
+                if (streq(writer->descriptor->name, descriptor->name)) {
+                        if (writer->state == WRITER_STOPPED && writer->descriptor != descriptor) {
+                                descriptor_unref(writer->descriptor);
+                                writer->descriptor = descriptor_ref(descriptor);
+                        }
+                        *ret = writer;
+                        return 0;
+                }
+        writer = calloc(1, sizeof(*writer));
+        if (!writer)
+                return error_origin(-ENOMEM);
+        *writer = (Writer){.writers = writers, .level = -1, .next = writers->writer_list};
+        writer->descriptor = descriptor_ref(descriptor);
+        writers->writer_list = writer;
+        *ret = writer;
+        return 0;
+}
+
+Writer *writer_free(Writer *writer) {
+        if (!writer)
+                return NULL;
+        for (Writer **w = &writer->writers->writer_list; *w; w = &(*w)->next)
+                if (*w == writer) {
+                        *w = writer->next;
+                        break;
+                }
+        while (writer->queue)
+                queued_event_free(writer->queue);
+        if (writer->process)
+                writer->process = writer->writers->launcher->ops->process_free(writer->process);
+        descriptor_unref(writer->descriptor);
+        free(writer);
+        return NULL;
+}
+
+/* It will not come: whoever waits for it is told. */
+static void fail_waiting(Writer *writer, const char *text) {
+        while (writer->queue) {
+                QueuedEvent *queued = writer->queue;
+
+                (void) notice_not_responding(writer->writers, queued->session, queued->index,
+                                             queued->event.event, "%s", text);
+                queued_event_free(queued);
+        }
+        sessions_writer_settled(writer, text);
+}
+
+static void drop_connection(Writer *writer) {
+        Connection *next;
+
+        /* Not only the registered one: also what has connected and not yet said its name. */
+        for (Connection *c = writer->writers->connections; c; c = next) {
+                next = connection_next(c);
+                if (connection_get_writer(c) == writer)
+                        connection_free(c);
+        }
+        if (writer->instance != 0)
+                sessions_writer_gone(writer);
+        writer->connection = NULL;
+        writer->instance = 0;
+}
+
+static void on_process_ended(Process *process, const char *text, void *userdata) {
+        Writer *writer = userdata;
+        bool starting = writer->state == WRITER_STARTING, again = writer->wanted_again;
+        _cleanup_free_ char *problem = NULL;
+
+        assert(writer->process == process);
+
+        if (starting && asprintf(&problem, "writer %s was not started: %s%s", writer->descriptor->name,
+                                 text ? text : "it ended before it registered; descriptor ",
+                                 text ? "" : writer->descriptor->path) < 0)
+                problem = NULL;
+        drop_connection(writer);
+        writer->process = writer->writers->launcher->ops->process_free(process);
+        writer->state = WRITER_STOPPED;
+        writer->wanted_again = false;
+        writer->level = -1;
+        writer->freeze_window_usec = 0;
+        if (starting) {
+                log_warning("%s", problem ? problem : "out of memory");
+                fail_waiting(writer, problem ? problem : "out of memory");
+        } else if (again && (writer->n_users > 0 || writer->queue))
+                (void) writer_want(writer);
+}
+
+/* Starts it unless it runs or is starting. A failure is told to those who wait for it. */
+int writer_want(Writer *writer) {
+        Launcher *launcher = writer->writers->launcher;
+        int r;
+
+        switch (writer->state) {
+        case WRITER_STOPPED:
+                break;
+        case WRITER_STOPPING:
+                writer->wanted_again = true;
+                return 0;
+        default:
+                return 0;
+        }
+        if (writer->descriptor->error) {
+                fail_waiting(writer, writer->descriptor->error);
+                return 0;
+        }
+        r = launcher->ops->start(launcher, &writer->process, writer->descriptor, on_process_ended, writer);
+        if (r < 0) {
+                fail_waiting(writer, strerror(-r));
+                return error_trace(r);
+        }
+        writer->state = WRITER_STARTING;
+        return 0;
+}
+
+/* Stops it; whoever it was frozen for has it gone. */
+void writer_stop(Writer *writer) {
+        if (writer->state == WRITER_STARTING)
+                fail_waiting(writer, "the writer was stopped before it had registered");
+        if (writer->state == WRITER_STARTING || writer->state == WRITER_RUNNING) {
+                writer->state = WRITER_STOPPING;
+                writer->writers->launcher->ops->stop(writer->process);
+        }
+}
+
+/* One session less has it. */
+void writer_unuse(Writer *writer) {
+        assert(writer->n_users > 0);
+        if (--writer->n_users == 0) {
+                writer->wanted_again = false;
+                writer_stop(writer);
+        }
+}
+
+/* Its process has said its name. Return: whether that is right. */
+bool writer_registered(Writer *writer, Connection *connection) {
+        if (writer->state != WRITER_STARTING || writer->connection)
+                return false;
+        writer->state = WRITER_RUNNING;
+        writer->connection = connection;
+        writer->instance = ++writer->writers->last_instance;
+        sessions_writer_settled(writer, NULL);
+        while (writer->queue) {
+                QueuedEvent *queued = writer->queue;
+
+                (void) connection_send(connection, queued->session, queued->index, &queued->event);
+                queued_event_free(queued);
+        }
+        return true;
+}
+
+/* The registered connection has ended: what is left of its process is of no use. */
+void writer_connection_ended(Writer *writer) {
+        sessions_writer_gone(writer);
+        writer->connection = NULL;
+        writer->instance = 0;
+        writer_stop(writer);
+}
+
+static int on_limit(sd_event_source *source, uint64_t usec, void *userdata) {
+        QueuedEvent *queued = userdata;
+        Writer *writer = queued->writer;
+
+        (void) notice_not_responding(
+                writer->writers, queued->session, queued->index, queued->event.event,
+                "writer %s was started again for this event and did not register in time; "
+                "see the journal of %s",
+                writer->descriptor->name, writer->descriptor->unit);
+        queued_event_free(queued);
+        return 0;
+}
+
+/* Keeps an event until the writer is there, at most until its limit. */
+int writer_queue(Writer *writer, uint64_t session, uint32_t index, const WriterEvent *event) {
+        _cleanup_(queued_event_freep) QueuedEvent *queued = NULL;
+        QueuedEvent **end = &writer->queue;
+        int r;
+
+        queued = calloc(1, sizeof(*queued));
+        if (!queued)
+                return error_origin(-ENOMEM);
+        *queued = (QueuedEvent){.writer = writer, .session = session, .index = index};
+        queued->event = (WriterEvent){.event = event->event,
+                                      .limit_usec = event->limit_usec,
+                                      .by_name = true,
+                                      .outcome = event->outcome,
+                                      .cause = event->cause,
+                                      .persistent = event->persistent};
+        queued->session_id = strdup(event->session_id ? event->session_id : "");
+        queued->set_id = event->set_id ? strdup(event->set_id) : NULL;
+        if (!queued->session_id || (event->set_id && !queued->set_id))
+                return error_origin(-ENOMEM);
+        queued->event.session_id = queued->session_id;
+        queued->event.set_id = queued->set_id;
+        if (event->limit_usec > 0 && event->limit_usec != USEC_INFINITY) {
+                r = sd_event_add_time_relative(writer->writers->event, &queued->limit, CLOCK_BOOTTIME,
+                                               event->limit_usec, 0, on_limit, queued);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        while (*end)
+                end = &(*end)->next;
+        *end = TAKE_PTR(queued);
+        return 0;
+}
+
+/* The session is released: its waiting events go. */
+void writer_drop_queued(Writer *writer, uint64_t session) {
+        QueuedEvent *next;
+
+        for (QueuedEvent *q = writer->queue; q; q = next) {
+                next = q->next;
+                if (q->session == session)
+                        queued_event_free(q);
+        }
+}
