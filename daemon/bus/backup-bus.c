@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * org.quiesce1.Backup: VSS's IVssBackupComponents, for the requester that opened the session. Each method
+ * reads its arguments and hands the call to the contract, which decides whether it is legal; backup-reply.c
+ * writes the answers.
+ */
+
+#include "daemon/bus/backup-reply.h"
+
+#include "contract/names.h"
+#include "util/error.h"
+
+static size_t strings_count(char *const *list) {
+        size_t n = 0;
+
+        while (list && list[n])
+                n++;
+        return n;
+}
+
+/* The common part: a new call of the owner's, arguments in the message are read already. */
+static int backup_call(sd_bus_message *m, SessionObject *session, ContractCall which, BusCallReply reply,
+                       BusCall **ret) {
+        return error_trace(bus_call_new(session->manager, ret, session->handle, which, m, reply));
+}
+
+static int backup_call_plain(sd_bus_message *m, SessionObject *session, ContractCall which,
+                             BusCallReply reply, sd_bus_error *reterr) {
+        ContractInput input = {};
+        BusCall *call;
+        int r;
+
+        r = options_read_none(m, reterr);
+        if (r == 0)
+                r = backup_call(m, session, which, reply, &call);
+        if (r < 0)
+                return r;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_set_context(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        SessionObject *session = userdata;
+        ContractInput input = {};
+        const char *context;
+        BusCall *call;
+        int c, r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "s", &context);
+        if (r < 0)
+                return error_origin(r);
+        c = contract_context_from_string(context);
+        if (c < 0)
+                return bus_error_set(reterr, CONTRACT_ERROR_UNSUPPORTED_CONTEXT,
+                                     "SetContext: there is no context \"%.64s\"; there are backup, "
+                                     "file-share-backup, nas-rollback and app-rollback.",
+                                     context);
+        input.context = (ContractContext) c;
+        r = options_read_none(m, reterr);
+        if (r == 0)
+                r = backup_call(m, session, CONTRACT_CALL_SET_CONTEXT, NULL, &call);
+        if (r < 0)
+                return r;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int backup_call_names(sd_bus_message *m, SessionObject *session, ContractCall which,
+                             sd_bus_error *reterr) {
+        _cleanup_(bus_strv_freep) char **names = NULL;
+        ContractInput input = {};
+        BusCall *call;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read_strv(m, &names);
+        if (r < 0)
+                return error_origin(r);
+        r = options_read_none(m, reterr);
+        if (r == 0)
+                r = backup_call(m, session, which, NULL, &call);
+        if (r < 0)
+                return r;
+        input.names = (const char *const *) names;
+        input.n_names = strings_count(names);
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_enable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_names(m, userdata, CONTRACT_CALL_ENABLE_WRITERS, reterr);
+}
+
+static int method_disable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_names(m, userdata, CONTRACT_CALL_DISABLE_WRITERS, reterr);
+}
+
+static int method_set_backup_state(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        SessionObject *session = userdata;
+        int component_mode = false, bootable = false, r;
+        const char *type = "copy";
+        const Option options[] = {
+                {"component-mode", OPTION_BOOLEAN, &component_mode},
+                {"bootable", OPTION_BOOLEAN, &bootable},
+                {"type", OPTION_STRING, &type},
+        };
+        ContractInput input = {};
+        BusCall *call;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = options_read(m, options, ELEMENTSOF(options), reterr);
+        if (r < 0)
+                return r;
+        if (!streq(type, "copy") && !streq(type, "full"))
+                return bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                                     "SetBackupState: type must be full or copy, not \"%.64s\".", type);
+        r = backup_call(m, session, CONTRACT_CALL_SET_BACKUP_STATE, NULL, &call);
+        if (r < 0)
+                return r;
+        input.component_mode = component_mode;
+        call->backup_type = streq(type, "full") ? "full" : "copy";
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r;
+
+        r = session_check_owner(userdata, m, reterr);
+        return r < 0 ? r
+                     : backup_call_plain(m, userdata, CONTRACT_CALL_GATHER_WRITER_METADATA,
+                                         reply_gather_writer_metadata, reterr);
+}
+
+/* Calls of component mode: the contract refuses them; their arguments are not looked at yet. */
+static int backup_call_unread(sd_bus_message *m, SessionObject *session, ContractCall which,
+                              sd_bus_error *reterr) {
+        ContractInput input = {};
+        BusCall *call;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = backup_call(m, session, which, reply_not_reached, &call);
+        if (r < 0)
+                return r;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_unread(m, userdata, CONTRACT_CALL_ADD_COMPONENT, reterr);
+}
+
+static int method_set_backup_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_unread(m, userdata, CONTRACT_CALL_SET_BACKUP_OPTIONS, reterr);
+}
+
+static int method_set_previous_backup_stamp(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_unread(m, userdata, CONTRACT_CALL_SET_PREVIOUS_BACKUP_STAMP, reterr);
+}
+
+static int method_set_backup_succeeded(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_unread(m, userdata, CONTRACT_CALL_SET_BACKUP_SUCCEEDED, reterr);
+}
+
+static int method_save_document(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_unread(m, userdata, CONTRACT_CALL_SAVE_DOCUMENT, reterr);
+}
+
+static int method_start_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        SessionObject *session = userdata;
+        int wait = false, r;
+        const Option options[] = {{"wait", OPTION_BOOLEAN, &wait}};
+        ContractInput input = {};
+        BusCall *call;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = options_read(m, options, ELEMENTSOF(options), reterr);
+        if (r == 0)
+                r = backup_call(m, session, CONTRACT_CALL_START_SNAPSHOT_SET, reply_fresh_id, &call);
+        if (r < 0)
+                return r;
+        r = bus_new_id(call->fresh_id);
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return error_trace(r);
+        }
+        input.wait = wait;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+/* A volume in a variant: a name, or a descriptor of anything on it. Both live as long as the message. */
+static int read_volume(sd_bus_message *m, VolumeReference *ret, sd_bus_error *reterr) {
+        const char *contents;
+        char type;
+        int r;
+
+        r = sd_bus_message_peek_type(m, &type, &contents);
+        if (r < 0)
+                return error_origin(r);
+        *ret = (VolumeReference){.fd = -1};
+        if (streq(contents, "s"))
+                r = sd_bus_message_read(m, "v", "s", &ret->name);
+        else if (streq(contents, "h"))
+                r = sd_bus_message_read(m, "v", "h", &ret->fd);
+        else
+                return bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                                     "%s: a volume is a string or a descriptor (D-Bus type s or h), not %s.",
+                                     sd_bus_message_get_member(m), contents);
+        if (r < 0)
+                return error_origin(r);
+        if (ret->name && (ret->name[0] == '\0' || strlen(ret->name) > 4096))
+                return bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                                     "%s: the volume's name must have 1 to 4096 bytes.",
+                                     sd_bus_message_get_member(m));
+        return 0;
+}
+
+static int method_is_volume_supported(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        SessionObject *session = userdata;
+        VolumeReference volume;
+        ContractInput input = {};
+        BusCall *call;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = read_volume(m, &volume, reterr);
+        if (r == 0)
+                r = options_read_none(m, reterr);
+        if (r == 0)
+                r = backup_call(m, session, CONTRACT_CALL_IS_VOLUME_SUPPORTED, reply_is_volume_supported,
+                                &call);
+        if (r < 0)
+                return r;
+        call->volume = volume;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_add_to_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        SessionObject *session = userdata;
+        PrepareOptions prepare = {};
+        const Option options[] = {
+                {"cow-size", OPTION_UINT64, &prepare.cow_size},
+                {"provider", OPTION_STRING, &prepare.provider},
+        };
+        VolumeReference volume;
+        ContractInput input = {};
+        BusCall *call;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = read_volume(m, &volume, reterr);
+        if (r == 0)
+                r = options_read(m, options, ELEMENTSOF(options), reterr);
+        if (r == 0)
+                r = backup_call(m, session, CONTRACT_CALL_ADD_TO_SNAPSHOT_SET, reply_fresh_id, &call);
+        if (r < 0)
+                return r;
+        r = bus_new_id(call->fresh_id);
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return error_trace(r);
+        }
+        call->volume = volume;
+        call->options = prepare;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+/* PrepareForBackup and DoSnapshotSet */
+static int backup_call_requiring(sd_bus_message *m, SessionObject *session, ContractCall which,
+                                 BusCallReply reply, sd_bus_error *reterr) {
+        _cleanup_(bus_strv_freep) char **ignored = NULL;
+        int require = false, r;
+        const Option options[] = {
+                {"require-writers", OPTION_BOOLEAN, &require},
+                {"ignore-writers", OPTION_STRINGS, &ignored},
+        };
+        ContractInput input = {};
+        BusCall *call;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = options_read(m, options, ELEMENTSOF(options), reterr);
+        if (r == 0)
+                r = backup_call(m, session, which, reply, &call);
+        if (r < 0)
+                return r;
+        input.require_writers = require;
+        input.names = (const char *const *) ignored;
+        input.n_names = strings_count(ignored);
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_prepare_for_backup(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_requiring(m, userdata, CONTRACT_CALL_PREPARE_FOR_BACKUP, reply_failed_writers,
+                                     reterr);
+}
+
+static int method_do_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_requiring(m, userdata, CONTRACT_CALL_DO_SNAPSHOT_SET, reply_do_snapshot_set,
+                                     reterr);
+}
+
+/* GetSnapshotProperties and DeleteSnapshots: one id, of a set or a snapshot. */
+static int backup_call_id(sd_bus_message *m, SessionObject *session, ContractCall which, BusCallReply reply,
+                          sd_bus_error *reterr) {
+        ContractInput input = {};
+        const char *id;
+        BusCall *call;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return error_origin(r);
+        r = options_read_none(m, reterr);
+        if (r == 0)
+                r = backup_call(m, session, which, reply, &call);
+        if (r < 0)
+                return r;
+        call->snapshot = id;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_get_snapshot_properties(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_id(m, userdata, CONTRACT_CALL_GET_SNAPSHOT_PROPERTIES,
+                              reply_get_snapshot_properties, reterr);
+}
+
+static int method_delete_snapshots(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_id(m, userdata, CONTRACT_CALL_DELETE_SNAPSHOTS, reply_delete_snapshots, reterr);
+}
+
+static int method_backup_complete(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r;
+
+        r = session_check_owner(userdata, m, reterr);
+        return r < 0 ? r
+                     : backup_call_plain(m, userdata, CONTRACT_CALL_BACKUP_COMPLETE, reply_failed_writers,
+                                         reterr);
+}
+
+static int method_abort_backup(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r;
+
+        r = session_check_owner(userdata, m, reterr);
+        return r < 0 ? r : backup_call_plain(m, userdata, CONTRACT_CALL_ABORT_BACKUP, NULL, reterr);
+}
+
+const sd_bus_vtable backup_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("SetContext", SD_BUS_ARGS("s", context, "a{sv}", options), SD_BUS_NO_RESULT,
+                                method_set_context, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("EnableWriters", SD_BUS_ARGS("as", names, "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_enable_writers, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("DisableWriters", SD_BUS_ARGS("as", names, "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_disable_writers, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetBackupState", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                                method_set_backup_state, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GatherWriterMetadata", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", writers), method_gather_writer_metadata,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "AddComponent",
+                SD_BUS_ARGS("s", writer, "s", logical_path, "s", component, "a{sv}", options),
+                SD_BUS_NO_RESULT, method_add_component, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "SetBackupOptions",
+                SD_BUS_ARGS("s", writer, "s", logical_path, "s", component, "s", text, "a{sv}", options),
+                SD_BUS_NO_RESULT, method_set_backup_options, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "SetPreviousBackupStamp",
+                SD_BUS_ARGS("s", writer, "s", logical_path, "s", component, "s", stamp, "a{sv}", options),
+                SD_BUS_NO_RESULT, method_set_previous_backup_stamp, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("StartSnapshotSet", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", set),
+                                method_start_snapshot_set, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("IsVolumeSupported", SD_BUS_ARGS("v", volume, "a{sv}", options),
+                                SD_BUS_RESULT("b", supported, "a{sv}", details), method_is_volume_supported,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AddToSnapshotSet", SD_BUS_ARGS("v", volume, "a{sv}", options),
+                                SD_BUS_RESULT("s", snapshot), method_add_to_snapshot_set,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("PrepareForBackup", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", result), method_prepare_for_backup,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("DoSnapshotSet", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", result), method_do_snapshot_set,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetSnapshotProperties", SD_BUS_ARGS("s", snapshot, "a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", properties), method_get_snapshot_properties,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetBackupSucceeded",
+                                SD_BUS_ARGS("s", writer, "s", logical_path, "s", component, "b", succeeded,
+                                            "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_set_backup_succeeded, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("BackupComplete", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", result), method_backup_complete,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AbortBackup", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                                method_abort_backup, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("DeleteSnapshots", SD_BUS_ARGS("s", id, "a{sv}", options),
+                                SD_BUS_RESULT("u", deleted, "s", first_left), method_delete_snapshots,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SaveDocument", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", document),
+                                method_save_document, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The answers of org.quiesce1.Backup, as units/dbus/org.quiesce1.Backup.xml describes them.
+ */
+
+#include "daemon/bus/backup-reply.h"
+
+#include "daemon/bus/publish.h"
+
+#include "contract/names.h"
+#include "util/error.h"
+
+/**
+ * reply_fresh_id() - StartSnapshotSet, AddToSnapshotSet: the id that was made for it
+ * @call:       the call
+ * @effect:     REPLY
+ * @reply:      the answer
+ *
+ * Return: 0 or more, or a negative errno.
+ */
+int reply_fresh_id(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        return sd_bus_message_append(reply, "s", call->fresh_id);
+}
+
+static int append_writer_metadata(sd_bus_message *reply, const WriterObject *writer,
+                                  const ContractWriterInfo *info) {
+        size_t n_paths = 0;
+        int r;
+
+        while (writer->paths && writer->paths[n_paths])
+                n_paths++;
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = dictionary_add(reply, "name", "s", info->name);
+        if (r >= 0)
+                r = dictionary_add(reply, "level", "s", contract_level_to_string(info->level));
+        if (r >= 0)
+                r = dictionary_add(reply, "description", "s",
+                                   writer->description ? writer->description : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "state", "s", contract_writer_state_to_string(info->state));
+        if (r >= 0)
+                r = dictionary_add(reply, "text", "s", info->text ? info->text : "");
+        if (r >= 0)
+                r = dictionary_add_strings(reply, "paths", (const char *const *) writer->paths, n_paths);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+/**
+ * reply_gather_writer_metadata() - one dictionary a writer
+ * @call:       the call
+ * @effect:     REPLY
+ * @reply:      the answer
+ *
+ * Return: 0 or more, or a negative errno.
+ */
+int reply_gather_writer_metadata(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        SessionObject *session = session_object_find(call->manager, call->session);
+        ContractWriterInfo info;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        for (uint32_t i = 0; session && i < session->n_writers && r >= 0; i++)
+                if (contract_get_writer(call->manager->contract, call->session, i, &info))
+                        r = append_writer_metadata(reply, &session->writers[i], &info);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+/**
+ * reply_is_volume_supported() - yes, or no and why
+ * @call:       the call
+ * @effect:     REPLY: OK is yes, VolumeNotSupported is no
+ * @reply:      the answer
+ *
+ * Return: 0 or more, or a negative errno.
+ */
+int reply_is_volume_supported(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        int r;
+
+        r = sd_bus_message_append(reply, "b", (int) (effect->error == CONTRACT_OK));
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0 && effect->error != CONTRACT_OK)
+                r = dictionary_add(reply, "reason", "s", effect->text ? effect->text : "");
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+static int append_failed_writers(BusCall *call, sd_bus_message *reply) {
+        const char *names[CONTRACT_WRITERS_MAX];
+        ContractWriterInfo info;
+        size_t n = 0;
+
+        for (uint32_t i = 0;
+             n < ELEMENTSOF(names) && contract_get_writer(call->manager->contract, call->session, i, &info);
+             i++)
+                if (info.takes_part && info.failure != CONTRACT_FAILURE_NONE)
+                        names[n++] = info.name;
+        return dictionary_add_strings(reply, "failed-writers", names, n);
+}
+
+/**
+ * reply_failed_writers() - PrepareForBackup, BackupComplete: who failed
+ * @call:       the call
+ * @effect:     REPLY
+ * @reply:      the answer
+ *
+ * Return: 0 or more, or a negative errno.
+ */
+int reply_failed_writers(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = append_failed_writers(call, reply);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+/* What only a set with volumes has. */
+static int append_set_times(BusCall *call, sd_bus_message *reply, const char *set_id) {
+        SnapshotSet *set = sets_find(call->manager->sets, set_id);
+        SetInfo info;
+        int r;
+
+        if (!set || !snapshot_set_get_info(set, &info))
+                return 0;
+        r = dictionary_add(reply, "instant-usec", "t", info.instant_realtime_usec);
+        if (r >= 0)
+                r = dictionary_add(reply, "hold-usec", "t", info.hold_usec);
+        if (r >= 0)
+                r = dictionary_add(reply, "suspend-usec", "t", info.suspend_usec);
+        if (r >= 0)
+                r = dictionary_add(reply, "commit-usec", "t", info.commit_usec);
+        return r;
+}
+
+/**
+ * reply_do_snapshot_set() - the set, how consistent it is, how long things took
+ * @call:       the call
+ * @effect:     REPLY
+ * @reply:      the answer
+ *
+ * Return: 0 or more, or a negative errno.
+ */
+int reply_do_snapshot_set(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        ContractSessionInfo info;
+        int r;
+
+        if (!contract_get_session(call->manager->contract, call->session, &info) || !info.set_id)
+                return error_origin(-ENOENT);
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = dictionary_add(reply, "set", "s", info.set_id);
+        if (r >= 0)
+                r = dictionary_add(reply, "consistency", "s",
+                                   contract_consistency_to_string(effect->consistency));
+        if (r >= 0)
+                r = dictionary_add(reply, "freeze-usec", "t", info.freeze_end_usec - info.freeze_begin_usec);
+        if (r >= 0)
+                r = append_set_times(call, reply, info.set_id);
+        if (r >= 0)
+                r = append_failed_writers(call, reply);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+static int append_snapshot_place(sd_bus_message *reply, const SnapshotInfo *info) {
+        int r;
+
+        r = dictionary_add(reply, "volume", "s", info->volume);
+        if (r >= 0)
+                r = dictionary_add(reply, "key", "s", info->key);
+        if (r >= 0)
+                r = dictionary_add(reply, "device", "s", info->device ? info->device : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "file-system", "s", info->file_system ? info->file_system : "");
+        if (r >= 0)
+                r = dictionary_add_strings(reply, "mount-points", info->mount_points, info->n_mount_points);
+        if (r >= 0)
+                r = dictionary_add(reply, "open-tree", "s", info->no_tree ? info->no_tree : "");
+        return r;
+}
+
+/**
+ * append_snapshot_properties() - the dictionary of GetSnapshotProperties
+ * @reply:          the answer
+ * @manager:        the manager
+ * @snapshot_id:    UUID text
+ *
+ * Return: 0 or more; -ENOENT: it is gone; another negative errno.
+ */
+int append_snapshot_properties(sd_bus_message *reply, Manager *manager, const char *snapshot_id) {
+        const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
+        SnapshotInfo info;
+        SnapshotSet *set;
+        SetInfo of_set;
+        int r;
+
+        if (!snapshot || !published_get_info(snapshot, &set, &info) || !snapshot_set_get_info(set, &of_set))
+                return error_origin(-ENOENT);
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = dictionary_add(reply, "id", "s", info.id);
+        if (r >= 0)
+                r = dictionary_add(reply, "set", "s", of_set.id);
+        if (r >= 0)
+                r = dictionary_add(reply, "provider", "s", info.provider);
+        if (r >= 0)
+                r = dictionary_add(reply, "created-usec", "t", of_set.instant_realtime_usec);
+        if (r >= 0)
+                r = dictionary_add(reply, "state", "s", info.state);
+        if (r >= 0)
+                r = dictionary_add(reply, "size", "t", info.size);
+        if (r >= 0)
+                r = dictionary_add(reply, "persistent", "b", (int) of_set.persistent);
+        if (r >= 0)
+                r = append_snapshot_place(reply, &info);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+/**
+ * reply_get_snapshot_properties() - GetSnapshotProperties
+ * @call:       the call
+ * @effect:     REPLY
+ * @reply:      the answer
+ *
+ * Return: 0 or more, or a negative errno.
+ */
+int reply_get_snapshot_properties(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        return append_snapshot_properties(reply, call->manager, call->snapshot);
+}
+
+/**
+ * reply_delete_snapshots() - how many were deleted, and the first that was not
+ * @call:       the call
+ * @effect:     REPLY
+ * @reply:      the answer
+ *
+ * Return: 0 or more, or a negative errno.
+ */
+int reply_delete_snapshots(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        return sd_bus_message_append(reply, "us", effect->n_deleted,
+                                     effect->first_left ? effect->first_left : "");
+}
+
+/**
+ * reply_not_reached() - for calls that the contract refuses always
+ * @call:       the call
+ * @effect:     REPLY
+ * @reply:      the answer
+ *
+ * Return: -EOPNOTSUPP.
+ */
+int reply_not_reached(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        return error_origin(-EOPNOTSUPP);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Deleting snapshots from outside a session; see delete.h.
+ */
+
+#include "daemon/bus/delete.h"
+
+#include "daemon/bus/access.h"
+#include "daemon/bus/backup-reply.h"
+#include "daemon/bus/publish.h"
+
+#include "util/error.h"
+
+/* A deletion of a set whose session is over. */
+typedef struct Deletion {
+        Manager *manager;
+        sd_bus_message *call;
+        bool counts;
+} Deletion;
+
+static void deletion_free(Deletion *deletion) {
+        sd_bus_message_unref(deletion->call);
+        free(deletion);
+}
+
+/* StepDone */
+static void deletion_done(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
+                          void *userdata) {
+        Deletion *deletion = userdata;
+        int r;
+
+        published_refresh(deletion->manager, "deleted");
+        if (result->error != CONTRACT_OK)
+                bus_reply_error(deletion->call, result->error, result->text);
+        else {
+                r = deletion->counts
+                            ? sd_bus_reply_method_return(deletion->call, "us", result->n_deleted,
+                                                         result->first_left ? result->first_left : "")
+                            : sd_bus_reply_method_return(deletion->call, NULL);
+                bus_reply_sent(deletion->call, r);
+        }
+        deletion_free(deletion);
+}
+
+static int delete_of_no_session(Manager *manager, sd_bus_message *m, PublishedSet *set, const char *id,
+                                bool counts) {
+        SnapshotSet *found = sets_find(manager->sets, set->id);
+        Deletion *deletion;
+        int r;
+
+        if (!found)
+                return error_origin(-ENOENT);
+        deletion = calloc(1, sizeof(*deletion));
+        if (!deletion)
+                return error_origin(-ENOMEM);
+        deletion->manager = manager;
+        deletion->call = sd_bus_message_ref(m);
+        deletion->counts = counts;
+        r = snapshot_set_step(found, CONTRACT_STEP_DELETE, streq(id, set->id) ? NULL : id, deletion_done,
+                              deletion);
+        if (r < 0)
+                deletion_free(deletion);
+        return error_trace(r);
+}
+
+static int delete_of_session(SessionObject *session, sd_bus_message *m, const char *id, bool counts) {
+        ContractInput input = {};
+        BusCall *call;
+        int r;
+
+        r = bus_call_new(session->manager, &call, session->handle, CONTRACT_CALL_DELETE_SNAPSHOTS, m,
+                         counts ? reply_delete_snapshots : NULL);
+        if (r < 0)
+                return error_trace(r);
+        call->snapshot = id;
+        bus_call_feed(call, &input);
+        return 0;
+}
+
+static PublishedSet *find_set_of(Manager *manager, const char *id) {
+        PublishedSnapshot *snapshot = published_find_snapshot(manager, id);
+
+        return snapshot ? snapshot->set : published_find(manager, id);
+}
+
+static void delete_now(Manager *manager, sd_bus_message *m, const char *id, bool counts) {
+        PublishedSet *set = find_set_of(manager, id);
+        SessionObject *session;
+        int r;
+
+        if (!set) {
+                bus_reply_error(m, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                                "There is no such snapshot or set any more.");
+                return;
+        }
+        session = session_object_find_id(manager, set->session_id);
+        r = session ? delete_of_session(session, m, id, counts)
+                    : delete_of_no_session(manager, m, set, id, counts);
+        if (r < 0)
+                bus_reply_error(m, CONTRACT_ERROR_UNEXPECTED,
+                                "The deletion could not be begun; try again in a moment.");
+}
+
+/* What was asked for, kept while polkit thinks. */
+typedef struct Asked {
+        bool counts;
+        SnapshotAllowed allowed; /* NULL: delete */
+        char id[CONTRACT_ID_MAX];
+} Asked;
+
+static void asked_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
+        Asked *asked = userdata;
+
+        if (asked->allowed)
+                asked->allowed(manager, call, asked->id);
+        else
+                delete_now(manager, call, asked->id, asked->counts);
+}
+
+/* Whether the caller is the requester whose session, alive, made the set. */
+static bool is_owner(Manager *manager, sd_bus_message *m, const PublishedSet *set) {
+        const SessionObject *session = session_object_find_id(manager, set->session_id);
+
+        return session && session->owner &&
+               streq(owner_get_name(session->owner), sd_bus_message_get_sender(m));
+}
+
+static int ask(Manager *manager, sd_bus_message *m, const char *id, bool counts, SnapshotAllowed allowed) {
+        Asked *asked = calloc(1, sizeof(*asked));
+        int r;
+
+        if (!asked)
+                return error_origin(-ENOMEM);
+        asked->counts = counts;
+        asked->allowed = allowed;
+        (void) snprintf(asked->id, sizeof(asked->id), "%s", id);
+        r = access_check(manager, m, ACTION_ADMINISTER, asked_granted, asked, free);
+        return error_trace(r);
+}
+
+/**
+ * delete_snapshots() - delete a snapshot or all of a set
+ * @manager:    the manager
+ * @m:          the call; answered here or later
+ * @id:         of a set or a snapshot; in the message
+ * @counts:     the answer is how many were deleted and the first that was not; otherwise it is empty
+ * @reterr:     ObjectNotFound
+ *
+ * Return: 1, or a negative errno.
+ */
+int delete_snapshots(Manager *manager, sd_bus_message *m, const char *id, bool counts,
+                     sd_bus_error *reterr) {
+        PublishedSet *set = find_set_of(manager, id);
+
+        if (!set)
+                return bus_error_set(reterr, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                                     "%s: there is no snapshot or set %.40s.", sd_bus_message_get_member(m),
+                                     id);
+        if (!is_owner(manager, m, set))
+                return ask(manager, m, id, counts, NULL);
+        delete_now(manager, m, id, counts);
+        return 1;
+}
+
+/**
+ * snapshot_check_access() - go on if the caller may look into a set's snapshots
+ * @manager:        the manager
+ * @m:              the call; refused here if not
+ * @set:            on the bus
+ * @snapshot_id:    UUID text
+ * @allowed:        called now or later if so
+ *
+ * Return: 1, or a negative errno.
+ */
+int snapshot_check_access(Manager *manager, sd_bus_message *m, const PublishedSet *set,
+                          const char *snapshot_id, SnapshotAllowed allowed) {
+        if (!is_owner(manager, m, set))
+                return ask(manager, m, snapshot_id, false, allowed);
+        allowed(manager, m, snapshot_id);
+        return 1;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * org.quiesce1.Manager: opening sessions, finding things, administration.
+ */
+
+#include <time.h>
+
+#include "daemon/bus/access.h"
+#include "daemon/bus/backup-reply.h"
+#include "daemon/bus/delete.h"
+#include "daemon/bus/publish.h"
+
+#include "contract/names.h"
+#include "util/error.h"
+#include "util/log.h"
+
+static void owner_has_vanished(Owner *owner, void *userdata) {
+        SessionObject *session = userdata;
+        ContractInput input = {
+                .type = CONTRACT_INPUT_OWNER_VANISHED,
+                .session = session->handle,
+        };
+
+        manager_feed(session->manager, &input);
+}
+
+/* What a session needs before the contract hears of it. */
+static int open_object(Manager *manager, Owner **owner, SessionObject **ret) {
+        char id[CONTRACT_ID_MAX];
+        SessionObject *session;
+        int r;
+
+        r = bus_new_id(id);
+        if (r < 0)
+                return error_trace(r);
+        r = session_object_new(manager, &session, id, owner_get_uid(*owner));
+        if (r < 0)
+                return error_trace(r);
+        session->record.since_usec = now_usec(CLOCK_REALTIME);
+        session->record.owner = strdup(owner_get_name(*owner));
+        session->record.bus = strdup(manager->bus_guid ? manager->bus_guid : "");
+        if (!session->record.owner || !session->record.bus) {
+                (void) session_object_free(session);
+                return error_origin(-ENOMEM);
+        }
+        owner_set_vanished(*owner, owner_has_vanished, session);
+        session->owner = TAKE_PTR(*owner);
+        *ret = session;
+        return 0;
+}
+
+static void open_refuse(sd_bus_message *call, const char *text) {
+        bus_reply_error(call, CONTRACT_ERROR_LIMITS_EXCEEDED, text);
+}
+
+/* AccessGranted */
+static void open_backup_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
+        ContractInput input = {.type = CONTRACT_INPUT_OPEN, .kind = CONTRACT_BACKUP};
+        ContractSessionInfo info;
+        SessionObject *session = NULL;
+
+        if (manager->stopping) {
+                open_refuse(call, "OpenBackup: quiesced is being stopped; try again when it has started.");
+                return;
+        }
+        if (session_objects_count_uid(manager, owner_get_uid(*owner)) >=
+            manager->config->sessions_max_per_user) {
+                open_refuse(call, "OpenBackup: you have as many sessions as a user may have (MaxPerUser= in "
+                                  "quiesced.conf). Release one first.");
+                return;
+        }
+        if (open_object(manager, owner, &session) < 0) {
+                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED, "OpenBackup: quiesced is short of memory.");
+                return;
+        }
+        input.session = session->handle;
+        input.id = session->record.id;
+        manager_feed(manager, &input);
+        if (!session_object_get_info(session, &info)) {
+                (void) session_object_free(session);
+                open_refuse(call, "OpenBackup: there are as many sessions as quiesced can have. Release one "
+                                  "first.");
+                return;
+        }
+        session_object_save(session);
+        session_shown_add(session);
+        bus_reply_sent(call, sd_bus_reply_method_return(call, "o", session->path));
+}
+
+static int method_open_backup(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r : access_check(userdata, m, ACTION_BACKUP, open_backup_granted, NULL, NULL);
+}
+
+static int method_open_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return bus_error_set(reterr, CONTRACT_ERROR_NOT_SUPPORTED,
+                             "OpenRestore is not supported by this version of quiesced.");
+}
+
+static int not_found(sd_bus_error *reterr, const char *what, const char *id) {
+        return bus_error_set(reterr, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                             "There is no %s %.40s (any more); the ObjectManager lists what there is.", what,
+                             id);
+}
+
+static int method_get_session(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        SessionObject *session;
+        const char *id;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return error_origin(r);
+        session = session_object_find_id(userdata, id);
+        return session ? sd_bus_reply_method_return(m, "o", session->path)
+                       : not_found(reterr, "session", id);
+}
+
+static int method_get_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        PublishedSet *set;
+        const char *id;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return error_origin(r);
+        set = published_find(userdata, id);
+        return set ? sd_bus_reply_method_return(m, "o", set->path) : not_found(reterr, "snapshot set", id);
+}
+
+static int method_get_snapshot(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        PublishedSnapshot *snapshot;
+        const char *id;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return error_origin(r);
+        snapshot = published_find_snapshot(userdata, id);
+        return snapshot ? sd_bus_reply_method_return(m, "o", snapshot->path)
+                        : not_found(reterr, "snapshot", id);
+}
+
+static int append_volume(sd_bus_message *reply, const VolumeListing *volume) {
+        const char *provider = volume->provider ? volume->provider : "";
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = dictionary_add(reply, "name", "s", volume->name);
+        if (r >= 0)
+                r = dictionary_add(reply, "key", "s", volume->key ? volume->key : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "device", "s", volume->device ? volume->device : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "size", "t", volume->size);
+        if (r >= 0)
+                r = dictionary_add(reply, "provider", "s", provider);
+        if (r >= 0 && provider[0] == '\0')
+                r = dictionary_add(reply, "reason", "s", volume->reason ? volume->reason : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "file-system", "s",
+                                   volume->file_system ? volume->file_system : "");
+        if (r >= 0)
+                r = dictionary_add_strings(reply, "mount-points", volume->mount_points,
+                                           volume->n_mount_points);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+/* VolumesListed */
+static void volumes_listed(int result, const VolumeListing *volumes, size_t n_volumes, void *userdata) {
+        sd_bus_message *call = userdata, *reply = NULL;
+        int r = result;
+
+        if (result < 0) {
+                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
+                                "GetVolumes: LVM could not be asked for its volumes; the journal says why.");
+                sd_bus_message_unref(call);
+                return;
+        }
+        r = sd_bus_message_new_method_return(call, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        for (size_t i = 0; i < n_volumes && r >= 0; i++)
+                r = append_volume(reply, &volumes[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        bus_reply_send(call, reply, r);
+        sd_bus_message_unref(reply);
+        sd_bus_message_unref(call);
+}
+
+/* AccessGranted */
+static void get_volumes_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
+        if (sets_list_volumes(manager->sets, volumes_listed, sd_bus_message_ref(call)) >= 0)
+                return;
+        bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
+                        "GetVolumes: LVM could not be asked for its volumes.");
+        sd_bus_message_unref(call);
+}
+
+static int method_get_volumes(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r : access_check(userdata, m, ACTION_BACKUP, get_volumes_granted, NULL, NULL);
+}
+
+static int append_writer(sd_bus_message *reply, const WriterListing *writer) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = dictionary_add(reply, "name", "s", writer->name);
+        if (r >= 0)
+                r = dictionary_add(reply, "level", "s", contract_level_to_string(writer->level));
+        if (r >= 0)
+                r = dictionary_add(reply, "kind", "s", writer->kind ? writer->kind : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "description", "s",
+                                   writer->description ? writer->description : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "unit", "s", writer->unit ? writer->unit : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "available", "b", (int) (writer->error == NULL));
+        if (r >= 0 && writer->error)
+                r = dictionary_add(reply, "error", "s", writer->error);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+static int method_get_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        sd_bus_message *reply = NULL;
+        Manager *manager = userdata;
+        WriterListing writer;
+        int r;
+
+        r = options_read_none(m, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        for (size_t i = 0; r >= 0 && i < writers_count(manager->writers); i++)
+                if (writers_get_listing(manager->writers, i, &writer))
+                        r = append_writer(reply, &writer);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        bus_reply_send(m, reply, r);
+        sd_bus_message_unref(reply);
+        return 1;
+}
+
+/* AccessGranted */
+static void release_granted(Manager *manager, sd_bus_message *m, Owner **owner, void *userdata) {
+        SessionObject *session = session_object_find_id(manager, userdata);
+        ContractInput input = {.type = CONTRACT_INPUT_ADMINISTRATOR_RELEASE};
+        BusCall *call;
+
+        if (!session) {
+                bus_reply_error(m, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                                "ReleaseSession: the session has ended meanwhile.");
+                return;
+        }
+        if (bus_call_new(manager, &call, session->handle, CONTRACT_CALL_NONE, m, NULL) < 0) {
+                bus_reply_error(m, CONTRACT_ERROR_UNEXPECTED,
+                                "ReleaseSession: quiesced is short of memory.");
+                return;
+        }
+        input.session = session->handle;
+        input.token = call->token;
+        manager_feed(manager, &input);
+}
+
+static int method_release_session(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        const char *id;
+        char *copy;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return error_origin(r);
+        r = options_read_none(m, reterr);
+        if (r < 0)
+                return r;
+        if (!session_object_find_id(userdata, id))
+                return not_found(reterr, "session", id);
+        copy = strdup(id);
+        if (!copy)
+                return error_origin(-ENOMEM);
+        return access_check(userdata, m, ACTION_ADMINISTER, release_granted, copy, free);
+}
+
+static int method_delete_snapshots(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        const char *id;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return error_origin(r);
+        r = options_read_none(m, reterr);
+        return r < 0 ? r : delete_snapshots(userdata, m, id, true, reterr);
+}
+
+static int property_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        return sd_bus_message_append(reply, "s", PACKAGE_VERSION);
+}
+
+/* Words for what this version can do beyond the first; none so far. */
+static int property_features(sd_bus *bus, const char *path, const char *interface, const char *property,
+                             sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        return sd_bus_message_append(reply, "as", 0);
+}
+
+const sd_bus_vtable manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("OpenBackup", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", session),
+                                method_open_backup, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenRestore", SD_BUS_ARGS("s", document, "a{sv}", options),
+                                SD_BUS_RESULT("o", session), method_open_restore,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", session),
+                                method_get_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetSnapshotSet", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", set),
+                                method_get_snapshot_set, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetSnapshot", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", snapshot),
+                                method_get_snapshot, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetVolumes", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", volumes), method_get_volumes,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetWriters", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", writers), method_get_writers,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ReleaseSession", SD_BUS_ARGS("s", id, "a{sv}", options), SD_BUS_NO_RESULT,
+                                method_release_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("DeleteSnapshots", SD_BUS_ARGS("s", id, "a{sv}", options),
+                                SD_BUS_RESULT("u", deleted, "s", first_left), method_delete_snapshots,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Features", "as", property_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_SIGNAL_WITH_ARGS("Abort", SD_BUS_ARGS("s", session, "s", set, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS(
+                "BackupShutdown",
+                SD_BUS_ARGS("s", session, "s", set, "s", outcome, "s", cause, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SnapshotRemoved",
+                                SD_BUS_ARGS("s", snapshot, "s", set, "s", reason, "a{sv}", details), 0),
+        SD_BUS_VTABLE_END,
+};

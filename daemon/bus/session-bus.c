@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * org.quiesce1.Session: what every session has. Its methods are for the requester that opened it.
+ */
+
+#include "daemon/bus/call.h"
+
+#include "contract/names.h"
+#include "util/error.h"
+
+/**
+ * session_check_owner() - only the requester that opened a session may call its methods
+ * @session:    the session
+ * @m:          the call
+ * @reterr:     AccessDenied
+ *
+ * Return: 0, or a negative errno.
+ */
+int session_check_owner(SessionObject *session, sd_bus_message *m, sd_bus_error *reterr) {
+        if (session->owner && streq(owner_get_name(session->owner), sd_bus_message_get_sender(m)))
+                return 0;
+        return bus_error_set(
+                reterr, CONTRACT_ERROR_ACCESS_DENIED,
+                "%s: session %s belongs to another connection to the bus; only that one may call "
+                "it. An administrator can end it with Manager.ReleaseSession.",
+                sd_bus_message_get_member(m), session->record.id);
+}
+
+/* Methods whose only argument is options, of which there are none. */
+static int session_simple_call(sd_bus_message *m, SessionObject *session, ContractCall which,
+                               BusCallReply reply, sd_bus_error *reterr) {
+        ContractInput input = {};
+        BusCall *call;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = options_read_none(m, reterr);
+        if (r == 0)
+                r = bus_call_new(session->manager, &call, session->handle, which, m, reply);
+        if (r < 0)
+                return r;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return session_simple_call(m, userdata, CONTRACT_CALL_RELEASE, NULL, reterr);
+}
+
+static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return session_simple_call(m, userdata, CONTRACT_CALL_CANCEL, NULL, reterr);
+}
+
+/* After VSS's advice for each code: at once, after a while, or not at all. */
+static const char *failure_retry(ContractFailure failure) {
+        switch (failure) {
+        case CONTRACT_FAILURE_NONE:
+                return "none";
+        case CONTRACT_FAILURE_NON_RETRYABLE:
+                return "never";
+        case CONTRACT_FAILURE_OUT_OF_RESOURCES:
+        case CONTRACT_FAILURE_TIMEOUT:
+                return "later";
+        default:
+                return "retry";
+        }
+}
+
+static int append_times(sd_bus_message *reply, const char *key, const uint64_t *times) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "s", key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'v', "a{st}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{st}");
+        for (unsigned i = CONTRACT_EVENT_NONE + 1; i < _CONTRACT_EVENT_MAX && r >= 0; i++)
+                if (times[i] > 0)
+                        r = sd_bus_message_append(reply, "{st}", contract_event_to_string((ContractEvent) i),
+                                                  times[i]);
+        for (int i = 0; i < 3 && r >= 0; i++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+static int append_writer_status(sd_bus_message *reply, Manager *manager, uint64_t session, uint32_t index,
+                                const ContractWriterInfo *info) {
+        const char *unit = writers_get_unit(manager->writers, session, index);
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = dictionary_add(reply, "name", "s", info->name);
+        if (r >= 0)
+                r = dictionary_add(reply, "level", "s", contract_level_to_string(info->level));
+        if (r >= 0)
+                r = dictionary_add(reply, "state", "s", contract_writer_state_to_string(info->state));
+        if (r >= 0)
+                r = dictionary_add(reply, "failure", "s",
+                                   info->failure == CONTRACT_FAILURE_NONE
+                                           ? ""
+                                           : contract_failure_to_string(info->failure));
+        if (r >= 0)
+                r = dictionary_add(reply, "text", "s", info->text ? info->text : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "retry", "s", failure_retry(info->failure));
+        if (r >= 0)
+                r = dictionary_add(reply, "event", "s",
+                                   info->last_event == CONTRACT_EVENT_NONE
+                                           ? ""
+                                           : contract_event_to_string(info->last_event));
+        if (r >= 0)
+                r = dictionary_add(reply, "takes-part", "b", (int) info->takes_part);
+        if (r >= 0)
+                r = dictionary_add(reply, "unit", "s", unit ? unit : "");
+        if (r >= 0)
+                r = append_times(reply, "durations", info->duration_usec);
+        if (r >= 0)
+                r = append_times(reply, "limits", info->limit_usec);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+/* BusCallReply */
+static int reply_writer_status(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
+        ContractWriterInfo info;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        for (uint32_t i = 0; r >= 0 && contract_get_writer(call->manager->contract, call->session, i, &info);
+             i++)
+                r = append_writer_status(reply, call->manager, call->session, i, &info);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+static int method_gather_writer_status(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return session_simple_call(m, userdata, CONTRACT_CALL_GATHER_WRITER_STATUS, reply_writer_status,
+                                   reterr);
+}
+
+static int get_info(void *userdata, ContractSessionInfo *ret) {
+        return session_object_get_info(userdata, ret) ? 0 : -ENOENT;
+}
+
+static int property_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        SessionObject *session = userdata;
+        ContractSessionInfo info;
+        const char *value;
+        int r;
+
+        r = get_info(userdata, &info);
+        if (r < 0)
+                return r;
+        if (streq(property, "Id"))
+                value = session->record.id;
+        else if (streq(property, "Kind"))
+                value = contract_kind_to_string(info.kind);
+        else if (streq(property, "State"))
+                value = contract_state_to_string(info.state);
+        else if (streq(property, "RunningCall"))
+                value = info.running == CONTRACT_CALL_NONE ? "" : contract_call_to_string(info.running);
+        else if (streq(property, "Phase"))
+                value = info.phase;
+        else
+                value = info.set_id;
+        return sd_bus_message_append(reply, "s", value ? value : "");
+}
+
+static int property_progress(sd_bus *bus, const char *path, const char *interface, const char *property,
+                             sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        ContractSessionInfo info;
+        int r;
+
+        r = get_info(userdata, &info);
+        return r < 0 ? r : sd_bus_message_append(reply, "u", info.progress_percent);
+}
+
+static int property_owner(sd_bus *bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        const SessionObject *session = userdata;
+
+        return sd_bus_message_append(reply, "u", (uint32_t) session->record.uid);
+}
+
+static int property_since(sd_bus *bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        const SessionObject *session = userdata;
+
+        return sd_bus_message_append(reply, "t", session->record.since_usec);
+}
+
+/**
+ * session_object_bus_find() - the session behind a path, for sd-bus
+ * @bus:        the bus
+ * @path:       the path asked for
+ * @interface:  likewise
+ * @userdata:   the manager
+ * @ret:        the session
+ * @reterr:     unused
+ *
+ * Return: 1 if there is one, 0 if not.
+ */
+int session_object_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                            sd_bus_error *reterr) {
+        char id[CONTRACT_ID_MAX];
+        SessionObject *session;
+        const char *rest;
+
+        if (!bus_path_parse(path, "session", id, &rest) || rest[0] != '\0')
+                return 0;
+        session = session_object_find_id(userdata, id);
+        if (!session)
+                return 0;
+        *ret = session;
+        return 1;
+}
+
+const sd_bus_vtable session_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_release,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_cancel,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GatherWriterStatus", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", writers), method_gather_writer_status,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("Id", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Kind", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("State", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RunningCall", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Phase", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Progress", "u", property_progress, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("OwnerUID", "u", property_owner, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("SinceUSec", "t", property_since, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("SnapshotSet", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * org.quiesce1.Snapshot: looking into a snapshot, mounting it, deleting it. The owner of the session may;
+ * everybody else needs the authorisation to administer.
+ */
+
+#include <fcntl.h>
+
+#include "daemon/bus/backup-reply.h"
+#include "daemon/bus/delete.h"
+#include "daemon/bus/publish.h"
+
+#include "util/error.h"
+
+static void reply_gone(sd_bus_message *call) {
+        bus_reply_error(call, CONTRACT_ERROR_OBJECT_NOT_FOUND, "The snapshot has been deleted meanwhile.");
+}
+
+static SnapshotSet *find_set(Manager *manager, const char *snapshot_id) {
+        const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
+
+        return snapshot ? sets_find(manager->sets, snapshot->set->id) : NULL;
+}
+
+/* TreeOpened */
+static void tree_opened(int r, int fd, const char *text, void *userdata) {
+        sd_bus_message *call = userdata;
+
+        if (r < 0)
+                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
+                                text ? text : "OpenTree: the snapshot could not be mounted.");
+        else
+                bus_reply_sent(call, sd_bus_reply_method_return(call, "h", fd));
+        (void) fd_close(fd);
+        sd_bus_message_unref(call);
+}
+
+/* SnapshotAllowed */
+static void open_tree_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+        SnapshotSet *set = find_set(manager, snapshot_id);
+        int r;
+
+        if (!set) {
+                reply_gone(call);
+                return;
+        }
+        r = snapshot_set_open_tree(set, snapshot_id, tree_opened, sd_bus_message_ref(call));
+        if (r >= 0)
+                return;
+        bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED, "OpenTree: the snapshot cannot be mounted now.");
+        sd_bus_message_unref(call);
+}
+
+static int method_open_tree(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        PublishedSnapshot *snapshot = userdata;
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r
+                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
+                                             open_tree_allowed);
+}
+
+/* StepDone */
+static void mount_done(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
+                       void *userdata) {
+        sd_bus_message *call = userdata;
+
+        if (result->error != CONTRACT_OK)
+                bus_reply_error(call, result->error, result->text);
+        else
+                bus_reply_sent(call, sd_bus_reply_method_return(call, NULL));
+        sd_bus_message_unref(call);
+}
+
+static void mount_begun(sd_bus_message *call, int r) {
+        if (r >= 0)
+                return;
+        bus_reply_error(call, r == -EOPNOTSUPP ? CONTRACT_ERROR_NOT_SUPPORTED : CONTRACT_ERROR_UNEXPECTED,
+                        r == -EOPNOTSUPP
+                                ? "Mounting on the host is not supported by this version of quiesced; "
+                                  "use OpenTree."
+                                : "The mount could not be begun; try again in a moment.");
+        sd_bus_message_unref(call);
+}
+
+/* SnapshotAllowed; the directory stays in the message. */
+static void mount_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+        SnapshotSet *set = find_set(manager, snapshot_id);
+        int directory;
+
+        if (!set || sd_bus_message_rewind(call, true) < 0 ||
+            sd_bus_message_read(call, "h", &directory) < 0) {
+                reply_gone(call);
+                return;
+        }
+        mount_begun(call,
+                    snapshot_set_mount(set, snapshot_id, directory, mount_done, sd_bus_message_ref(call)));
+}
+
+static int method_mount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        PublishedSnapshot *snapshot = userdata;
+        int directory, r;
+
+        r = sd_bus_message_read(m, "h", &directory);
+        if (r < 0)
+                return error_origin(r);
+        r = options_read_none(m, reterr);
+        return r < 0 ? r
+                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
+                                             mount_allowed);
+}
+
+/* SnapshotAllowed */
+static void unmount_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+        SnapshotSet *set = find_set(manager, snapshot_id);
+
+        if (!set) {
+                reply_gone(call);
+                return;
+        }
+        mount_begun(call, snapshot_set_unmount(set, snapshot_id, mount_done, sd_bus_message_ref(call)));
+}
+
+static int method_unmount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        PublishedSnapshot *snapshot = userdata;
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r
+                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
+                                             unmount_allowed);
+}
+
+/* SnapshotAllowed */
+static void get_properties_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+        sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(call, &reply);
+        if (r >= 0)
+                r = append_snapshot_properties(reply, manager, snapshot_id);
+        bus_reply_send(call, reply, r);
+        sd_bus_message_unref(reply);
+}
+
+static int method_get_properties(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        PublishedSnapshot *snapshot = userdata;
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r
+                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
+                                             get_properties_allowed);
+}
+
+static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        PublishedSnapshot *snapshot = userdata;
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r : delete_snapshots(snapshot->set->manager, m, snapshot->id, false, reterr);
+}
+
+static int property_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        const PublishedSnapshot *snapshot = userdata;
+        const char *value;
+        SnapshotInfo info;
+        SnapshotSet *set;
+
+        if (streq(property, "Id"))
+                value = snapshot->id;
+        else if (streq(property, "Set"))
+                value = snapshot->set->id;
+        else if (streq(property, "Session"))
+                value = snapshot->set->session_id;
+        else if (streq(property, "Provider"))
+                value = snapshot->provider;
+        else
+                value = published_get_info(snapshot, &set, &info) ? info.state : "deleting";
+        return sd_bus_message_append(reply, "s", value);
+}
+
+static int property_persistent(sd_bus *bus, const char *path, const char *interface, const char *property,
+                               sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        const PublishedSnapshot *snapshot = userdata;
+
+        return sd_bus_message_append(reply, "b", (int) snapshot->set->persistent);
+}
+
+static int property_created(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        const PublishedSnapshot *snapshot = userdata;
+
+        return sd_bus_message_append(reply, "t", snapshot->set->created_usec);
+}
+
+/**
+ * snapshot_bus_find() - the snapshot behind a path, for sd-bus
+ * @bus:        the bus
+ * @path:       the path asked for
+ * @interface:  likewise
+ * @userdata:   the manager
+ * @ret:        the snapshot
+ * @reterr:     unused
+ *
+ * Return: 1 if there is one, 0 if not.
+ */
+int snapshot_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                      sd_bus_error *reterr) {
+        char id[CONTRACT_ID_MAX];
+        PublishedSnapshot *snapshot;
+        const char *rest;
+
+        if (!bus_path_parse(path, "snapshot", id, &rest) || rest[0] != '\0')
+                return 0;
+        snapshot = published_find_snapshot(userdata, id);
+        if (!snapshot)
+                return 0;
+        *ret = snapshot;
+        return 1;
+}
+
+const sd_bus_vtable snapshot_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("OpenTree", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", tree),
+                                method_open_tree, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Mount", SD_BUS_ARGS("h", directory, "a{sv}", options), SD_BUS_NO_RESULT,
+                                method_mount, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Unmount", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_unmount,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetProperties", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", properties), method_get_properties,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_delete,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("Id", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Set", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Session", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("State", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Provider", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Persistent", "b", property_persistent, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("CreatedUSec", "t", property_created, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Size", "t", NULL, offsetof(PublishedSnapshot, size), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_VTABLE_END,
+};

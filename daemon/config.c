@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Reading quiesced.conf and its drop-ins; see config.h.
+ */
+
+#include "daemon/config.h"
+
+#include <dirent.h>
+#include <ini.h>
+#include <stddef.h>
+
+#include "util/error.h"
+#include "util/log.h"
+
+typedef enum ValueType {
+        VALUE_USEC,
+        VALUE_UNSIGNED,
+        VALUE_BOOLEAN,
+} ValueType;
+
+typedef struct Key {
+        const char *section, *name;
+        ValueType type;
+        size_t offset;
+        unsigned minimum, maximum;
+} Key;
+
+#define EVENT_KEY(_name, _event) \
+        { "Events", _name, VALUE_USEC, offsetof(Config, contract.event_limit_usec[_event]), 0, 0 }
+
+static const Key keys[] = {
+        {"Session", "SlotIdleSec", VALUE_USEC, offsetof(Config, contract.slot_idle_usec), 0, 0},
+        {"Session", "SlotIdleWaitedSec", VALUE_USEC, offsetof(Config, contract.slot_idle_waited_usec), 0, 0},
+        {"Session", "MaxPerUser", VALUE_UNSIGNED, offsetof(Config, sessions_max_per_user), 1,
+         CONTRACT_SESSIONS_MAX},
+        EVENT_KEY("IdentifySec", CONTRACT_EVENT_IDENTIFY),
+        EVENT_KEY("PrepareForBackupSec", CONTRACT_EVENT_PREPARE_FOR_BACKUP),
+        EVENT_KEY("PrepareForSnapshotSec", CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT),
+        EVENT_KEY("FreezeSec", CONTRACT_EVENT_FREEZE),
+        EVENT_KEY("PostSnapshotSec", CONTRACT_EVENT_POST_SNAPSHOT),
+        EVENT_KEY("BackupCompleteSec", CONTRACT_EVENT_BACKUP_COMPLETE),
+        EVENT_KEY("AbortSec", CONTRACT_EVENT_ABORT),
+        EVENT_KEY("BackupShutdownSec", CONTRACT_EVENT_BACKUP_SHUTDOWN),
+        {"Events", "ThawLevelDelaySec", VALUE_USEC, offsetof(Config, contract.thaw_level_delay_usec), 0, 0},
+        {"Writers", "StartSec", VALUE_USEC, offsetof(Config, launch_limit_usec), 0, 0},
+        {"Hold", "LimitSec", VALUE_USEC, offsetof(Config, contract.hold_limit_usec), 0, 0},
+        {"Hold", "ExpediteRCU", VALUE_BOOLEAN, offsetof(Config, expedite_rcu), 0, 0},
+        {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
+        {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
+};
+
+typedef struct File {
+        Config *config;
+        const char *path;
+} File;
+
+/**
+ * config_default() - what counts where quiesced.conf says nothing
+ * @config:     filled in
+ */
+void config_default(Config *config) {
+        *config = (Config){
+                .launch_limit_usec = 30 * USEC_PER_SEC,
+                .sessions_max_per_user = 32,
+                .cow_percent = 20,
+                .snapshots_max = 64,
+                .expedite_rcu = true,
+                .runtime_dir = "/run/quiesced",
+                .hold_socket_path = "/run/quiesced/hold",
+                .launcher = WRITERS_LAUNCHER_SYSTEMD,
+        };
+        contract_config_default(&config->contract);
+}
+
+static int key_set(const Key *key, Config *config, const char *value) {
+        void *target = (char *) config + key->offset;
+
+        switch (key->type) {
+        case VALUE_USEC:
+                return config_parse_usec(value, target);
+        case VALUE_UNSIGNED:
+                return config_parse_unsigned(value, key->minimum, key->maximum, target);
+        case VALUE_BOOLEAN:
+                return config_parse_boolean(value, target);
+        default:
+                return -EINVAL;
+        }
+}
+
+/* Of type ini_handler: 1 is good, and everything is good. */
+static int config_line(void *userdata, const char *section, const char *name, const char *value) {
+        File *file = userdata;
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (streq(keys[i].section, section) && streq(keys[i].name, name)) {
+                        if (key_set(&keys[i], file->config, value) < 0)
+                                log_warning("%s: [%s] %s=%s is not a valid value, ignoring", file->path,
+                                            section, name, value);
+                        return 1;
+                }
+        log_warning("%s: [%s] %s= is not known, ignoring", file->path, section, name);
+        return 1;
+}
+
+/* Return: 1 read, 0 not there (or masked by a link to /dev/null). */
+static int config_file(Config *config, const char *path) {
+        _cleanup_fclose_ FILE *stream = NULL;
+        File file = {config, path};
+        int r;
+
+        stream = fopen(path, "re");
+        if (!stream) {
+                if (errno != ENOENT)
+                        log_warning("%s: cannot be read, ignoring: %s", path, strerror(errno));
+                return 0;
+        }
+        r = ini_parse_file(stream, config_line, &file);
+        if (r != 0)
+                log_warning("%s: line %d is not understood, ignoring", path, r);
+        return 1;
+}
+
+static int is_drop_in(const struct dirent *entry) {
+        size_t n = strlen(entry->d_name);
+
+        return entry->d_name[0] != '.' && n > 5 && streq(entry->d_name + n - 5, ".conf");
+}
+
+static bool seen_before(const char *const *dirs, size_t n_dirs, const char *name) {
+        for (size_t i = 0; i < n_dirs; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/quiesced.conf.d/%s", dirs[i], name) >= 0 && access(path, F_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
+typedef struct DropIn {
+        char *name, *path;
+} DropIn;
+
+static int drop_in_compare(const void *a, const void *b) {
+        return strcmp(((const DropIn *) a)->name, ((const DropIn *) b)->name);
+}
+
+/* Adds those of one directory that no directory before it has. */
+static int drop_ins_collect(const char *const *dirs, size_t at, DropIn **items, size_t *n_items) {
+        _cleanup_free_ char *folder = NULL;
+        struct dirent **entries = NULL;
+        int n, r = 0;
+
+        if (asprintf(&folder, "%s/quiesced.conf.d", dirs[at]) < 0)
+                return error_origin(-ENOMEM);
+        n = scandir(folder, &entries, is_drop_in, alphasort);
+        for (int i = 0; i < n; i++) {
+                DropIn item = {}, *grown;
+
+                if (r == 0 && !seen_before(dirs, at, entries[i]->d_name)) {
+                        grown = reallocarray(*items, *n_items + 1, sizeof(**items));
+                        if (grown)
+                                *items = grown;
+                        item.name = strdup(entries[i]->d_name);
+                        if (!grown || !item.name ||
+                            asprintf(&item.path, "%s/%s", folder, entries[i]->d_name) < 0) {
+                                free(item.name);
+                                r = error_origin(-ENOMEM);
+                        } else {
+                                (*items)[(*n_items)++] = item;
+                        }
+                }
+                free(entries[i]);
+        }
+        free(entries);
+        return r;
+}
+
+/**
+ * config_load() - read the configuration files
+ * @config:     filled with defaults before; what the files say replaces them
+ * @dirs:       where to look, NULL-terminated; the first has precedence
+ *
+ * Return: 0, or -ENOMEM. What a file says wrong is logged and ignored.
+ */
+int config_load(Config *config, const char *const *dirs) {
+        DropIn *items = NULL;
+        size_t n_items = 0;
+        int r = 0;
+
+        for (size_t i = 0; dirs[i]; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/quiesced.conf", dirs[i]) < 0)
+                        return error_origin(-ENOMEM);
+                if (config_file(config, path) > 0)
+                        break;
+        }
+        for (size_t i = 0; dirs[i] && r == 0; i++)
+                r = drop_ins_collect(dirs, i, &items, &n_items);
+        if (r == 0 && n_items > 0)
+                qsort(items, n_items, sizeof(*items), drop_in_compare);
+        for (size_t i = 0; i < n_items; i++) {
+                if (r == 0)
+                        (void) config_file(config, items[i].path);
+                free(items[i].name);
+                free(items[i].path);
+        }
+        free(items);
+        return r;
+}

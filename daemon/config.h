@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What quiesced is configured to do: quiesced.conf(5) and the command line.
+ *
+ * Files are read once, at start. The first quiesced.conf of /etc/quiesced, /run/quiesced and
+ * /usr/lib/quiesced counts; files in quiesced.conf.d of the same places add to it, in the order of their
+ * names. A line that is not understood is logged and has no effect: a typing error never keeps the daemon
+ * from starting, because recovery must run.
+ */
+
+#include "contract/contract.h"
+#include "daemon/writers/writers.h"
+
+typedef struct Config {
+        ContractConfig contract;
+        uint64_t launch_limit_usec;
+        unsigned sessions_max_per_user;
+        unsigned cow_percent;
+        unsigned snapshots_max;
+        bool expedite_rcu;
+        /* For tests and developers; quiesced(8). NULL: where the system has it. */
+        const char *runtime_dir;
+        const char *writers_dir;
+        const char *test_provider_dir;
+        const char *hold_socket_path;
+        WritersLauncher launcher;
+} Config;
+
+void config_default(Config *config);
+int config_load(Config *config, const char *const *dirs);
+
+/* config-value.c */
+int config_parse_usec(const char *s, uint64_t *ret);
+int config_parse_unsigned(const char *s, unsigned minimum, unsigned maximum, unsigned *ret);
+int config_parse_boolean(const char *s, bool *ret);

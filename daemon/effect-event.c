@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * EVENT: what a writer is told, gathered from the contract, the set and the session.
+ */
+
+#include "daemon/manager.h"
+#include "daemon/session-object.h"
+
+#include "contract/names.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* Arrays that live during the call of writers_send() only. */
+typedef struct EventFacts {
+        SnapshotSet *set;
+        WriterFileSystem *file_systems;
+        const char **snapshots, **volumes;
+} EventFacts;
+
+static void event_facts_done(EventFacts *facts) {
+        free(facts->file_systems);
+        free(facts->snapshots);
+        free(facts->volumes);
+}
+
+static int facts_add_volumes(EventFacts *facts, WriterEvent *event, size_t n) {
+        SnapshotInfo snapshot;
+
+        facts->volumes = calloc(n, sizeof(*facts->volumes));
+        if (!facts->volumes)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < n; i++)
+                if (snapshot_set_get_snapshot(facts->set, i, &snapshot))
+                        facts->volumes[event->n_volumes++] = snapshot.key;
+        event->volumes = facts->volumes;
+        return 0;
+}
+
+static int facts_add_snapshots(EventFacts *facts, WriterEvent *event, size_t n) {
+        SnapshotInfo snapshot;
+
+        facts->snapshots = calloc(2 * n, sizeof(*facts->snapshots));
+        if (!facts->snapshots)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < n; i++)
+                if (snapshot_set_get_snapshot(facts->set, i, &snapshot)) {
+                        facts->snapshots[event->n_snapshots++] = snapshot.key;
+                        facts->snapshots[event->n_snapshots++] = snapshot.device;
+                }
+        event->snapshots = facts->snapshots;
+        return 0;
+}
+
+static int facts_add_file_systems(EventFacts *facts, WriterEvent *event) {
+        size_t n = snapshot_set_count_file_systems(facts->set);
+        SetFileSystem file_system;
+
+        if (n == 0)
+                return 0;
+        facts->file_systems = calloc(n, sizeof(*facts->file_systems));
+        if (!facts->file_systems)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < n; i++)
+                if (snapshot_set_get_file_system(facts->set, i, &file_system))
+                        facts->file_systems[event->n_file_systems++] = (WriterFileSystem){
+                                .index = file_system.index,
+                                .mount_point = file_system.mount_point,
+                                .type = file_system.type,
+                                .device = file_system.device,
+                                .fd = file_system.fd,
+                        };
+        event->file_systems = facts->file_systems;
+        return 0;
+}
+
+/* The set's part of an event: volumes with every one, file systems and devices only where they are due. */
+static int facts_gather(EventFacts *facts, WriterEvent *event, ContractLevel level) {
+        SetInfo info;
+        int r;
+
+        if (!facts->set || !snapshot_set_get_info(facts->set, &info) || info.n_snapshots == 0)
+                return 0;
+        r = facts_add_volumes(facts, event, info.n_snapshots);
+        if (r == 0 && event->event == CONTRACT_EVENT_POST_SNAPSHOT)
+                r = facts_add_snapshots(facts, event, info.n_snapshots);
+        if (r == 0 && event->event == CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT && level == CONTRACT_LEVEL_SYSTEM)
+                r = facts_add_file_systems(facts, event);
+        return r;
+}
+
+/* What must be on record before the writer hears of it. */
+static void event_record(SessionObject *session, const ContractEffect *effect) {
+        if (effect->event == CONTRACT_EVENT_PREPARE_FOR_BACKUP && effect->writer < session->record.n_writers)
+                session->record.writers[effect->writer].prepared = true;
+        else if (effect->event == CONTRACT_EVENT_BACKUP_COMPLETE)
+                session->record.completed = true;
+        else
+                return;
+        session_object_save(session);
+}
+
+static int event_send(Manager *manager, SessionObject *session, const ContractEffect *effect) {
+        _cleanup_(event_facts_done) EventFacts facts = {};
+        ContractWriterInfo writer;
+        ContractSessionInfo info;
+        WriterEvent event = {
+                .event = effect->event,
+                .session_id = session->record.id,
+                .set_id = effect->set_id,
+                .limit_usec = effect->limit_usec,
+                .by_name = effect->by_name,
+                .outcome = effect->outcome,
+                .cause = effect->cause,
+                .backup_type = session->backup_type,
+        };
+        int r;
+
+        if (!session_object_get_info(session, &info) ||
+            !contract_get_writer(manager->contract, effect->session, effect->writer, &writer))
+                return error_origin(-ENOENT);
+        event.persistent = info.context == CONTRACT_CONTEXT_NAS_ROLLBACK ||
+                           info.context == CONTRACT_CONTEXT_APP_ROLLBACK;
+        if (info.set_id)
+                facts.set = sets_find(manager->sets, info.set_id);
+        r = facts_gather(&facts, &event, writer.level);
+        if (r < 0)
+                return error_trace(r);
+        event_record(session, effect);
+        return error_trace(writers_send(manager->writers, effect->session, effect->writer, &event));
+}
+
+/**
+ * effect_event() - carry out EVENT
+ * @manager:    the manager
+ * @session:    the session
+ * @effect:     the effect; one that cannot be sent is answered for the writer: it has failed
+ */
+void effect_event(Manager *manager, SessionObject *session, const ContractEffect *effect) {
+        char text[CONTRACT_TEXT_MAX];
+        ContractInput failed = {
+                .type = CONTRACT_INPUT_WRITER_ANSWER,
+                .session = effect->session,
+                .writer = effect->writer,
+                .event = effect->event,
+                .failure = CONTRACT_FAILURE_NOT_RESPONDING,
+                .text = text,
+        };
+        int r;
+
+        r = event_send(manager, session, effect);
+        if (r < 0) {
+                (void) snprintf(text, sizeof(text), "%s could not be sent: %s",
+                                contract_event_to_string(effect->event), strerror(-r));
+                manager_feed(manager, &failed);
+        }
+}

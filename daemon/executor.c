@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Carrying out the contract's effects, in order.
+ *
+ * Each effect goes to the room that can do it; none is judged here. Replies, signals and changes of sessions
+ * never come in the dark: the contract keeps them back.
+ */
+
+#include "daemon/bus/call.h"
+#include "daemon/bus/publish.h"
+#include "daemon/inhibitor.h"
+#include "daemon/manager.h"
+#include "daemon/session-object.h"
+
+#include "util/error.h"
+#include "util/log.h"
+
+static void carry_out_launch(Manager *manager, SessionObject *session, const ContractEffect *effect) {
+        ContractInput failed = {
+                .type = CONTRACT_INPUT_WRITERS,
+                .session = effect->session,
+                .error = CONTRACT_ERROR_WRITER_INFRASTRUCTURE,
+                .text = "GatherWriterMetadata: the writers could not be started: quiesced is short of memory "
+                        "or descriptors.",
+        };
+        int r;
+
+        session_shown_remove_writers(session);
+        r = session_object_set_writers(session, 0);
+        if (r == 0)
+                r = record_set_writers(&session->record, 0);
+        if (r == 0)
+                r = writers_launch(manager->writers, effect->session, effect->names, effect->n_names,
+                                   effect->names_enabled);
+        if (r < 0) {
+                log_error("the writers of session %s could not be started: %s", session->record.id,
+                          strerror(-r));
+                manager_feed(manager, &failed);
+        }
+}
+
+static void carry_out_reply(Manager *manager, const ContractEffect *effect) {
+        if (effect->call == CONTRACT_CALL_START_SNAPSHOT_SET && effect->error == CONTRACT_OK)
+                inhibitor_take(manager, effect->session);
+        if (effect->call == CONTRACT_CALL_DO_SNAPSHOT_SET || effect->call == CONTRACT_CALL_ABORT_BACKUP)
+                inhibitor_drop(manager, effect->session);
+        bus_call_reply(manager, effect);
+}
+
+static void carry_out_set_created(Manager *manager, SessionObject *session, const ContractEffect *effect) {
+        SnapshotSet *set = sets_find(manager->sets, effect->set_id);
+        ContractSessionInfo info;
+
+        (void) snprintf(session->record.set_id, sizeof(session->record.set_id), "%s", effect->set_id);
+        session_object_save(session);
+        if (!set) /* without volumes */
+                return;
+        if (session_object_get_info(session, &info))
+                snapshot_set_note_outcome(set, effect->consistency,
+                                          info.freeze_end_usec - info.freeze_begin_usec);
+        published_add(manager, set);
+}
+
+static void carry_out_stop_writer(Manager *manager, SessionObject *session, const ContractEffect *effect) {
+        int r;
+
+        r = writers_stop(manager->writers, effect->session, effect->writer);
+        if (r < 0)
+                log_warning("a writer of session %s that does not answer could not be stopped, ignoring: %s",
+                            session->record.id, strerror(-r));
+}
+
+static void carry_out_gone(Manager *manager, SessionObject *session) {
+        inhibitor_drop(manager, session->handle);
+        writers_release(manager->writers, session->handle);
+        record_remove(&session->record, manager->config->runtime_dir);
+        session_shown_remove(session);
+        (void) session_object_free(session);
+        if (manager->stopping)
+                manager_sessions_gone(manager);
+}
+
+static void carry_out_window_end(Manager *manager) {
+        sets_window_end(manager->sets);
+        manager_lock_memory(manager, false);
+}
+
+/* Effects that concern a session that is there. */
+static void carry_out_of_session(Manager *manager, SessionObject *session, const ContractEffect *effect) {
+        switch (effect->type) {
+        case CONTRACT_EFFECT_LAUNCH_WRITERS:
+                carry_out_launch(manager, session, effect);
+                break;
+        case CONTRACT_EFFECT_EVENT:
+                effect_event(manager, session, effect);
+                break;
+        case CONTRACT_EFFECT_STEP:
+                effect_step(manager, session, effect);
+                break;
+        case CONTRACT_EFFECT_SIGNAL:
+                bus_signal_event(manager, session, effect);
+                break;
+        case CONTRACT_EFFECT_STATE_CHANGED:
+                session_object_save(session);
+                session_shown_update(session);
+                break;
+        case CONTRACT_EFFECT_SET_CREATED:
+                carry_out_set_created(manager, session, effect);
+                break;
+        case CONTRACT_EFFECT_STOP_WRITER:
+                carry_out_stop_writer(manager, session, effect);
+                break;
+        case CONTRACT_EFFECT_SESSION_GONE:
+                carry_out_gone(manager, session);
+                break;
+        default:
+                break;
+        }
+}
+
+static void carry_out(Manager *manager, const ContractEffect *effect) {
+        SessionObject *session;
+
+        switch (effect->type) {
+        case CONTRACT_EFFECT_REPLY:
+                carry_out_reply(manager, effect);
+                break;
+        case CONTRACT_EFFECT_ARM:
+                deadline_arm_effect(manager, effect);
+                break;
+        case CONTRACT_EFFECT_DISARM:
+                deadline_disarm_effect(manager, effect);
+                break;
+        case CONTRACT_EFFECT_DARK_BEGIN:
+                manager_dark_begin(manager);
+                break;
+        case CONTRACT_EFFECT_DARK_END:
+                manager_dark_end(manager);
+                break;
+        case CONTRACT_EFFECT_WINDOW_END:
+                carry_out_window_end(manager);
+                break;
+        case CONTRACT_EFFECT_SET_REMOVED:
+                published_remove(manager, effect->set_id, "deleted");
+                break;
+        default:
+                session = session_object_find(manager, effect->session);
+                if (session)
+                        carry_out_of_session(manager, session, effect);
+                break;
+        }
+}
+
+/**
+ * effects_carry_out() - carry out what an input caused
+ * @manager:    the manager
+ * @effects:    in this order
+ */
+void effects_carry_out(Manager *manager, const ContractEffects *effects) {
+        for (size_t i = 0; i < effects->n_items; i++)
+                carry_out(manager, &effects->items[i]);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What quiesced keeps of a session beside the contract; see session-object.h.
+ */
+
+#include "daemon/session-object.h"
+
+#include "daemon/bus/bus.h"
+#include "util/error.h"
+#include "util/log.h"
+
+static void strv_free(char **list) {
+        for (char **s = list; s && *s; s++)
+                free(*s);
+        free(list);
+}
+
+static int strv_copy(char ***ret, const char *const *list, size_t n) {
+        char **copy = calloc(n + 1, sizeof(*copy));
+
+        if (!copy)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < n; i++) {
+                copy[i] = strdup(list[i]);
+                if (!copy[i]) {
+                        strv_free(copy);
+                        return error_origin(-ENOMEM);
+                }
+        }
+        *ret = copy;
+        return 0;
+}
+
+static void writers_clear(SessionObject *session) {
+        for (size_t i = 0; i < session->n_writers; i++) {
+                free(session->writers[i].path);
+                free(session->writers[i].description);
+                strv_free(session->writers[i].paths);
+        }
+        free(session->writers);
+        session->writers = NULL;
+        session->n_writers = 0;
+}
+
+/**
+ * session_object_new() - a session that is about to be opened or recovered
+ * @manager:    the manager, which owns it
+ * @ret:        the session; its handle is new
+ * @id:         its UUID
+ * @uid:        whose it is
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int session_object_new(Manager *manager, SessionObject **ret, const char *id, uint32_t uid) {
+        SessionObject *session = calloc(1, sizeof(*session));
+
+        if (!session)
+                return error_origin(-ENOMEM);
+        session->manager = manager;
+        session->handle = ++manager->last_handle;
+        session->record.uid = uid;
+        session->backup_type = "copy";
+        session->shown_state = _CONTRACT_STATE_MAX;
+        (void) snprintf(session->record.id, sizeof(session->record.id), "%s", id);
+        session->path = bus_path("session", id);
+        if (!session->path) {
+                free(session);
+                return error_origin(-ENOMEM);
+        }
+        session->next = manager->sessions;
+        manager->sessions = session;
+        manager->n_sessions++;
+        *ret = session;
+        return 0;
+}
+
+/**
+ * session_object_free() - forget a session
+ * @session:    the session, or NULL; it leaves its manager's list
+ *
+ * Return: NULL.
+ */
+SessionObject *session_object_free(SessionObject *session) {
+        if (!session)
+                return NULL;
+        for (SessionObject **place = &session->manager->sessions; *place; place = &(*place)->next)
+                if (*place == session) {
+                        *place = session->next;
+                        session->manager->n_sessions--;
+                        break;
+                }
+        writers_clear(session);
+        record_done(&session->record);
+        (void) owner_free(session->owner);
+        sd_event_source_disable_unref(session->progress_source);
+        free(session->path);
+        free(session);
+        return NULL;
+}
+
+/**
+ * session_object_find() - by handle
+ * @manager:    the manager
+ * @handle:     the contract's handle
+ *
+ * Return: the session, or NULL.
+ */
+SessionObject *session_object_find(Manager *manager, uint64_t handle) {
+        for (SessionObject *s = manager->sessions; s; s = s->next)
+                if (s->handle == handle)
+                        return s;
+        return NULL;
+}
+
+/**
+ * session_object_find_id() - by UUID
+ * @manager:    the manager
+ * @id:         UUID text
+ *
+ * Return: the session, or NULL.
+ */
+SessionObject *session_object_find_id(Manager *manager, const char *id) {
+        for (SessionObject *s = manager->sessions; s; s = s->next)
+                if (streq(s->record.id, id))
+                        return s;
+        return NULL;
+}
+
+/**
+ * session_objects_count_uid() - how many sessions a user has
+ * @manager:    the manager
+ * @uid:        the user
+ *
+ * Return: the number.
+ */
+size_t session_objects_count_uid(const Manager *manager, uint32_t uid) {
+        size_t n = 0;
+
+        for (const SessionObject *s = manager->sessions; s; s = s->next)
+                n += s->record.uid == uid;
+        return n;
+}
+
+/**
+ * session_object_set_writers() - forget the writers and make room for others
+ * @session:    the session
+ * @n_writers:  how many
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int session_object_set_writers(SessionObject *session, size_t n_writers) {
+        writers_clear(session);
+        session->writers = calloc(n_writers > 0 ? n_writers : 1, sizeof(*session->writers));
+        if (!session->writers)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < n_writers; i++) {
+                WriterObject *writer = &session->writers[i];
+
+                writer->session = session;
+                writer->index = (uint32_t) i;
+                if (asprintf(&writer->path, "%s/writer/%zu", session->path, i) < 0) {
+                        writer->path = NULL;
+                        writers_clear(session);
+                        return error_origin(-ENOMEM);
+                }
+                session->n_writers = i + 1;
+        }
+        return 0;
+}
+
+/**
+ * session_object_note_identity() - what a writer said about itself
+ * @session:    the session
+ * @writer:     index
+ * @answer:     to Identify
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int session_object_note_identity(SessionObject *session, uint32_t writer, const WriterAnswer *answer) {
+        WriterObject *object;
+        char **paths = NULL;
+        int r;
+
+        if (writer >= session->n_writers)
+                return 0;
+        object = &session->writers[writer];
+        r = strv_copy(&paths, answer->paths, answer->n_paths);
+        if (r < 0)
+                return error_trace(r);
+        strv_free(object->paths);
+        object->paths = paths;
+        free(object->description);
+        object->description = strdup(answer->description ? answer->description : "");
+        return object->description ? 0 : error_origin(-ENOMEM);
+}
+
+/**
+ * session_object_get_info() - what the contract says of a session
+ * @session:    the session
+ * @ret:        the contract's view; strings live until the next input
+ *
+ * Return: false if the contract does not know it (any more).
+ */
+bool session_object_get_info(const SessionObject *session, ContractSessionInfo *ret) {
+        return contract_get_session(session->manager->contract, session->handle, ret);
+}
+
+/**
+ * session_object_save() - bring the session's record up to date
+ * @session:    the session
+ *
+ * A record that cannot be written is logged: the backup goes on, only a crash of quiesced would be noticed
+ * less well.
+ */
+void session_object_save(SessionObject *session) {
+        ContractSessionInfo info;
+        int r;
+
+        if (session_object_get_info(session, &info)) {
+                session->record.context = info.context;
+                session->record.aborted |=
+                        !session->record.completed &&
+                        (info.state == CONTRACT_ABORTED || info.running == CONTRACT_CALL_ABORT_BACKUP);
+        }
+        r = record_write(&session->record, session->manager->config->runtime_dir);
+        if (r < 0)
+                log_warning("the record of session %s could not be written, ignoring: %s",
+                            session->record.id, strerror(-r));
+}

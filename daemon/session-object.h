@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What quiesced keeps of a session beside the contract: who owns it, where it is on the bus, what its
+ * writers said about themselves, what was last shown on the bus, and its record.
+ */
+
+#include "daemon/bus/owner.h"
+#include "daemon/manager.h"
+#include "daemon/records/record.h"
+
+typedef struct WriterObject {
+        SessionObject *session;
+        uint32_t index;
+        char *path;        /* D-Bus path */
+        char *description; /* of its Identify answer */
+        char **paths;      /* likewise, NULL-terminated */
+
+        /* As last shown on the bus. */
+        bool shown;
+        ContractWriterState state;
+        ContractFailure failure;
+        ContractEvent last_event;
+        bool takes_part;
+} WriterObject;
+
+struct SessionObject {
+        SessionObject *next;
+        Manager *manager;
+        uint64_t handle;
+        char *path; /* D-Bus path */
+        Owner *owner;
+        SessionRecord record;
+        bool recovered;          /* of a quiesced that ended */
+        const char *backup_type; /* of SetBackupState; told to writers */
+
+        WriterObject *writers;
+        size_t n_writers;
+
+        /* As last shown on the bus. */
+        ContractState shown_state;
+        ContractCall shown_running;
+        char shown_phase[32];
+        char shown_set[CONTRACT_ID_MAX];
+        uint32_t shown_progress;
+        uint64_t shown_usec;
+        sd_event_source *progress_source;
+};
+
+int session_object_new(Manager *manager, SessionObject **ret, const char *id, uint32_t uid);
+SessionObject *session_object_free(SessionObject *session);
+SessionObject *session_object_find(Manager *manager, uint64_t handle);
+SessionObject *session_object_find_id(Manager *manager, const char *id);
+size_t session_objects_count_uid(const Manager *manager, uint32_t uid);
+int session_object_set_writers(SessionObject *session, size_t n_writers);
+int session_object_note_identity(SessionObject *session, uint32_t writer, const WriterAnswer *answer);
+bool session_object_get_info(const SessionObject *session, ContractSessionInfo *ret);
+void session_object_save(SessionObject *session);
