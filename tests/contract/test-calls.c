@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Who may call what when: C1, C2, C4, C5, C17 and C24, and the calls that need no writer.
+ */
+
+#include "tests/contract/harness.h"
+
+#include <stdio.h>
+
+#define CALL(name) CONTRACT_CALL_##name
+
+static void to_state(Harness *harness, ContractState wanted) {
+        switch (wanted) {
+        case CONTRACT_INITIALISED:
+                open_session(harness, 1);
+                break;
+        case CONTRACT_GATHERED:
+                to_gathered(harness, 1);
+                break;
+        case CONTRACT_OPEN:
+                to_open(harness, 1, 1);
+                break;
+        case CONTRACT_PREPARED:
+                to_prepared(harness, 1, 1);
+                break;
+        case CONTRACT_CREATED:
+                to_created(harness, 1, 1);
+                break;
+        case CONTRACT_COMPLETED:
+                to_created(harness, 1, 1);
+                call(harness, 1, CALL(BACKUP_COMPLETE));
+                answer_all(harness, 1, CONTRACT_EVENT_BACKUP_COMPLETE);
+                break;
+        case CONTRACT_FAILED:
+                to_prepared(harness, 1, 1);
+                begin_set(harness, 1, false);
+                step_fails(harness, 1, CONTRACT_STEP_END_PREPARE, CONTRACT_ERROR_INSUFFICIENT_STORAGE);
+                answer_all(harness, 1, CONTRACT_EVENT_ABORT);
+                step(harness, 1, CONTRACT_STEP_ABORT);
+                break;
+        case CONTRACT_ABORTED:
+                to_created(harness, 1, 1);
+                call(harness, 1, CALL(ABORT_BACKUP));
+                break;
+        case CONTRACT_LOST:
+                feed(harness, (ContractInput){.type = CONTRACT_INPUT_RECOVERED,
+                                              .session = 1,
+                                              .id = "recovered",
+                                              .set_id = SET_A});
+                break;
+        default:
+                fail();
+        }
+        expect_state(harness, 1, wanted);
+        forget(harness);
+}
+
+/* C4's table once more, as it stands in the contract: a letter for each state in which the call is legal.
+ * i nitialised, g athered, o pen, p repared, c reated, C ompleted, f ailed, a borted, l ost. */
+static const struct {
+        ContractCall call;
+        const char *states;
+} table[] = {
+        {CALL(SET_CONTEXT), "i"},
+        {CALL(ENABLE_WRITERS), "i"},
+        {CALL(DISABLE_WRITERS), "i"},
+        {CALL(GATHER_WRITER_METADATA), "i"},
+        {CALL(SET_BACKUP_STATE), "igo"},
+        {CALL(ADD_COMPONENT), "go"},
+        {CALL(SET_BACKUP_OPTIONS), "go"},
+        {CALL(SET_PREVIOUS_BACKUP_STAMP), "go"},
+        {CALL(START_SNAPSHOT_SET), "g"},
+        {CALL(ADD_TO_SNAPSHOT_SET), "o"},
+        {CALL(PREPARE_FOR_BACKUP), "go"},
+        {CALL(DO_SNAPSHOT_SET), "p"},
+        {CALL(GET_SNAPSHOT_PROPERTIES), "cCl"},
+        {CALL(SET_BACKUP_SUCCEEDED), "c"},
+        {CALL(BACKUP_COMPLETE), "c"},
+        {CALL(DELETE_SNAPSHOTS), "cCa"},
+        {CALL(ABORT_BACKUP), "igopcCfa"},
+        {CALL(SAVE_DOCUMENT), "pcCfa"},
+        {CALL(IS_VOLUME_SUPPORTED), "igopcCfal"},
+        {CALL(GATHER_WRITER_STATUS), "igopcCfal"},
+        {CALL(CANCEL), "igopcCfal"},
+        {CALL(RELEASE), "igopcCfal"},
+        {CALL(PRE_RESTORE), ""},
+        {CALL(SET_FILE_RESTORE_STATUS), ""},
+        {CALL(POST_RESTORE), ""},
+};
+
+static const struct {
+        char letter;
+        ContractState state;
+} letters[] = {
+        {'i', CONTRACT_INITIALISED}, {'g', CONTRACT_GATHERED}, {'o', CONTRACT_OPEN},
+        {'p', CONTRACT_PREPARED},    {'c', CONTRACT_CREATED},  {'C', CONTRACT_COMPLETED},
+        {'f', CONTRACT_FAILED},      {'a', CONTRACT_ABORTED},  {'l', CONTRACT_LOST},
+};
+
+static ContractError first_error(const Harness *harness) {
+        for (size_t i = 0; i < harness->last->n_items; i++)
+                if (harness->last->items[i].type == CONTRACT_EFFECT_REPLY)
+                        return harness->last->items[i].error;
+        return CONTRACT_OK;
+}
+
+static void test_C4_every_call_in_every_state(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                for (size_t j = 0; j < ELEMENTSOF(letters); j++) {
+                        Harness *harness;
+                        bool legal = strchr(table[i].states, letters[j].letter), refused;
+                        uint64_t before;
+
+                        assert_int_equal(harness_setup((void **) &harness), 0);
+                        to_state(harness, letters[j].state);
+                        before = contract_hash(harness->contract);
+                        call(harness, 1, table[i].call);
+                        refused = first_error(harness) == (letters[j].state == CONTRACT_LOST
+                                                                   ? CONTRACT_ERROR_SESSION_LOST
+                                                                   : CONTRACT_ERROR_BAD_STATE);
+                        if (refused == legal)
+                                fail_msg("%s in state %s: %s", contract_call_to_string(table[i].call),
+                                         contract_state_to_string(letters[j].state), harness->log);
+                        if (refused) /* nothing has changed, and the text helps */
+                                assert_int_equal(contract_hash(harness->contract), before);
+                        if (refused && letters[j].state != CONTRACT_LOST) {
+                                expect_text(harness, contract_call_to_string(table[i].call));
+                                expect_text(harness, contract_state_to_string(letters[j].state));
+                                expect_text(harness, "Release");
+                        }
+                        (void) state;
+                        harness_teardown((void **) &harness);
+                }
+}
+
+static void test_C4_bad_state_names_the_legal_calls(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 1);
+        call(harness, 1, CALL(DO_SNAPSHOT_SET));
+        expect(harness, "reply DoSnapshotSet BadState");
+        assert_string_equal(harness->text,
+                            "DoSnapshotSet is not legal in state open. Legal now: SetBackupState, "
+                            "IsVolumeSupported, AddToSnapshotSet, PrepareForBackup, AbortBackup, "
+                            "GatherWriterStatus, Cancel and Release.");
+}
+
+static void test_C4_set_context_only_once(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call_input(harness, (ContractInput){.call = CALL(SET_CONTEXT)});
+        call_input(harness, (ContractInput){.call = CALL(SET_CONTEXT)});
+        expect(harness, "reply SetContext ok, reply SetContext BadState");
+        expect_text(harness, "set already");
+}
+
+static void test_C4_gather_only_once(void **state) {
+        Harness *harness = *state;
+
+        to_gathered(harness, 1);
+        call(harness, 1, CALL(GATHER_WRITER_METADATA));
+        expect(harness, "reply GatherWriterMetadata BadState");
+}
+
+static void test_C4_failed_gather_may_be_called_again(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call(harness, 1, CALL(GATHER_WRITER_METADATA));
+        feed(harness, (ContractInput){.type = CONTRACT_INPUT_WRITERS,
+                                      .session = 1,
+                                      .error = CONTRACT_ERROR_WRITER_INFRASTRUCTURE,
+                                      .text = "no bus"});
+        expect(harness, "launch, reply GatherWriterMetadata WriterInfrastructure");
+        expect_state(harness, 1, CONTRACT_INITIALISED);
+        call(harness, 1, CALL(GATHER_WRITER_METADATA));
+        expect(harness, "launch");
+}
+
+static void test_C4_one_call_at_a_time(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 0);
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET));
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        expect(harness, "step begin-prepare, reply PrepareForBackup BadState");
+        expect_text(harness, "AddToSnapshotSet is still running");
+        call(harness, 1, CALL(GATHER_WRITER_STATUS));
+        expect(harness, "reply GatherWriterStatus ok");
+        volume_prepared(harness, 1, 0, "vol0");
+        expect(harness, "reply AddToSnapshotSet ok");
+}
+
+static void test_C4_without_writers_there_is_no_round(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call_input(harness, (ContractInput){.call = CALL(SET_CONTEXT),
+                                            .context = CONTRACT_CONTEXT_FILE_SHARE_BACKUP});
+        call(harness, 1, CALL(GATHER_WRITER_METADATA));
+        call(harness, 1, CALL(START_SNAPSHOT_SET));
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        expect_text(harness, "has no writers");
+        call(harness, 1, CALL(ADD_COMPONENT));
+        call(harness, 1, CALL(BACKUP_COMPLETE));
+        expect(harness,
+               "reply SetContext ok, reply GatherWriterMetadata BadState, reply StartSnapshotSet ok, "
+               "reply PrepareForBackup BadState, reply AddComponent BadState, "
+               "reply BackupComplete BadState");
+        call(harness, 1, CALL(DO_SNAPSHOT_SET));
+        expect(harness, "reply DoSnapshotSet BadState");
+        expect_text(harness, "AddToSnapshotSet first");
+}
+
+static void test_C4_a_backup_without_a_set(void **state) {
+        Harness *harness = *state;
+
+        to_gathered(harness, 1);
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        forget(harness);
+        call(harness, 1, CALL(DO_SNAPSHOT_SET));
+        expect(harness, "reply DoSnapshotSet BadState");
+        expect_text(harness, "no snapshot set was started");
+        call(harness, 1, CALL(BACKUP_COMPLETE));
+        expect(harness, "BackupComplete>app, BackupComplete>db, BackupComplete>fs");
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_COMPLETE);
+        call(harness, 1, CALL(RELEASE));
+        expect(harness, "reply BackupComplete ok, BackupShutdown>app(null completed released), "
+                        "BackupShutdown>db(null completed released), BackupShutdown>fs(null completed "
+                        "released), signal BackupShutdown(null completed released)");
+}
+
+static void test_C4_set_not_created_forbids_backup_complete(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        call(harness, 1, CALL(BACKUP_COMPLETE));
+        expect(harness, "reply BackupComplete BadState");
+        expect_text(harness, "not created yet");
+}
+
+static void test_what_is_not_there_is_refused_by_name(void **state) {
+        Harness *harness = *state;
+
+        to_gathered(harness, 1);
+        call(harness, 1, CALL(ADD_COMPONENT));
+        expect(harness, "reply AddComponent NotSupported");
+        expect_text(harness, "AddComponent");
+        call_input(harness, (ContractInput){.call = CALL(SET_BACKUP_STATE), .component_mode = true});
+        expect(harness, "reply SetBackupState NotSupported");
+        expect_text(harness, "component mode");
+        call_input(harness, (ContractInput){.call = CALL(SET_BACKUP_STATE)});
+        expect(harness, "reply SetBackupState ok");
+}
+
+static void test_C2_restore_knows_no_abort(void **state) {
+        Harness *harness = *state;
+
+        feed(harness,
+             (ContractInput){
+                     .type = CONTRACT_INPUT_OPEN, .session = 1, .id = "r", .kind = CONTRACT_RESTORE});
+        call(harness, 1, CALL(ABORT_BACKUP));
+        expect(harness, "reply AbortBackup BadState");
+        call(harness, 1, CALL(GATHER_WRITER_METADATA));
+        launched(harness, 1, NULL, 0);
+        call(harness, 1, CALL(PRE_RESTORE));
+        expect(harness, "launch, reply GatherWriterMetadata ok, reply PreRestore NotSupported");
+        call(harness, 1, CALL(RELEASE));
+        expect(harness, "reply Release ok, gone");
+}
+
+static void test_C1_a_session_is_never_used_again(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call(harness, 1, CALL(RELEASE));
+        expect(harness, "reply Release ok, gone");
+        call(harness, 1, CALL(SET_CONTEXT));
+        expect(harness, "reply SetContext Released");
+        administrator(harness, 1);
+        expect(harness, "reply  ObjectNotFound");
+}
+
+static void test_C30_no_more_than_64_volumes(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 64);
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET));
+        expect(harness, "reply AddToSnapshotSet MaximumNumberOfVolumesReached");
+        expect_state(harness, 1, CONTRACT_OPEN);
+}
+
+static void test_the_same_volume_twice(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 1);
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET));
+        volume_prepared(harness, 1, 1, "vol0");
+        expect(harness, "step begin-prepare, reply AddToSnapshotSet ObjectAlreadyExists");
+        expect_text(harness, "vol0");
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET));
+        for (size_t i = 0; i < harness->last->n_items; i++)
+                if (harness->last->items[i].type == CONTRACT_EFFECT_STEP)
+                        assert_int_equal(harness->last->items[i].volume, 1);
+        step_fails(harness, 1, CONTRACT_STEP_BEGIN_PREPARE, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
+        expect(harness, "step begin-prepare, reply AddToSnapshotSet VolumeNotSupported");
+        expect_state(harness, 1, CONTRACT_OPEN);
+}
+
+static void test_C4_cancelled_volume_is_not_in_the_set(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 0);
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET));
+        call(harness, 1, CALL(CANCEL));
+        expect(harness, "step begin-prepare, reply AddToSnapshotSet Cancelled, reply Cancel ok");
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET)); /* waits for the step that nobody wants any more */
+        expect(harness, "");
+        volume_prepared(harness, 1, 0, "vol0");
+        expect(harness, "step begin-prepare");
+        volume_prepared(harness, 1, 0, "vol0");
+        expect(harness, "reply AddToSnapshotSet ok");
+        expect_state(harness, 1, CONTRACT_OPEN);
+}
+
+static void test_is_volume_supported_is_asked_of_the_providers(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call(harness, 1, CALL(IS_VOLUME_SUPPORTED));
+        step(harness, 1, CONTRACT_STEP_IS_VOLUME_SUPPORTED);
+        call(harness, 1, CALL(IS_VOLUME_SUPPORTED));
+        step_fails(harness, 1, CONTRACT_STEP_IS_VOLUME_SUPPORTED, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
+        expect(harness, "step is-volume-supported, reply IsVolumeSupported ok, "
+                        "step is-volume-supported, reply IsVolumeSupported VolumeNotSupported");
+}
+
+static void test_C4_properties_while_creating(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        forget(harness);
+        call_input(harness, (ContractInput){.call = CALL(GET_SNAPSHOT_PROPERTIES), .snapshot = SET_A});
+        expect(harness, "reply GetSnapshotProperties ObjectNotFound");
+        expect_text(harness, "still being made");
+        finish_set(harness, 1);
+        forget(harness);
+        call_input(harness, (ContractInput){.call = CALL(GET_SNAPSHOT_PROPERTIES), .snapshot = SET_A});
+        call_input(harness, (ContractInput){.call = CALL(GET_SNAPSHOT_PROPERTIES), .snapshot = SET_B});
+        expect(harness, "reply GetSnapshotProperties ok, reply GetSnapshotProperties ObjectNotFound");
+}
+
+static void test_C4_delete_stops_at_the_first_it_cannot(void **state) {
+        Harness *harness = *state;
+        const ContractEffect *reply;
+
+        to_created(harness, 1, 2);
+        call_input(harness, (ContractInput){.call = CALL(DELETE_SNAPSHOTS), .snapshot = SET_A});
+        feed(harness, (ContractInput){.type = CONTRACT_INPUT_STEP_DONE,
+                                      .session = 1,
+                                      .step = CONTRACT_STEP_DELETE,
+                                      .error = CONTRACT_ERROR_VOLUME_BUSY,
+                                      .text = "cat has it open",
+                                      .n_deleted = 1,
+                                      .first_left = "54ab5407-0000-0000-0000-000000000003"});
+        expect(harness, "step delete, reply DeleteSnapshots VolumeBusy");
+        reply = &harness->last->items[harness->last->n_items - 1];
+        assert_int_equal(reply->n_deleted, 1);
+        assert_string_equal(reply->first_left, "54ab5407-0000-0000-0000-000000000003");
+        expect_state(harness, 1, CONTRACT_CREATED); /* C5: it does not end the session */
+
+        call_input(harness, (ContractInput){.call = CALL(DELETE_SNAPSHOTS), .snapshot = SET_A});
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        expect(harness, "step delete, set-removed, reply DeleteSnapshots ok");
+        call_input(harness, (ContractInput){.call = CALL(DELETE_SNAPSHOTS), .snapshot = SET_A});
+        expect(harness, "reply DeleteSnapshots ObjectNotFound");
+}
+
+static void test_C17_after_an_abort(void **state) {
+        Harness *harness = *state;
+
+        to_created(harness, 1, 1);
+        call(harness, 1, CALL(ABORT_BACKUP));
+        call(harness, 1, CALL(BACKUP_COMPLETE));
+        call(harness, 1, CALL(SET_BACKUP_SUCCEEDED));
+        call(harness, 1, CALL(DO_SNAPSHOT_SET));
+        expect(harness,
+               "reply AbortBackup ok, reply BackupComplete BadState, reply SetBackupSucceeded BadState, "
+               "reply DoSnapshotSet BadState");
+        call(harness, 1, CALL(RELEASE));
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        assert_non_null(strstr(harness->log, "reply Release ok, gone"));
+}
+
+static void test_malformed_inputs_change_nothing(void **state) {
+        Harness *harness = *state;
+        const ContractEffects *effects;
+        uint64_t before;
+
+        to_open(harness, 1, 1);
+        before = contract_hash(harness->contract);
+        assert_int_equal(contract_input(harness->contract,
+                                        &(ContractInput){.type = CONTRACT_INPUT_CALL, .session = 1},
+                                        &effects),
+                         -EINVAL);
+        assert_int_equal(
+                contract_input(harness->contract,
+                               &(ContractInput){.type = CONTRACT_INPUT_OPEN, .session = 1, .id = "x"},
+                               &effects),
+                -EEXIST);
+        assert_int_equal(
+                contract_input(harness->contract,
+                               &(ContractInput){.type = CONTRACT_INPUT_OPEN, .session = 0, .id = "x"},
+                               &effects),
+                -EINVAL);
+        assert_int_equal(
+                contract_input(harness->contract, &(ContractInput){.type = _CONTRACT_INPUT_MAX}, &effects),
+                -EINVAL);
+        assert_int_equal(contract_hash(harness->contract), before);
+}
+
+static void test_no_more_sessions_than_there_is_room_for(void **state) {
+        Harness *harness = *state;
+        const ContractEffects *effects;
+
+        for (uint64_t i = 1; i <= CONTRACT_SESSIONS_MAX; i++)
+                open_session(harness, i);
+        assert_int_equal(
+                contract_input(harness->contract,
+                               &(ContractInput){.type = CONTRACT_INPUT_OPEN, .session = 9999, .id = "x"},
+                               &effects),
+                -ENOSPC);
+        assert_int_equal(contract_count_sessions(harness->contract), CONTRACT_SESSIONS_MAX);
+        vanish(harness, 7);
+        open_session(harness, 9999);
+        assert_int_equal(contract_count_sessions(harness->contract), CONTRACT_SESSIONS_MAX);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_C4_every_call_in_every_state),
+                TEST(test_C4_bad_state_names_the_legal_calls),
+                TEST(test_C4_set_context_only_once),
+                TEST(test_C4_gather_only_once),
+                TEST(test_C4_failed_gather_may_be_called_again),
+                TEST(test_C4_one_call_at_a_time),
+                TEST(test_C4_without_writers_there_is_no_round),
+                TEST(test_C4_a_backup_without_a_set),
+                TEST(test_C4_set_not_created_forbids_backup_complete),
+                TEST(test_what_is_not_there_is_refused_by_name),
+                TEST(test_C2_restore_knows_no_abort),
+                TEST(test_C1_a_session_is_never_used_again),
+                TEST(test_C30_no_more_than_64_volumes),
+                TEST(test_the_same_volume_twice),
+                TEST(test_C4_cancelled_volume_is_not_in_the_set),
+                TEST(test_is_volume_supported_is_asked_of_the_providers),
+                TEST(test_C4_properties_while_creating),
+                TEST(test_C4_delete_stops_at_the_first_it_cannot),
+                TEST(test_C17_after_an_abort),
+                TEST(test_malformed_inputs_change_nothing),
+                TEST(test_no_more_sessions_than_there_is_room_for),
+        };
+
+        return cmocka_run_group_tests_name("contract: calls", tests, NULL, NULL);
+}
