@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The session's middle: volumes join the set, the set is made, its snapshots are opened; see backup.h.
+ */
+
+#include "ctl/backup.h"
+#include "ctl/dict.h"
+#include "ctl/format.h"
+
+/**
+ * backup_add() - offer a volume to the set
+ * @backup:         it
+ * @volume:         how it is named
+ * @ret_snapshot:   its snapshot's UUID; free() it
+ * @error:          quiesced's answer
+ *
+ * Return: 0, also if the volume is in the set already; else a negative errno.
+ */
+int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot, sd_bus_error *error) {
+        const size_t id_length = 36;
+        QuiesceVolume with_options = *volume;
+        char *id;
+        int r;
+
+        with_options.cow_size = backup->options->cow_size;
+        with_options.provider = backup->options->provider;
+        r = quiesce_backup_add_volume(backup->session, &with_options, ret_snapshot, error);
+        if (r >= 0 || !sd_bus_error_has_name(error, QUIESCE_ERROR_OBJECT_ALREADY_EXISTS) ||
+            strlen(error->message) < id_length)
+                return r;
+        /* Two mounts of one volume share a snapshot, whose id the error's text ends in. */
+        id = strdup(error->message + strlen(error->message) - id_length);
+        if (!id)
+                return error_origin(-ENOMEM);
+        sd_bus_error_free(error);
+        *ret_snapshot = id;
+        return 0;
+}
+
+static bool error_is_unsupported(const sd_bus_error *error) {
+        return sd_bus_error_has_name(error, QUIESCE_ERROR_VOLUME_NOT_SUPPORTED) ||
+               sd_bus_error_has_name(error, QUIESCE_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER);
+}
+
+static int say_volume_error(const PlanVolume *volume, const sd_bus_error *error, int r) {
+        (void) say_bus_error(volume->path, error, r);
+        if (error_is_unsupported(error))
+                say("%s is on %s (%s): snapshots need a file system on an LVM logical volume; "
+                    "'quiescectl list volumes' shows those that can join",
+                    volume->path, volume->mount->source, volume->mount->type);
+        return CTL_E_SAID;
+}
+
+static int backup_add_planned(Backup *backup, Plan *plan, size_t i) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        PlanVolume *volume = &plan->volumes[i];
+        const QuiesceVolume offer = {.size = sizeof(offer), .path = volume->path};
+        int r;
+
+        r = backup_add(backup, &offer, &volume->snapshot, &error);
+        if (r >= 0 || r == -EINTR)
+                return r < 0 ? r : 0;
+        progress_clear(&backup->progress);
+        if (volume->given || !error_is_unsupported(&error))
+                return say_volume_error(volume, &error, r);
+        return error_trace(plan_volume_stays_live(plan, i, error.message));
+}
+
+/**
+ * backup_add_plan() - offer all volumes of a plan to the set
+ * @backup:     it
+ * @plan:       finished here; tells the user what stays live
+ *
+ * Return: as said in backup.h; -EINTR after a signal.
+ */
+int backup_add_plan(Backup *backup, Plan *plan) {
+        int r;
+
+        progress_step(&backup->progress, "adding %zu volume%s", plan->n_volumes,
+                      plan->n_volumes == 1 ? "" : "s");
+        for (size_t i = 0; i < plan->n_volumes; i++) {
+                r = backup_add_planned(backup, plan, i);
+                if (r != 0)
+                        return r;
+        }
+        plan_finish(plan);
+        for (size_t i = 0; i < plan->n_entries; i++)
+                if (plan->entries[i].kind == PLAN_LIVE && plan->entries[i].named) {
+                        progress_clear(&backup->progress);
+                        say("%s stays live (%s on %s): %s", plan->entries[i].path,
+                            plan->entries[i].mount->type, plan->entries[i].mount->source,
+                            plan->entries[i].reason);
+                }
+        return 0;
+}
+
+static void say_writers(const DictArray *writers) {
+        for (size_t i = 0; i < writers->n_dicts; i++) {
+                const Dict *writer = &writers->dicts[i];
+                const char *text = dict_get_string(writer, "text"),
+                           *retry = dict_get_string(writer, "retry");
+
+                if (!*dict_get_string(writer, "failure"))
+                        continue;
+                say("writer %s failed at %s: %s%s%s%s%s", dict_get_string(writer, "name"),
+                    dict_get_string(writer, "event"), dict_get_string(writer, "failure"), *text ? ": " : "",
+                    text, *retry && !streq(retry, "none") ? "; retry: " : "",
+                    *retry && !streq(retry, "none") ? retry : "");
+        }
+}
+
+static void backup_say_failed_writers(Backup *backup) {
+        _cleanup_(dict_array_done) DictArray writers = {};
+        _cleanup_message_ sd_bus_message *reply = NULL;
+
+        if (backup->options->without_writers || backup->lost)
+                return;
+        if (quiesce_backup_gather_writer_status(backup->session, &reply, NULL) >= 0 &&
+            dict_array_read(&writers, reply) >= 0)
+                say_writers(&writers);
+}
+
+static int say_set_error(Backup *backup, const char *what, const sd_bus_error *error, int r) {
+        if (r == -EINTR)
+                return r;
+        progress_clear(&backup->progress);
+        (void) say_bus_error(what, error, r);
+        backup_say_failed_writers(backup);
+        if (sd_bus_error_has_name(error, QUIESCE_ERROR_WRITER_VETO))
+                say("mend the writer, or leave it out of account with --ignore-writer=NAME");
+        return CTL_E_SAID;
+}
+
+static void backup_say_set(Backup *backup) {
+        const QuiesceSnapshotSet *set = backup->set;
+        char when[FORMAT_MAX];
+
+        progress_say(&backup->progress, "snapshot set %s made at %s, %s-consistent", set->id ? set->id : "",
+                     format_time(when, set->instant_usec), set->consistency ? set->consistency : "crash");
+        if (set->failed_writers && set->failed_writers[0]) {
+                progress_clear(&backup->progress);
+                backup_say_failed_writers(backup);
+        }
+}
+
+/**
+ * backup_make_set() - prepare the writers and make the set
+ * @backup:     it; set is filled
+ *
+ * Return: as said in backup.h; -EINTR after a signal.
+ */
+int backup_make_set(Backup *backup) {
+        const QuiesceRequirement requirement = {
+                .size = sizeof(requirement),
+                .require_writers = !backup->options->without_writers,
+                .ignore_writers = backup->options->ignore_writers,
+        };
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        if (!backup->options->without_writers) {
+                progress_step(&backup->progress, "preparing the writers");
+                r = quiesce_backup_prepare(backup->session, &requirement, NULL, &error);
+                if (r < 0)
+                        return say_set_error(backup, "cannot prepare the writers", &error, r);
+        }
+        progress_step(&backup->progress, "making the snapshot set");
+        r = quiesce_backup_do_snapshot_set(backup->session, &requirement, &backup->set, &error);
+        if (r < 0)
+                return say_set_error(backup, "no snapshot set was made", &error, r);
+        backup_say_set(backup);
+        return 0;
+}
+
+static int backup_open_tree(Backup *backup, Plan *plan, PlanEntry *entry) {
+        const PlanVolume *volume = &plan->volumes[entry->volume];
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = quiesce_backup_open_tree(backup->session, volume->snapshot, &entry->tree_fd, &error);
+        if (r >= 0 || r == -EINTR)
+                return r < 0 ? r : 0;
+        progress_clear(&backup->progress);
+        if (volume->given || !sd_bus_error_has_name(&error, QUIESCE_ERROR_NOT_SUPPORTED)) {
+                (void) say_bus_error("cannot look into a snapshot", &error, r);
+                say("it is the snapshot that %s should show (%s on %s)", entry->path, volume->mount->type,
+                    volume->mount->source);
+                return CTL_E_SAID;
+        }
+        say("%s stays live (%s on %s): %s", entry->path, volume->mount->type, volume->mount->source,
+            error.message);
+        return error_trace(plan_volume_stays_live(plan, entry->volume, error.message));
+}
+
+/**
+ * backup_open_trees() - open each snapshot of a plan, once for each place it is seen at
+ * @backup:     it
+ * @plan:       finished anew here: what cannot be looked into stays live
+ *
+ * Return: as said in backup.h; -EINTR after a signal.
+ */
+int backup_open_trees(Backup *backup, Plan *plan) {
+        int r;
+
+        progress_step(&backup->progress, "opening the snapshots");
+        for (size_t i = 0; i < plan->n_entries; i++) {
+                if (plan->entries[i].kind != PLAN_SNAPSHOT)
+                        continue;
+                r = backup_open_tree(backup, plan, &plan->entries[i]);
+                if (r != 0)
+                        return r;
+        }
+        plan_finish(plan);
+        return 0;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The session's frame: event loop, signals, the bus, and the calls that begin and end it; see backup.h.
+ */
+
+#include "ctl/backup.h"
+
+#include <signal.h>
+
+static int signal_received(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Backup *backup = userdata;
+        int number = (int) info->ssi_signo;
+
+        /* The session is being ended already. The bus connection ends with us, and quiesced does the rest.
+         */
+        if (backup->ending && backup->signal)
+                _exit(128 + number);
+        if (backup->signalled)
+                backup->signalled(number, backup->userdata);
+        if (!backup->signal)
+                backup->signal = number;
+        return 0;
+}
+
+static int backup_wait(void *userdata) {
+        Backup *backup = userdata;
+        int r;
+
+        if (backup->signal && !backup->ending)
+                return -EINTR;
+        r = sd_event_run(backup->event, UINT64_MAX);
+        if (r < 0)
+                return error_trace(r);
+        return backup->signal && !backup->ending ? -EINTR : 0;
+}
+
+static int session_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(dict_done) Dict dict = {};
+        Backup *backup = userdata;
+        const char *interface;
+        const DictItem *phase;
+
+        if (sd_bus_message_read(m, "s", &interface) < 0 || dict_read(&dict, m) < 0)
+                return 0;
+        phase = dict_get(&dict, "Phase");
+        if (streq(interface, QUIESCE_BUS_SESSION) && phase && phase->type == DICT_STRING)
+                progress_phase(&backup->progress, phase->string);
+        return 0;
+}
+
+static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *name, *old_owner, *new_owner;
+        Backup *backup = userdata;
+
+        if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner || backup->lost)
+                return 0;
+        if (!quiesce_backup_get_path(backup->session) || backup->ending)
+                return 0;
+        backup->lost = true;
+        progress_clear(&backup->progress);
+        say("quiesced has ended or was restarted: the backup session is lost");
+        return 0;
+}
+
+static int bus_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Backup *backup = userdata;
+
+        if (!backup->lost && !backup->ending) {
+                progress_clear(&backup->progress);
+                say("the connection to the system bus has ended: the backup session is lost");
+        }
+        backup->lost = true;
+        return 0;
+}
+
+static int backup_watch_bus(Backup *backup) {
+        int r;
+
+        (void) sd_bus_set_exit_on_disconnect(backup->bus, false);
+        r = sd_bus_attach_event(backup->bus, backup->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0)
+                r = sd_bus_add_match_async(backup->bus, NULL,
+                                           "type='signal',sender='org.freedesktop.DBus',"
+                                           "interface='org.freedesktop.DBus',member='NameOwnerChanged',"
+                                           "arg0='" QUIESCE_BUS_NAME "'",
+                                           owner_changed, NULL, backup);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(backup->bus, NULL, "org.freedesktop.DBus.Local",
+                                              "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                              "Disconnected", bus_disconnected, NULL, backup);
+        return error_trace(r < 0 ? r : 0);
+}
+
+/**
+ * backup_init() - get ready: signals, event loop, bus
+ * @backup:     filled; backup_done() it in any case
+ * @options:    must outlive @backup
+ *
+ * Return: as said in backup.h.
+ */
+int backup_init(Backup *backup, const BackupOptions *options) {
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+        sigset_t mask;
+        int r;
+
+        *backup = (Backup){.options = options};
+        progress_init(&backup->progress, options->quiet);
+        (void) sigemptyset(&mask);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                (void) sigaddset(&mask, signals[i]);
+        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
+        r = sd_event_new(&backup->event);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(backup->event, NULL, signals[i], signal_received, backup);
+        if (r < 0)
+                return error_trace(r);
+        r = bus_open(&backup->bus, options->host);
+        if (r != 0)
+                return r;
+        r = backup_watch_bus(backup);
+        if (r >= 0)
+                r = quiesce_backup_new(&backup->session, backup->bus);
+        if (r < 0)
+                return error_trace(r);
+        quiesce_backup_set_wait(backup->session, backup_wait, backup);
+        return 0;
+}
+
+/**
+ * backup_done() - leave nothing behind
+ * @backup:     it
+ */
+void backup_done(Backup *backup) {
+        progress_clear(&backup->progress);
+        quiesce_snapshot_set_free(backup->set);
+        quiesce_backup_free(backup->session);
+        sd_bus_flush_close_unref(backup->bus);
+        sd_event_unref(backup->event);
+        *backup = (Backup){};
+}
+
+static int backup_open(Backup *backup) {
+        const BackupOptions *options = backup->options;
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        progress_step(&backup->progress, "opening a backup session");
+        r = quiesce_backup_open(backup->session, &error);
+        if (r < 0)
+                return r == -EINTR ? r : say_bus_error("cannot open a backup session", &error, r);
+        r = sd_bus_match_signal_async(
+                backup->bus, NULL, QUIESCE_BUS_NAME, quiesce_backup_get_path(backup->session),
+                "org.freedesktop.DBus.Properties", "PropertiesChanged", session_changed, NULL, backup);
+        if (r >= 0 && options->context)
+                r = quiesce_backup_set_context(backup->session, options->context, &error);
+        if (r >= 0 && !options->without_writers)
+                r = quiesce_backup_set_state(backup->session, options->type, false, &error);
+        return r >= 0 ? 0 : r == -EINTR ? r : say_bus_error("cannot set up the backup session", &error, r);
+}
+
+/**
+ * backup_begin() - open the session, gather the writers, start a snapshot set
+ * @backup:     it
+ *
+ * Return: as said in backup.h; -EINTR after a signal.
+ */
+int backup_begin(Backup *backup) {
+        const QuiesceStartOptions start = {.size = sizeof(start), .wait = backup->options->wait};
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = backup_open(backup);
+        if (r != 0)
+                return r;
+        if (!backup->options->without_writers) {
+                progress_step(&backup->progress, "gathering writers");
+                r = quiesce_backup_gather_writer_metadata(backup->session, NULL, &error);
+                if (r < 0)
+                        return r == -EINTR ? r : say_bus_error("cannot gather the writers", &error, r);
+        }
+        progress_step(&backup->progress, start.wait ? "starting a snapshot set, waiting if another is made"
+                                                    : "starting a snapshot set");
+        r = quiesce_backup_start_snapshot_set(backup->session, &start, NULL, &error);
+        if (r >= 0 || r == -EINTR)
+                return r < 0 ? r : 0;
+        (void) say_bus_error("cannot start a snapshot set", &error, r);
+        if (sd_bus_error_has_name(&error, QUIESCE_ERROR_SNAPSHOT_SET_IN_PROGRESS))
+                say("try again later, or let --wait queue for it");
+        return CTL_E_SAID;
+}
+
+/**
+ * backup_complete() - tell the writers that the data is safe
+ * @backup:     it
+ *
+ * Return: as said in backup.h.
+ */
+int backup_complete(Backup *backup) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        backup->ending = true;
+        progress_step(&backup->progress, "telling the writers that the backup is complete");
+        r = quiesce_backup_complete(backup->session, &error);
+        if (r >= 0)
+                return 0;
+        progress_clear(&backup->progress);
+        return say_bus_error("the writers could not be told that the backup is complete", &error, r);
+}
+
+/**
+ * backup_release() - end the session
+ * @backup:     it; nothing happens if it is not open
+ * @abort:      give the backup up first
+ *
+ * Return: as said in backup.h.
+ */
+int backup_release(Backup *backup, bool abort) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        if (!backup->session || !quiesce_backup_get_path(backup->session))
+                return 0;
+        backup->ending = true;
+        if (abort && !backup->lost) {
+                progress_step(&backup->progress, "giving the backup up");
+                r = quiesce_backup_abort(backup->session, &error);
+                if (r < 0) {
+                        progress_clear(&backup->progress);
+                        (void) say_bus_error("cannot abort the backup", &error, r);
+                        sd_bus_error_free(&error);
+                }
+        }
+        progress_step(&backup->progress, "releasing the session");
+        r = quiesce_backup_release(backup->session, &error);
+        progress_clear(&backup->progress);
+        /* After a restart quiesced may have released the session itself. */
+        if (r >= 0 || (backup->lost && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT)))
+                return 0;
+        return say_bus_error("cannot release the session", &error, r);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A backup session as the verbs run and create lead it: step by step, telling what is done, ended by a
+ * signal at any point.
+ *
+ * Functions return 0, CTL_E_SAID, or a negative errno. After any failure, and at the end, backup_done()
+ * leaves nothing behind: what is not released by a call is released by the end of the bus connection.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "ctl/ctl.h"
+#include "ctl/dict.h"
+#include "ctl/plan.h"
+#include "ctl/progress.h"
+#include "quiesce/requester.h"
+
+typedef struct BackupOptions {
+        const char *host;
+        const char *context; /* NULL: the default, "backup" */
+        const char *type;    /* "full", "copy" */
+        bool without_writers;
+        bool wait;
+        bool quiet;
+        uint64_t cow_size;
+        const char *provider;
+        const char *const *ignore_writers; /* NULL-terminated, or NULL */
+} BackupOptions;
+
+typedef struct Backup {
+        const BackupOptions *options;
+        sd_event *event;
+        sd_bus *bus;
+        QuiesceBackup *session;
+        QuiesceSnapshotSet *set;
+        Progress progress;
+        int signal;  /* the first that asked us to end; 0: none */
+        bool ending; /* the session is being ended: a further signal ends us at once */
+        bool lost;   /* quiesced, or the bus, has gone since the session was opened */
+        void (*signalled)(int signal, void *userdata); /* instead of giving up */
+        void *userdata;
+} Backup;
+
+int backup_init(Backup *backup, const BackupOptions *options);
+int backup_begin(Backup *backup);
+int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot, sd_bus_error *error);
+int backup_add_plan(Backup *backup, Plan *plan);
+int backup_make_set(Backup *backup);
+int backup_open_trees(Backup *backup, Plan *plan);
+int backup_complete(Backup *backup);
+int backup_release(Backup *backup, bool abort);
+void backup_done(Backup *backup);

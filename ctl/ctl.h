@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What all verbs of quiescectl share: the verb table's entries, common options, messages, the bus.
+ *
+ * Data goes to stdout, everything said to people to stderr. A function that has told the user why it failed
+ * returns CTL_E_SAID; negative errnos are for what nobody has put into words yet.
+ */
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "util/error.h"
+#include "util/macro.h"
+
+enum {
+        _CTL_E_SUCCESS,
+        CTL_E_SAID, /* it failed, and the user has been told why */
+};
+
+/* Each verb returns its exit status, or a negative errno. */
+typedef struct Verb {
+        const char *name;
+        int (*run)(int argc, char **argv);
+        const char *synopsis;
+        const char *summary;
+} Verb;
+
+int verb_run(int argc, char **argv);
+int verb_create(int argc, char **argv);
+int verb_list(int argc, char **argv);
+int verb_show(int argc, char **argv);
+int verb_delete(int argc, char **argv);
+int verb_mount(int argc, char **argv);
+int verb_umount(int argc, char **argv);
+
+/* Options that several verbs take; each verb lists those it takes in its own array for getopt_long(). */
+typedef struct Options {
+        const char *host; /* NULL: this machine */
+        bool json;
+        bool no_legend;
+        bool quiet;
+} Options;
+
+enum {
+        OPTION_HELP = 'h',
+        OPTION_VERSION = 'V',
+        OPTION_HOST = 'H',
+        OPTION_QUIET = 'q',
+        OPTION_JSON = 'J',
+        OPTION_NO_LEGEND = 0x100,
+        OPTION_VERB = 0x200, /* the verbs' own begin here */
+};
+
+#define OPTIONS_ALWAYS                                       \
+        {"help", no_argument, NULL, OPTION_HELP}, {          \
+                "version", no_argument, NULL, OPTION_VERSION \
+        }
+#define OPTIONS_HOST \
+        { "host", required_argument, NULL, OPTION_HOST }
+#define OPTIONS_QUIET \
+        { "quiet", no_argument, NULL, OPTION_QUIET }
+#define OPTIONS_TABLE                                            \
+        {"json", no_argument, NULL, OPTION_JSON}, {              \
+                "no-legend", no_argument, NULL, OPTION_NO_LEGEND \
+        }
+
+enum {
+        OPTIONS_E_DONE = 1, /* help or version was printed: exit well */
+        OPTIONS_E_UNKNOWN,  /* not a common option */
+};
+int options_take(Options *options, int c, const char *usage);
+int usage_error(const char *verb, const char *format, ...) _printf_(2, 3);
+
+/* Messages on stderr, with the program's name before them. */
+void say(const char *format, ...) _printf_(1, 2);
+int say_bus_error(const char *what, const sd_bus_error *error, int r);
+
+int bus_open(sd_bus **ret, const char *host);
+
+static inline void bus_closep(sd_bus **bus) {
+        (void) sd_bus_flush_close_unref(*bus);
+}
+
+static inline void bus_message_unrefp(sd_bus_message **m) {
+        (void) sd_bus_message_unref(*m);
+}
+
+#define _cleanup_bus_       _cleanup_(bus_closep)
+#define _cleanup_message_   _cleanup_(bus_message_unrefp)
+#define _cleanup_bus_error_ _cleanup_(sd_bus_error_free)

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Durations, sizes and times as text; see format.h.
+ */
+
+#include "ctl/format.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "util/error.h"
+#include "util/macro.h"
+
+static const char size_units[] = "BKMGTPE";
+
+/**
+ * format_duration() - "83 ms", "1.52 s", "4 min 7 s"
+ * @buffer:     FORMAT_MAX bytes
+ * @usec:       µs
+ *
+ * Return: @buffer.
+ */
+char *format_duration(char buffer[static FORMAT_MAX], uint64_t usec) {
+        if (usec < USEC_PER_MSEC)
+                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " us", usec);
+        else if (usec < USEC_PER_SEC)
+                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " ms", usec / USEC_PER_MSEC);
+        else if (usec < 60 * USEC_PER_SEC)
+                (void) snprintf(buffer, FORMAT_MAX, "%.2f s", (double) usec / (double) USEC_PER_SEC);
+        else
+                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " min %" PRIu64 " s",
+                                usec / (60 * USEC_PER_SEC), usec / USEC_PER_SEC % 60);
+        return buffer;
+}
+
+/**
+ * format_size() - "512M", "1.5G", in units of 1024 as lsblk's
+ * @buffer:     FORMAT_MAX bytes
+ * @bytes:      the size
+ *
+ * Return: @buffer.
+ */
+char *format_size(char buffer[static FORMAT_MAX], uint64_t bytes) {
+        uint64_t tenths = bytes * 10;
+        size_t unit = 0;
+
+        if (bytes > UINT64_MAX / 16) {
+                tenths = bytes / 1024 * 10;
+                unit = 1;
+        }
+        while (tenths >= 10240 && unit + 2 < sizeof(size_units)) {
+                tenths /= 1024;
+                unit++;
+        }
+        if (tenths % 10 == 0)
+                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 "%c", tenths / 10, size_units[unit]);
+        else
+                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 ".%" PRIu64 "%c", tenths / 10, tenths % 10,
+                                size_units[unit]);
+        return buffer;
+}
+
+/**
+ * format_time() - RFC 3339 with µs, in UTC
+ * @buffer:         FORMAT_MAX bytes
+ * @realtime_usec:  µs since 1970
+ *
+ * Return: @buffer; "" if the time is 0 or out of range.
+ */
+char *format_time(char buffer[static FORMAT_MAX], uint64_t realtime_usec) {
+        time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
+        char date[32];
+        struct tm tm;
+
+        buffer[0] = '\0';
+        if (realtime_usec == 0 || !gmtime_r(&seconds, &tm) ||
+            strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+                return buffer;
+        (void) snprintf(buffer, FORMAT_MAX, "%s.%06" PRIu64 "Z", date, realtime_usec % USEC_PER_SEC);
+        return buffer;
+}
+
+/**
+ * parse_size() - read "512M", "2G", "4096"
+ * @text:       a number with at most one unit of 1024
+ * @ret:        bytes
+ *
+ * Return: 0; -EINVAL, -ERANGE.
+ */
+int parse_size(const char *text, uint64_t *ret) {
+        const char *unit;
+        uint64_t value;
+        char *end;
+
+        if (*text < '0' || *text > '9')
+                return -EINVAL;
+        errno = 0;
+        value = strtoull(text, &end, 10);
+        if (errno != 0)
+                return -errno;
+        unit = *end ? strchr(size_units, *end) : size_units;
+        if (!unit || (*end && end[1]))
+                return -EINVAL;
+        for (long i = 0; i < unit - size_units; i++)
+                if (__builtin_mul_overflow(value, UINT64_C(1024), &value))
+                        return -ERANGE;
+        *ret = value;
+        return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiescectl: the command line to quiesced. This file knows the verbs; each is a file of its own.
+ */
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "ctl/ctl.h"
+
+static const Verb verbs[] = {
+        {"run", verb_run, "PATH... -- COMMAND...", "run a backup command on snapshots of PATHs"},
+        {"create", verb_create, "PATH...", "make a snapshot set that stays"},
+        {"list", verb_list, "[snapshots|sets|writers|providers|sessions|volumes]", "list what there is"},
+        {"show", verb_show, "ID...", "show a snapshot, set or session"},
+        {"delete", verb_delete, "ID...", "delete snapshots or sets"},
+        {"mount", verb_mount, "ID DIR", "mount a snapshot"},
+        {"umount", verb_umount, "ID...", "unmount a snapshot"},
+};
+
+static void print_help(void) {
+        printf("\nUsage:\n"
+               " quiescectl VERB [options] [argument...]\n"
+               "\n"
+               "Take application-consistent snapshot sets and back up from them.\n"
+               "\n"
+               "Verbs:\n");
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                printf(" %-8s %s\n", verbs[i].name, verbs[i].summary);
+        printf("\n"
+               "Options:\n"
+               " -h, --help     display this help; after a verb, the verb's\n"
+               " -V, --version  display version\n"
+               "\n"
+               "For more details see quiescectl(1).\n");
+}
+
+static const Verb *verb_find(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (streq(name, verbs[i].name))
+                        return &verbs[i];
+        return NULL;
+}
+
+int main(int argc, char **argv) {
+        const Verb *verb;
+        int r;
+
+        (void) setlocale(LC_ALL, "");
+        /* Whoever started us may have had its own mind about these. */
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) signal(SIGCHLD, SIG_DFL);
+        if (argc < 2)
+                return usage_error(NULL, "no verb given");
+        if (streq(argv[1], "--help") || streq(argv[1], "-h")) {
+                print_help();
+                return EXIT_SUCCESS;
+        }
+        if (streq(argv[1], "--version") || streq(argv[1], "-V")) {
+                printf("quiescectl from %s\n", PACKAGE_STRING);
+                return EXIT_SUCCESS;
+        }
+        verb = verb_find(argv[1]);
+        if (!verb)
+                return usage_error(NULL, "%s: no such verb", argv[1]);
+        r = verb->run(argc - 1, argv + 1);
+        if (r < 0)
+                say("%s failed: %s", verb->name, strerror(-r));
+        return r < 0 ? EXIT_FAILURE : r;
+}

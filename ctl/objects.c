@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiesced's objects: all of a kind, or the one with a certain id.
+ */
+
+#include "ctl/table.h"
+#include "quiesce/requester.h"
+
+/* Right before an object's interfaces, a{sa{sv}}. Return: 1: it has the interface; 0: it has not. */
+static int interfaces_read(Dict *dict, sd_bus_message *m, const char *interface) {
+        const char *name;
+        int r, found = 0;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+                r = sd_bus_message_read(m, "s", &name);
+                if (r < 0)
+                        break;
+                if (streq(name, interface)) {
+                        found = 1;
+                        r = dict_read(dict, m);
+                } else
+                        r = sd_bus_message_skip(m, "a{sv}");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? error_trace(r) : found;
+}
+
+static int object_read(DictArray *array, sd_bus_message *m, const char *interface) {
+        _cleanup_(dict_done) Dict dict = {};
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        if (r < 0)
+                return error_trace(r);
+        r = interfaces_read(&dict, m, interface);
+        if (r <= 0)
+                return error_trace(r);
+        dict.name = strdup(path);
+        if (!dict.name)
+                return error_origin(-ENOMEM);
+        return error_trace(dict_array_add(array, &dict));
+}
+
+/**
+ * objects_read() - all objects that have an interface
+ * @array:      filled, one dictionary an object, named with its path; dict_array_done() it in any case
+ * @bus:        the bus
+ * @interface:  whose properties to read
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int objects_read(DictArray *array, sd_bus *bus, const char *interface) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+                               "GetManagedObjects", &error, &reply, "");
+        if (r < 0)
+                return say_bus_error("cannot list quiesced's objects", &error, r);
+        r = sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}")) > 0) {
+                r = object_read(array, reply, interface);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(reply);
+        }
+        return error_trace(r < 0 ? r : 0);
+}
+
+/**
+ * object_find() - the object with an id
+ * @bus:            the bus
+ * @id:             UUID of a set, snapshot or session
+ * @ret_path:       its path; free() it
+ * @ret_interface:  what it is
+ *
+ * Return: 0 or CTL_E_SAID.
+ */
+int object_find(sd_bus *bus, const char *id, char **ret_path, const char **ret_interface) {
+        static const struct {
+                const char *method, *interface;
+        } kinds[] = {
+                {"GetSnapshot", QUIESCE_BUS_SNAPSHOT},
+                {"GetSnapshotSet", QUIESCE_BUS_SET},
+                {"GetSession", QUIESCE_BUS_SESSION},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+                _cleanup_message_ sd_bus_message *reply = NULL;
+                const char *path;
+                int r;
+
+                r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH, QUIESCE_BUS_MANAGER,
+                                       kinds[i].method, &error, &reply, "s", id);
+                if (r >= 0 && sd_bus_message_read(reply, "o", &path) >= 0 && (*ret_path = strdup(path))) {
+                        *ret_interface = kinds[i].interface;
+                        return 0;
+                }
+                if (r < 0 && !sd_bus_error_has_name(&error, QUIESCE_ERROR_OBJECT_NOT_FOUND))
+                        return say_bus_error(id, &error, r);
+        }
+        say("%s: there is no snapshot, set or session of this id; 'quiescectl list' shows those there are",
+            id);
+        return CTL_E_SAID;
+}
+
+/**
+ * object_properties() - the properties of one object
+ * @dict:       filled; dict_done() it in any case
+ * @bus:        the bus
+ * @path:       the object
+ * @interface:  whose properties to read
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int object_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, path, "org.freedesktop.DBus.Properties", "GetAll",
+                               &error, &reply, "s", interface);
+        if (r < 0)
+                return say_bus_error(path, &error, r);
+        return error_trace(dict_read(dict, reply));
+}
+
+/**
+ * snapshot_properties() - what quiesced tells of a snapshot to those who may know
+ * @dict:       the snapshot's properties are added to it
+ * @bus:        the bus
+ * @path:       the snapshot
+ *
+ * Paths and devices are not for everybody: to others nothing is added.
+ *
+ * Return: 0 or a negative errno.
+ */
+int snapshot_properties(Dict *dict, sd_bus *bus, const char *path) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SNAPSHOT, "GetProperties", NULL,
+                               &reply, "a{sv}", 0);
+        return r < 0 ? 0 : error_trace(dict_read(dict, reply));
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Common options, messages and the way to the bus.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ctl/ctl.h"
+
+/**
+ * say() - tell the user something
+ * @format:     one line without its end
+ */
+void say(const char *format, ...) {
+        va_list arguments;
+
+        (void) fputs("quiescectl: ", stderr);
+        va_start(arguments, format);
+        (void) vfprintf(stderr, format, arguments);
+        va_end(arguments);
+        (void) fputc('\n', stderr);
+}
+
+/**
+ * usage_error() - tell the user that the command line is wrong
+ * @verb:       the verb or NULL
+ * @format:     what is wrong
+ *
+ * Return: EXIT_FAILURE, always; the verb run turns it into its own status.
+ */
+int usage_error(const char *verb, const char *format, ...) {
+        char text[512];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        say("%s", text);
+        say("try 'quiescectl %s%s--help'", verb ? verb : "", verb ? " " : "");
+        return EXIT_FAILURE;
+}
+
+/**
+ * say_bus_error() - tell the user what quiesced answered
+ * @what:       what was asked for
+ * @error:      the answer; may be unset
+ * @r:          negative errno, said if there is no better text
+ *
+ * Return: CTL_E_SAID, always.
+ */
+int say_bus_error(const char *what, const sd_bus_error *error, int r) {
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+            sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                say("%s: quiesced is not there (%s); is it installed, and what says "
+                    "'systemctl status quiesced'?",
+                    what, error->message);
+        else if (error && sd_bus_error_is_set(error))
+                say("%s: %s", what, error->message && *error->message ? error->message : error->name);
+        else
+                say("%s: %s", what, strerror(-r));
+        return CTL_E_SAID;
+}
+
+/**
+ * options_take() - take an option if it is a common one
+ * @options:    where to note it
+ * @c:          what getopt_long() answered
+ * @usage:      the verb's help
+ *
+ * Return: 0: taken; OPTIONS_E_DONE: help or version was printed; OPTIONS_E_UNKNOWN: not a common option, or
+ * wrong.
+ */
+int options_take(Options *options, int c, const char *usage) {
+        switch (c) {
+        case OPTION_HELP:
+                (void) fputs(usage, stdout);
+                return OPTIONS_E_DONE;
+        case OPTION_VERSION:
+                printf("quiescectl from %s\n", PACKAGE_STRING);
+                return OPTIONS_E_DONE;
+        case OPTION_HOST:
+                options->host = optarg;
+                return 0;
+        case OPTION_QUIET:
+                options->quiet = true;
+                return 0;
+        case OPTION_JSON:
+                options->json = true;
+                return 0;
+        case OPTION_NO_LEGEND:
+                options->no_legend = true;
+                return 0;
+        default:
+                return OPTIONS_E_UNKNOWN;
+        }
+}
+
+/**
+ * bus_open() - connect to the system bus
+ * @ret:        the connection
+ * @host:       NULL: of this machine; else of that host, through ssh
+ *
+ * Return: 0, or CTL_E_SAID.
+ */
+int bus_open(sd_bus **ret, const char *host) {
+        int r;
+
+        r = host ? sd_bus_open_system_remote(ret, host) : sd_bus_open_system(ret);
+        if (r >= 0)
+                return 0;
+        if (host)
+                say("%s: cannot reach its system bus through ssh: %s", host, strerror(-r));
+        else
+                say("cannot reach the system bus: %s; is dbus running?", strerror(-r));
+        return CTL_E_SAID;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Progress on stderr; see progress.h. Each line is written whole and at once, so that it can be waited for.
+ */
+
+#include "ctl/progress.h"
+
+#include <stdarg.h>
+
+#include "ctl/ctl.h"
+
+/**
+ * progress_init() - begin
+ * @progress:   it
+ * @quiet:      show nothing
+ */
+void progress_init(Progress *progress, bool quiet) {
+        *progress = (Progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
+}
+
+static void progress_draw(Progress *progress, const char *text) {
+        if (progress->quiet || streq(text, progress->last))
+                return;
+        (void) snprintf(progress->last, sizeof(progress->last), "%s", text);
+        if (progress->terminal)
+                (void) fprintf(stderr, "\r\033[Kquiescectl: %s ...", text);
+        else
+                (void) fprintf(stderr, "quiescectl: %s\n", text);
+        (void) fflush(stderr);
+        progress->drawn = progress->terminal;
+}
+
+/**
+ * progress_step() - the next thing is being done
+ * @progress:   it
+ * @format:     what, in a few words
+ */
+void progress_step(Progress *progress, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(progress->step, sizeof(progress->step), format, arguments);
+        va_end(arguments);
+        progress_draw(progress, progress->step);
+}
+
+/**
+ * progress_phase() - quiesced says how far that thing is
+ * @progress:   it
+ * @phase:      quiesced's word for it; "" says nothing
+ */
+void progress_phase(Progress *progress, const char *phase) {
+        char text[sizeof(progress->last)];
+
+        if (!*phase || !*progress->step)
+                return;
+        (void) snprintf(text, sizeof(text), "%s: %.48s", progress->step, phase);
+        progress_draw(progress, text);
+}
+
+/**
+ * progress_clear() - take the line off the terminal
+ * @progress:   it
+ */
+void progress_clear(Progress *progress) {
+        if (progress->drawn)
+                (void) fputs("\r\033[K", stderr);
+        progress->drawn = false;
+        progress->last[0] = '\0';
+        (void) fflush(stderr);
+}
+
+/**
+ * progress_say() - tell a result, unless quiet
+ * @progress:   it
+ * @format:     one line without its end
+ */
+void progress_say(Progress *progress, const char *format, ...) {
+        char text[512];
+        va_list arguments;
+
+        progress_clear(progress);
+        if (progress->quiet)
+                return;
+        va_start(arguments, format);
+        (void) vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        say("%s", text);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What quiescectl is doing, on stderr: one line drawn over and over on a terminal, plain lines elsewhere.
+ */
+
+#include "util/macro.h"
+
+typedef struct Progress {
+        bool quiet;
+        bool terminal;
+        bool drawn; /* the terminal's line stands there */
+        char step[128], last[192];
+} Progress;
+
+void progress_init(Progress *progress, bool quiet);
+void progress_step(Progress *progress, const char *format, ...) _printf_(2, 3);
+void progress_phase(Progress *progress, const char *phase);
+void progress_clear(Progress *progress);
+void progress_say(Progress *progress, const char *format, ...) _printf_(2, 3);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The reaper: the process between quiescectl and its command; see contain.h.
+ *
+ * It holds nothing but one socket to quiescectl. What it reads there are signals for the command; end of
+ * file means that quiescectl is dead. All its own signals are blocked: a Ctrl-C at the terminal is for the
+ * command.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "ctl/contain.h"
+
+/* PIDs of this process's children as text; ret_text: free() it. */
+static ssize_t children_read(char **ret_text) {
+        _cleanup_fclose_ FILE *file = NULL;
+        char path[64];
+        size_t size = 0;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+        file = fopen(path, "re");
+        return file ? getdelim(ret_text, &size, '\0', file) : -1;
+}
+
+static void children_kill(void) {
+        _cleanup_free_ char *text = NULL;
+        char *p, *end;
+
+        if (children_read(&text) <= 0)
+                return;
+        for (p = text;; p = end) {
+                long pid = strtol(p, &end, 10);
+
+                if (end == p || pid <= 0)
+                        return;
+                (void) kill((pid_t) pid, SIGKILL);
+        }
+}
+
+/**
+ * descendants_kill() - kill and reap every descendant of this process
+ *
+ * This process must be a subreaper, so that the children of what it kills become its own: it goes on until
+ * none is left. Every new child comes from a death that is reaped here first, so none is missed.
+ */
+void descendants_kill(void) {
+        for (;;) {
+                children_kill();
+                if (waitpid(-1, NULL, 0) < 0 && errno != EINTR)
+                        return;
+        }
+}
+
+static void report(int socket_fd, const ContainOutcome *outcome) {
+        ReaperReport message = {.outcome = *outcome};
+
+        (void) send(socket_fd, &message, sizeof(message), MSG_NOSIGNAL);
+}
+
+/* The command's process, up to exec. */
+static void command_run(int socket_fd, const ContainOptions *options, pid_t group, pid_t reaper) {
+        ContainOutcome outcome = {.result = CONTAIN_SETUP_FAILED};
+
+        if (group > 0)
+                (void) setpgid(0, group);
+        if (options->setup && options->setup(options->userdata, &outcome.failure) < 0) {
+                report(socket_fd, &outcome);
+                _exit(EXIT_FAILURE);
+        }
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != reaper)
+                _exit(EXIT_FAILURE);
+        (void) signal(SIGPIPE, SIG_DFL);
+        (void) sigprocmask(SIG_SETMASK, options->signal_mask, NULL);
+        (void) execvp(options->argv[0], options->argv);
+        outcome.result = CONTAIN_EXEC_FAILED;
+        (void) failure_set(&outcome.failure, errno, "%s", options->argv[0]);
+        report(socket_fd, &outcome);
+        _exit(EXIT_FAILURE);
+}
+
+/* A descriptor kept open here would keep alive what should end with quiescectl: its bus connection above
+ * all. */
+static void close_all_but(int a, int b) {
+        int low = a < b ? a : b, high = a < b ? b : a;
+
+        if (low > 3)
+                (void) close_range(3, (unsigned) low - 1, 0);
+        if (high > low + 1)
+                (void) close_range((unsigned) low + 1, (unsigned) high - 1, 0);
+        (void) close_range((unsigned) high + 1, ~0U, 0);
+}
+
+/* Ends when the command has ended or quiescectl is dead. Return: whether *ret_status is set. */
+static bool wait_for_command(int socket_fd, int signal_fd, pid_t command, int *ret_status) {
+        struct pollfd fds[] = {{.fd = socket_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+        struct signalfd_siginfo info;
+        int number, status;
+        ssize_t n;
+        pid_t pid;
+
+        for (;;) {
+                if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
+                        return false;
+                if (fds[0].revents) {
+                        n = recv(socket_fd, &number, sizeof(number), MSG_DONTWAIT);
+                        if (n == sizeof(number))
+                                (void) kill(command, number);
+                        else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+                                return false;
+                }
+                if (fds[1].revents && read(signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
+                        return false;
+                while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                        if (pid == command) {
+                                *ret_status = status;
+                                return true;
+                        }
+        }
+}
+
+/**
+ * reaper_run() - be the reaper, in a process just forked from quiescectl
+ * @socket_fd:  to quiescectl, SOCK_SEQPACKET
+ * @options:    the command
+ *
+ * Its own process group and name keep it out of what is aimed at quiescectl.
+ */
+void reaper_run(int socket_fd, const ContainOptions *options) {
+        ContainOutcome outcome = {.result = CONTAIN_EXITED};
+        pid_t group = getpgrp(), reaper = getpid(), command;
+        sigset_t all;
+        int signal_fd;
+
+        (void) sigfillset(&all);
+        (void) sigprocmask(SIG_SETMASK, &all, NULL);
+        (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
+        (void) prctl(PR_SET_NAME, "quiesce-reaper");
+        if (group > 0)
+                (void) setpgid(0, 0);
+        signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+        command = signal_fd < 0 ? -1 : fork();
+        if (command == 0)
+                command_run(socket_fd, options, group, reaper);
+        if (command < 0) {
+                outcome.result = CONTAIN_SETUP_FAILED;
+                (void) failure_set(&outcome.failure, errno, "cannot start a process for the command");
+                report(socket_fd, &outcome);
+                _exit(EXIT_FAILURE);
+        }
+        close_all_but(socket_fd, signal_fd);
+        if (wait_for_command(socket_fd, signal_fd, command, &outcome.status))
+                report(socket_fd, &outcome);
+        descendants_kill();
+        _exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiescectl create: a snapshot set that stays until it is deleted.
+ *
+ * Persistent always: a set that goes with its session would be gone when this program ends. The writers are
+ * not told that a backup is complete, because none was made: their logs stay.
+ */
+
+#include "ctl/backup.h"
+#include "ctl/format.h"
+#include "ctl/table.h"
+
+static const char usage[] = "\nUsage:\n"
+                            " quiescectl create [options] PATH...\n"
+                            "\n"
+                            "Make a snapshot set of the volumes of PATHs, and print its id.\n"
+                            "\n"
+                            "Options:\n"
+                            " -n, --no-writers         freeze no applications, file systems only\n"
+                            " -i, --ignore-writer NAME  go on if this writer fails; may be repeated\n"
+                            " -c, --cow-size SIZE      store of each thick snapshot (default: quiesced's)\n"
+                            " -P, --provider NAME      provider of all snapshots (default: what fits)\n"
+                            " -w, --wait               wait while another snapshot set is being made\n"
+                            " -H, --host [USER@]HOST   on another host; PATHs are volumes' names there\n"
+                            " -J, --json               use JSON output format\n"
+                            " -q, --quiet              tell nothing but errors\n"
+                            " -h, --help               display this help\n"
+                            " -V, --version            display version\n"
+                            "\n"
+                            "For more details see quiescectl(1).\n";
+
+static const struct option long_options[] = {
+        {"no-writers", no_argument, NULL, 'n'},
+        {"ignore-writer", required_argument, NULL, 'i'},
+        {"cow-size", required_argument, NULL, 'c'},
+        {"provider", required_argument, NULL, 'P'},
+        {"wait", no_argument, NULL, 'w'},
+        {"no-legend", no_argument, NULL, OPTION_NO_LEGEND},
+        {"json", no_argument, NULL, OPTION_JSON},
+        OPTIONS_HOST,
+        OPTIONS_QUIET,
+        OPTIONS_ALWAYS,
+        {},
+};
+
+typedef struct Create {
+        Options common;
+        BackupOptions backup;
+        const char **ignore; /* NULL-terminated */
+        size_t n_ignore;
+} Create;
+
+static int take_option(Create *create, int c) {
+        switch (c) {
+        case 'n':
+                create->backup.without_writers = true;
+                return 0;
+        case 'i':
+                create->ignore[create->n_ignore++] = optarg;
+                return 0;
+        case 'c':
+                return parse_size(optarg, &create->backup.cow_size) == 0
+                               ? 0
+                               : usage_error("create", "--cow-size: %s is no size such as 512M", optarg);
+        case 'P':
+                create->backup.provider = optarg;
+                return 0;
+        case 'w':
+                create->backup.wait = true;
+                return 0;
+        default:
+                return usage_error("create", "wrong option");
+        }
+}
+
+static int create_add(Backup *backup, char **paths, size_t n_paths) {
+        int r = 0;
+
+        progress_step(&backup->progress, "adding %zu volume%s", n_paths, n_paths == 1 ? "" : "s");
+        for (size_t i = 0; r == 0 && i < n_paths; i++) {
+                _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+                QuiesceVolume volume = {.size = sizeof(volume)};
+                _cleanup_free_ char *snapshot = NULL;
+
+                if (backup->options->host)
+                        volume.name = paths[i];
+                else
+                        volume.path = paths[i];
+                r = backup_add(backup, &volume, &snapshot, &error);
+                if (r < 0 && r != -EINTR) {
+                        progress_clear(&backup->progress);
+                        r = say_bus_error(paths[i], &error, r);
+                }
+        }
+        return r;
+}
+
+static int create_print(const Create *create, const Backup *backup) {
+        static const Column columns[] = {
+                {"ID", "id", COLUMN_STRING},         {"CONSISTENCY", "consistency", COLUMN_STRING},
+                {"INSTANT", "instant", COLUMN_TIME}, {"FREEZE", "freeze", COLUMN_DURATION},
+                {"HOLD", "hold", COLUMN_DURATION},
+        };
+        const QuiesceSnapshotSet *set = backup->set;
+        DictItem items[] = {
+                {.key = (char *) "id", .string = set->id},
+                {.key = (char *) "consistency", .string = set->consistency},
+                {.key = (char *) "instant", .type = DICT_NUMBER, .number = set->instant_usec},
+                {.key = (char *) "freeze", .type = DICT_NUMBER, .number = set->freeze_usec},
+                {.key = (char *) "hold", .type = DICT_NUMBER, .number = set->hold_usec},
+        };
+        Dict row = {.items = items, .n_items = ELEMENTSOF(items)};
+        DictArray rows = {.dicts = &row, .n_dicts = 1};
+
+        if (create->common.json)
+                return table_print("set", columns, ELEMENTSOF(columns), &rows, &create->common);
+        (void) puts(set->id);
+        return 0;
+}
+
+static int create_all(Create *create, Backup *backup, char **paths, size_t n_paths) {
+        char frozen[FORMAT_MAX], held[FORMAT_MAX];
+        int r;
+
+        r = backup_init(backup, &create->backup);
+        if (r == 0)
+                r = backup_begin(backup);
+        if (r == 0)
+                r = create_add(backup, paths, n_paths);
+        if (r == 0)
+                r = backup_make_set(backup);
+        if (r == 0) {
+                progress_say(&backup->progress, "writers were frozen for %s, writes were held for %s",
+                             format_duration(frozen, backup->set->freeze_usec),
+                             format_duration(held, backup->set->hold_usec));
+                r = backup_release(backup, false);
+                return r == 0 ? create_print(create, backup) : r;
+        }
+        progress_clear(&backup->progress);
+        if (backup->signal)
+                say("interrupted by SIG%s", sigabbrev_np(backup->signal));
+        (void) backup_release(backup, true);
+        return r == -EINTR && backup->signal ? 128 + backup->signal : r;
+}
+
+static int create_parse(Create *create, int argc, char **argv) {
+        int c, r;
+
+        create->ignore = calloc((size_t) argc + 1, sizeof(*create->ignore));
+        if (!create->ignore)
+                return error_origin(-ENOMEM);
+        while ((c = getopt_long(argc, argv, "ni:c:P:wH:JqhV", long_options, NULL)) >= 0) {
+                r = options_take(&create->common, c, usage);
+                if (r == OPTIONS_E_DONE)
+                        return r;
+                if (r == OPTIONS_E_UNKNOWN && take_option(create, c) != 0)
+                        return OPTIONS_E_UNKNOWN;
+        }
+        if (optind >= argc)
+                (void) usage_error("create", "no PATH given");
+        create->backup.type = "copy";
+        create->backup.context = create->backup.without_writers ? "nas-rollback" : "app-rollback";
+        create->backup.host = create->common.host;
+        create->backup.quiet = create->common.quiet;
+        create->backup.ignore_writers = create->ignore;
+        return optind < argc ? 0 : OPTIONS_E_UNKNOWN;
+}
+
+/**
+ * verb_create() - the verb
+ * @argc:       of the verb
+ * @argv:       likewise
+ *
+ * Return: the exit status, or a negative errno.
+ */
+int verb_create(int argc, char **argv) {
+        Create create = {};
+        Backup backup = {};
+        int r;
+
+        r = create_parse(&create, argc, argv);
+        if (r == 0) {
+                r = create_all(&create, &backup, argv + optind, (size_t) (argc - optind));
+                backup_done(&backup);
+                r = r == CTL_E_SAID ? EXIT_FAILURE : r;
+        } else if (r > 0)
+                r = r == OPTIONS_E_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
+        free(create.ignore);
+        return r;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiescectl mount and umount: a snapshot in the host's own mounts, where everybody may see it. quiesced
+ * mounts it, remembers that, and undoes it when the snapshot is deleted.
+ */
+
+#include <fcntl.h>
+
+#include "ctl/table.h"
+#include "quiesce/requester.h"
+
+static const char mount_usage[] = "\nUsage:\n"
+                                  " quiescectl mount [options] ID DIR\n"
+                                  "\n"
+                                  "Mount a snapshot read-only on a directory.\n"
+                                  "\n"
+                                  "Options:\n"
+                                  " -h, --help     display this help\n"
+                                  " -V, --version  display version\n"
+                                  "\n"
+                                  "For more details see quiescectl(1).\n";
+
+static const char umount_usage[] = "\nUsage:\n"
+                                   " quiescectl umount [options] ID...\n"
+                                   "\n"
+                                   "Unmount snapshots mounted by quiescectl mount.\n"
+                                   "\n"
+                                   "Options:\n"
+                                   " -h, --help     display this help\n"
+                                   " -V, --version  display version\n"
+                                   "\n"
+                                   "For more details see quiescectl(1).\n";
+
+static const struct option long_options[] = {OPTIONS_ALWAYS, {}};
+
+/* Return: 0: go on; -1: *ret_status is the exit status. */
+static int take_options(int argc, char **argv, const char *usage, int *ret_status) {
+        Options options = {};
+        int c, r;
+
+        while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) >= 0) {
+                r = options_take(&options, c, usage);
+                if (r != 0) {
+                        *ret_status =
+                                r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_error(argv[0], "wrong option");
+                        return -1;
+                }
+        }
+        return 0;
+}
+
+/* A method of the snapshot with this id; directory_fd: its first argument, or -1. */
+static int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *call = NULL;
+        _cleanup_free_ char *path = NULL;
+        const char *interface;
+        int r;
+
+        r = object_find(bus, id, &path, &interface);
+        if (r != 0)
+                return r;
+        if (!streq(interface, QUIESCE_BUS_SNAPSHOT)) {
+                say("%s is no snapshot; 'quiescectl list snapshots' shows them", id);
+                return CTL_E_SAID;
+        }
+        r = sd_bus_message_new_method_call(bus, &call, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SNAPSHOT, method);
+        if (r >= 0)
+                r = sd_bus_message_set_allow_interactive_authorization(call, true);
+        if (r >= 0 && directory_fd >= 0)
+                r = sd_bus_message_append(call, "h", directory_fd);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "a{sv}", 0);
+        if (r >= 0)
+                r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
+        return r < 0 ? say_bus_error(id, &error, r) : 0;
+}
+
+/**
+ * verb_mount() - the verb
+ * @argc:       of the verb
+ * @argv:       likewise
+ *
+ * Return: the exit status, or a negative errno.
+ */
+int verb_mount(int argc, char **argv) {
+        _cleanup_close_ int directory = -EBADF;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        if (take_options(argc, argv, mount_usage, &r) < 0)
+                return r;
+        if (argc - optind != 2)
+                return usage_error("mount", "an ID and a DIR are needed");
+        directory = open(argv[optind + 1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0) {
+                say("%s: %s", argv[optind + 1], strerror(errno));
+                return EXIT_FAILURE;
+        }
+        r = bus_open(&bus, NULL);
+        if (r == 0)
+                r = snapshot_call(bus, argv[optind], "Mount", directory);
+        return r == CTL_E_SAID ? EXIT_FAILURE : r;
+}
+
+/**
+ * verb_umount() - the verb
+ * @argc:       of the verb
+ * @argv:       likewise
+ *
+ * Return: the exit status, or a negative errno.
+ */
+int verb_umount(int argc, char **argv) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        if (take_options(argc, argv, umount_usage, &r) < 0)
+                return r;
+        if (optind >= argc)
+                return usage_error("umount", "no ID given");
+        r = bus_open(&bus, NULL);
+        for (int i = optind; r == 0 && i < argc; i++)
+                r = snapshot_call(bus, argv[i], "Unmount", -1);
+        return r == CTL_E_SAID ? EXIT_FAILURE : r;
+}

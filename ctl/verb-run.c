@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiescectl run: a backup command sees snapshots at the places of the live data.
+ *
+ * The session is opened, the set made, the command run in its own view, and the session ended as the command
+ * ended: BackupComplete only if it succeeded. The plan is made before the first call to quiesced, so that
+ * what is wrong with the command line costs nobody anything.
+ */
+
+#include <limits.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "ctl/backup.h"
+#include "ctl/contain.h"
+#include "ctl/format.h"
+#include "ctl/verb-run.h"
+
+enum {
+        EXIT_OURS = 125,       /* quiescectl failed */
+        EXIT_CANNOT_RUN = 126, /* as env(1) */
+        EXIT_NOT_FOUND = 127,
+        EXIT_SIGNAL = 128,
+};
+
+typedef struct Run {
+        const RunOptions *options;
+        Backup backup;
+        MountTable *table;
+        Plan *plan;
+        char *cwd;
+        Containment *command;
+        bool ended;
+        ContainOutcome outcome;
+        uint64_t started_usec;
+} Run;
+
+static uint64_t now_usec(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / NSEC_PER_USEC;
+}
+
+static int set_environment(Run *run, Failure *failure) {
+        const QuiesceSnapshotSet *set = run->backup.set;
+        char instant[FORMAT_MAX];
+
+        if (setenv("QUIESCE_SESSION", quiesce_backup_get_id(run->backup.session), 1) < 0 ||
+            setenv("QUIESCE_SET", set->id ? set->id : "", 1) < 0 ||
+            setenv("QUIESCE_INSTANT", format_time(instant, set->instant_usec), 1) < 0)
+                return failure_set(failure, errno, "cannot set the command's environment");
+        return 0;
+}
+
+/* In the command's process. */
+static int run_setup(void *userdata, Failure *ret_failure) {
+        Run *run = userdata;
+
+        if (set_environment(run, ret_failure) < 0 || namespace_enter(ret_failure) < 0)
+                return -1;
+        return namespace_build(run->plan, run->options->directory, run->cwd, ret_failure);
+}
+
+static void run_signalled(int number, void *userdata) {
+        Run *run = userdata;
+
+        if (!run->command)
+                return;
+        if (run->backup.signal)
+                contain_signal(run->command, SIGKILL);
+        else
+                contain_signal(run->command, number);
+}
+
+static void run_ended(const ContainOutcome *outcome, void *userdata) {
+        Run *run = userdata;
+
+        run->outcome = *outcome;
+        run->ended = true;
+}
+
+static int run_command(Run *run) {
+        const ContainOptions options = {
+                .argv = run->options->command,
+                .setup = run_setup,
+                .userdata = run,
+                .signal_mask = &run->options->signal_mask,
+        };
+        Backup *backup = &run->backup;
+        int r;
+
+        progress_step(&backup->progress, "running %s", run->options->command[0]);
+        progress_clear(&backup->progress);
+        run->started_usec = now_usec();
+        r = contain_start(&run->command, backup->event, &options, run_ended, run);
+        if (r < 0)
+                return error_trace(r);
+        backup->signalled = run_signalled;
+        backup->userdata = run;
+        /* The trees are the command's now; kept here they would keep the snapshots busy. */
+        for (size_t i = 0; i < run->plan->n_entries; i++)
+                run->plan->entries[i].tree_fd = fd_close(run->plan->entries[i].tree_fd);
+        while (r >= 0 && !run->ended)
+                r = sd_event_run(backup->event, UINT64_MAX);
+        backup->signalled = NULL;
+        run->command = contain_free(run->command);
+        return error_trace(r < 0 ? r : 0);
+}
+
+static int outcome_to_status(const ContainOutcome *outcome) {
+        switch (outcome->result) {
+        case CONTAIN_EXITED:
+                return WIFSIGNALED(outcome->status) ? EXIT_SIGNAL + WTERMSIG(outcome->status)
+                                                    : WEXITSTATUS(outcome->status);
+        case CONTAIN_EXEC_FAILED:
+                say("%s: cannot be run: %s", outcome->failure.text, strerror(outcome->failure.error));
+                return outcome->failure.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+        case CONTAIN_SETUP_FAILED:
+                say("%s%s%s", outcome->failure.text, outcome->failure.error ? ": " : "",
+                    outcome->failure.error ? strerror(outcome->failure.error) : "");
+                return EXIT_OURS;
+        case CONTAIN_LOST:
+        default:
+                say("the process that watches over the command was killed, and the command with it");
+                return EXIT_OURS;
+        }
+}
+
+static bool run_succeeded(const Run *run, int status) {
+        if (run->outcome.result != CONTAIN_EXITED || !WIFEXITED(run->outcome.status) || run->backup.signal)
+                return false;
+        for (size_t i = 0; i < run->options->n_success; i++)
+                if (run->options->success[i] == status)
+                        return true;
+        return false;
+}
+
+static void run_say_end(Run *run, int status, bool completed) {
+        const QuiesceSnapshotSet *set = run->backup.set;
+        char frozen[FORMAT_MAX], held[FORMAT_MAX], took[FORMAT_MAX];
+
+        progress_say(&run->backup.progress, "the command ended with %d after %s: %s", status,
+                     format_duration(took, now_usec() - run->started_usec),
+                     completed ? "backup complete" : "backup not complete");
+        progress_say(&run->backup.progress, "writers were frozen for %s, writes were held for %s",
+                     format_duration(frozen, set->freeze_usec), format_duration(held, set->hold_usec));
+}
+
+/* After the command: the session ends as it ended. Return: the exit status. */
+static int run_finish(Run *run) {
+        int status = outcome_to_status(&run->outcome);
+        bool succeeded = run_succeeded(run, status), completed = false;
+
+        if (succeeded && run->backup.lost)
+                say("the session was lost before the command ended: the writers are not told that the backup "
+                    "is complete");
+        else if (succeeded)
+                completed = backup_complete(&run->backup) == 0;
+        run_say_end(run, status, completed);
+        if (backup_release(&run->backup, run->backup.signal != 0) != 0 || (succeeded && !completed))
+                return EXIT_OURS;
+        if (run->backup.signal && status == 0)
+                return EXIT_SIGNAL + run->backup.signal;
+        return status;
+}
+
+/* Everything before the command. Return: as said in backup.h. */
+static int run_snapshot(Run *run) {
+        int r;
+
+        r = backup_begin(&run->backup);
+        if (r == 0)
+                r = backup_add_plan(&run->backup, run->plan);
+        if (r == 0)
+                r = backup_make_set(&run->backup);
+        if (r == 0)
+                r = backup_open_trees(&run->backup, run->plan);
+        return r;
+}
+
+static int run_plan(Run *run) {
+        int r;
+
+        run->cwd = getcwd(NULL, 0);
+        if (!run->cwd) {
+                say("the working directory cannot be told: %s", strerror(errno));
+                return CTL_E_SAID;
+        }
+        r = mount_table_new(&run->table, NULL);
+        if (r >= 0)
+                r = plan_new(&run->plan, run->table, &run->options->plan);
+        return error_trace(r);
+}
+
+static int run_failed(Run *run, int r) {
+        progress_clear(&run->backup.progress);
+        if (r < 0 && r != -EINTR)
+                say("cannot go on: %s", strerror(-r));
+        if (run->backup.signal)
+                say("interrupted by SIG%s", sigabbrev_np(run->backup.signal));
+        (void) backup_release(&run->backup, true);
+        return run->backup.signal ? EXIT_SIGNAL + run->backup.signal : EXIT_OURS;
+}
+
+static int run_all(Run *run) {
+        const RunOptions *options = run->options;
+        int r;
+
+        r = run_plan(run);
+        if (r == 0)
+                r = backup_init(&run->backup, &options->backup);
+        if (r == 0)
+                r = run_snapshot(run);
+        if (r == 0)
+                r = run_command(run);
+        return r != 0 ? run_failed(run, r) : run_finish(run);
+}
+
+/**
+ * verb_run() - the verb
+ * @argc:       of the verb
+ * @argv:       likewise; argv[0] is "run"
+ *
+ * Return: the exit status.
+ */
+int verb_run(int argc, char **argv) {
+        RunOptions options = {};
+        Run run = {.options = &options};
+        int r;
+
+        r = run_options_parse(&options, argc, argv);
+        if (r == 0) {
+                r = run_all(&run);
+                plan_free(run.plan);
+                mount_table_free(run.table);
+                free(run.cwd);
+                backup_done(&run.backup);
+        } else
+                r = r == RUN_OPTIONS_E_DONE ? EXIT_SUCCESS : EXIT_OURS;
+        run_options_done(&options);
+        return r;
+}

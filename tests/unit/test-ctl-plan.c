@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a command sees where: mount tables as files, paths in, plans out. And numbers as quiescectl prints
+ * and reads them.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <unistd.h>
+
+#include "ctl/format.h"
+#include "ctl/plan.h"
+
+/* id parent major:minor root point options - type source super-options */
+static const char mountinfo[] = "21 1 254:0 / / rw shared:1 - ext4 /dev/mapper/vg-root rw\n"
+                                "22 21 0:5 / /proc rw - proc proc rw\n"
+                                "23 21 0:6 / /run rw - tmpfs tmpfs rw\n"
+                                "24 21 254:1 / /srv rw - ext4 /dev/mapper/vg-srv rw\n"
+                                "25 24 254:2 / /srv/db rw - xfs /dev/mapper/vg-db rw\n"
+                                "26 24 0:40 / /srv/nfs rw - nfs4 server:/export rw\n"
+                                "27 26 254:3 / /srv/nfs/lv rw - ext4 /dev/mapper/vg-lv rw\n"
+                                "28 24 8:1 / /srv/disk rw - ext4 /dev/sda1 rw\n"
+                                "29 21 254:1 /sub/dir /bind rw - ext4 /dev/mapper/vg-srv rw\n"
+                                "30 21 254:4 / /with\\040space rw - ext4 /dev/mapper/vg-space rw\n"
+                                "31 21 254:5 / /hidden/below rw - ext4 /dev/mapper/vg-hidden rw\n"
+                                "32 21 254:6 / /hidden rw - ext4 /dev/mapper/vg-hides rw\n"
+                                "33 24 254:7 / /srv/over rw - ext4 /dev/mapper/vg-under rw\n"
+                                "34 33 254:8 / /srv/over rw - ext4 /dev/mapper/vg-over rw\n"
+                                "35 24 0:41 / /srv/cache rw - tmpfs tmpfs rw\n";
+
+static MountTable *table;
+
+static int setup(void **state) {
+        char path[] = "/tmp/test-ctl-plan-XXXXXX";
+        int fd = mkstemp(path);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, mountinfo, sizeof(mountinfo) - 1), sizeof(mountinfo) - 1);
+        assert_int_equal(mount_table_new(&table, path), 0);
+        close(fd);
+        unlink(path);
+        return 0;
+}
+
+static int teardown(void **state) {
+        table = mount_table_free(table);
+        return 0;
+}
+
+static void assert_resolves(const char *path, int id) {
+        const Mount *mount = mount_table_resolve(table, path);
+
+        assert_non_null(mount);
+        assert_int_equal(mount->id, id);
+}
+
+static void test_resolve(void **state) {
+        assert_resolves("/", 21);
+        assert_resolves("/home/x", 21);
+        assert_resolves("/srv", 24);
+        assert_resolves("/srvx", 21);
+        assert_resolves("/srv/db/a", 25);
+        assert_resolves("/bind/file", 29);
+        assert_resolves("/with space/x", 30);
+        assert_resolves("/hidden/below/x", 32);
+        assert_resolves("/srv/over", 34);
+}
+
+static void assert_inside(const char *path, const char *inside) {
+        char *got = path_inside_mount(mount_table_resolve(table, path), path);
+
+        assert_string_equal(got, inside);
+        free(got);
+}
+
+static void test_inside(void **state) {
+        assert_inside("/", "");
+        assert_inside("/home/x", "home/x");
+        assert_inside("/srv", "");
+        assert_inside("/srv/a/b", "a/b");
+        assert_inside("/bind", "sub/dir");
+        assert_inside("/bind/file", "sub/dir/file");
+}
+
+static Plan *make_plan(char **paths, size_t n_paths, char **live, size_t n_live, bool one_file_system) {
+        PlanOptions options = {paths, n_paths, live, n_live, one_file_system};
+        Plan *plan;
+
+        assert_int_equal(plan_new(&plan, table, &options), 0);
+        plan_finish(plan);
+        return plan;
+}
+
+static const PlanEntry *find(const Plan *plan, const char *path) {
+        for (size_t i = 0; i < plan->n_entries; i++)
+                if (streq(plan->entries[i].path, path))
+                        return &plan->entries[i];
+        return NULL;
+}
+
+static void assert_entry(const Plan *plan, const char *path, PlanKind kind, bool needed, bool named) {
+        const PlanEntry *entry = find(plan, path);
+
+        assert_non_null(entry);
+        assert_int_equal(entry->kind, kind);
+        assert_int_equal(entry->needed, needed);
+        assert_int_equal(entry->named, named);
+}
+
+static void test_nested(void **state) {
+        char *paths[] = {(char *) "/srv"};
+        Plan *plan = make_plan(paths, 1, NULL, 0, false);
+
+        assert_string_equal(plan->entries[0].path, "/srv");
+        assert_true(plan->entries[0].given);
+        assert_entry(plan, "/srv/db", PLAN_SNAPSHOT, true, false);
+        assert_entry(plan, "/srv/nfs", PLAN_LIVE, true, true);
+        assert_entry(plan, "/srv/nfs/lv", PLAN_SNAPSHOT, true, false);
+        assert_entry(plan, "/srv/cache", PLAN_LIVE, true, true);
+        assert_int_equal(find(plan, "/srv/over")->mount->id, 34);
+        assert_int_equal(plan->n_entries, 7);
+        /* srv, db, lv, disk, over */
+        assert_int_equal(plan->n_volumes, 5);
+        plan_free(plan);
+}
+
+static void test_stays_live(void **state) {
+        char *paths[] = {(char *) "/srv"};
+        Plan *plan = make_plan(paths, 1, NULL, 0, false);
+        size_t volume = find(plan, "/srv/disk")->volume;
+
+        assert_int_equal(plan_volume_stays_live(plan, volume, "it is no logical volume"), 0);
+        plan_finish(plan);
+        assert_entry(plan, "/srv/disk", PLAN_LIVE, true, true);
+        assert_string_equal(find(plan, "/srv/disk")->reason, "it is no logical volume");
+        /* What lies in something live comes with it. */
+        assert_int_equal(plan_volume_stays_live(plan, find(plan, "/srv/nfs/lv")->volume, "no"), 0);
+        plan_finish(plan);
+        assert_entry(plan, "/srv/nfs/lv", PLAN_LIVE, false, true);
+        plan_free(plan);
+}
+
+static void test_one_file_system(void **state) {
+        char *paths[] = {(char *) "/srv", (char *) "/srv/db/deep"};
+        Plan *plan = make_plan(paths, 2, NULL, 0, true);
+
+        assert_entry(plan, "/srv/db", PLAN_LIVE, true, false);
+        assert_entry(plan, "/srv/nfs", PLAN_LIVE, true, false);
+        assert_entry(plan, "/srv/db/deep", PLAN_SNAPSHOT, true, false);
+        assert_string_equal(find(plan, "/srv/db/deep")->inside, "deep");
+        assert_int_equal(plan->n_volumes, 2);
+        plan_free(plan);
+}
+
+static void test_root(void **state) {
+        char *paths[] = {(char *) "/"}, *live[] = {(char *) "/root/.cache"};
+        Plan *plan = make_plan(paths, 1, live, 1, false);
+
+        assert_string_equal(plan->entries[0].path, "/");
+        assert_entry(plan, "/tmp", PLAN_LIVE, true, false);
+        assert_entry(plan, "/var/tmp", PLAN_LIVE, true, false);
+        assert_entry(plan, "/run", PLAN_LIVE, true, false);
+        assert_entry(plan, "/proc", PLAN_LIVE, true, false);
+        assert_entry(plan, "/root/.cache", PLAN_LIVE, true, false);
+        assert_entry(plan, "/srv/db", PLAN_SNAPSHOT, true, false);
+        assert_null(find(plan, "/hidden/below"));
+        assert_entry(plan, "/bind", PLAN_SNAPSHOT, true, false);
+        assert_int_equal(find(plan, "/bind")->volume, find(plan, "/srv")->volume);
+        plan_free(plan);
+}
+
+static void test_live_below(void **state) {
+        char *paths[] = {(char *) "/srv", (char *) "/srv/db/in"};
+        char *live[] = {(char *) "/srv/db"};
+        Plan *plan = make_plan(paths, 2, live, 1, false);
+
+        assert_entry(plan, "/srv/db", PLAN_LIVE, true, false);
+        assert_entry(plan, "/srv/db/in", PLAN_SNAPSHOT, true, false);
+        plan_free(plan);
+}
+
+static void test_doubles(void **state) {
+        char *paths[] = {(char *) "/srv/a/b", (char *) "/srv", (char *) "/srv", (char *) "/srv/db"};
+        Plan *plan = make_plan(paths, 4, NULL, 0, true);
+
+        assert_null(find(plan, "/srv/a/b"));
+        assert_true(find(plan, "/srv/db")->given);
+        assert_entry(plan, "/srv/db", PLAN_SNAPSHOT, true, false);
+        plan_free(plan);
+}
+
+static void test_format(void **state) {
+        char buffer[FORMAT_MAX];
+        uint64_t size;
+
+        assert_string_equal(format_duration(buffer, 999), "999 us");
+        assert_string_equal(format_duration(buffer, 83999), "83 ms");
+        assert_string_equal(format_duration(buffer, 1520000), "1.52 s");
+        assert_string_equal(format_duration(buffer, 247000000), "4 min 7 s");
+        assert_string_equal(format_size(buffer, 512), "512B");
+        assert_string_equal(format_size(buffer, 1536ULL << 20), "1.5G");
+        assert_string_equal(format_size(buffer, UINT64_MAX), "15.9E");
+        assert_string_equal(format_time(buffer, 1700000000123456), "2023-11-14T22:13:20.123456Z");
+        assert_int_equal(parse_size("512M", &size), 0);
+        assert_int_equal(size, 512 << 20);
+        assert_int_equal(parse_size("4096", &size), 0);
+        assert_int_equal(size, 4096);
+        assert_int_equal(parse_size("-1", &size), -EINVAL);
+        assert_int_equal(parse_size("1X", &size), -EINVAL);
+        assert_int_equal(parse_size("1MM", &size), -EINVAL);
+        assert_int_equal(parse_size("99999999999E", &size), -ERANGE);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_resolve),         cmocka_unit_test(test_inside),
+                cmocka_unit_test(test_nested),          cmocka_unit_test(test_stays_live),
+                cmocka_unit_test(test_one_file_system), cmocka_unit_test(test_root),
+                cmocka_unit_test(test_live_below),      cmocka_unit_test(test_doubles),
+                cmocka_unit_test(test_format),
+        };
+
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
