@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -199,6 +200,16 @@ static int do_send(Driver *driver, char **w) {
         return send_step(driver, w[1]);
 }
 
+/* Somewhere in the middle of a step; where, is left to chance. */
+static int do_send_and_kill(Driver *driver, char **w) {
+        int r = send_step(driver, w[1]);
+
+        if (r < 0)
+                return r;
+        (void) usleep(number(w[2]));
+        return kill((pid_t) number(w[3]), SIGKILL) < 0 ? -errno : 0;
+}
+
 static int do_step(Driver *driver, char **w) {
         int r = send_step(driver, w[0]);
 
@@ -223,6 +234,7 @@ static const struct {
         {"end", do_step, ""},
         {"abort", do_step, ""},
         {"send", do_send, "STEP, without awaiting anything"},
+        {"send-and-kill", do_send_and_kill, "STEP USEC PID (SIGKILL to PID that long after)"},
         {"await", do_await, "the next report"},
         {"say", do_say, "that all before is done"},
 };

@@ -46,10 +46,13 @@ make_volumes() {
 
 sum_of() { dd if="$1" bs=1M iflag=direct status=none | md5sum; }
 
-# The snapshot LVs, as LVM makes them before the window. $1: volume
+# The snapshot LVs, as LVM makes them before the window. A thin one is made without touching the origin, unless it shall
+# be one that LVM knows as a snapshot. $1: volume; $2: known or new
 make_snapshot() {
         local size
-        if is_thin "$1"; then
+        if is_thin "$1" && [ "$2" = known ]; then
+                must lvcreate -qq -y -s -n "${1#*/}_s" "$1"
+        elif is_thin "$1"; then
                 size=$(lvs --noheadings --nosuffix --units b -o size "$1")
                 must lvcreate -qq -y -an -ky -V "${size// /}b" -T vg2/pool -n "${1#*/}_s"
         else
@@ -57,7 +60,7 @@ make_snapshot() {
         fi
 }
 
-make_snapshots() { local v; for v in "${volumes[@]}"; do make_snapshot "$v"; done; }
+make_snapshots() { local v; for v in "${volumes[@]}"; do make_snapshot "$v" "$1"; done; }
 
 write_all() { local v; for v in "${volumes[@]}"; do echo "$1" > "$mnt/$v/$1"; done; }
 

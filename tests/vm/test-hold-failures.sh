@@ -13,7 +13,7 @@ limit=3000
 
 # A set brought to a phase: locked, armed (two file systems frozen), or committed (these still frozen).
 bring_to() {
-        make_snapshots
+        make_snapshots new
         start_driver "$limit" 1
         expect_ok lock
         [ "$1" != locked ] || return 0
@@ -62,6 +62,23 @@ case_deadline() {
         stop_driver
 }
 
+hold_is_there() { [ -n "$(hold_pid)" ]; }
+
+# In the middle of a step, wherever that is: any answer will do, only the look from outside counts.
+# $1: step; $2: delay in µs
+case_kill_hold_within() {
+        if [ "$1" = commit ]; then
+                bring_to armed
+        else
+                make_snapshots new
+                start_driver "$limit" 1
+                await hold_is_there || fail "no hold was started"
+        fi
+        tell send-and-kill "$1" "$2" "$(hold_pid)"
+        ask_for_report 20
+        stop_driver
+}
+
 # The hold cannot act, but is not dead: the guard does, and ends it.
 case_hold_stopped() {
         bring_to "$1"
@@ -95,7 +112,7 @@ case_terminated() {
 # --- a disk that does not answer: vg1/x is in the middle of its suspend -----------------------------------------------
 
 bring_to_stuck() {
-        make_snapshots
+        make_snapshots new
         start_driver "$limit" 1
         expect_ok lock
         expect_ok pre-commit
@@ -182,10 +199,10 @@ case_suspended_by_another() {
 
 case_frozen_by_another() {
         fsfreeze --freeze "$mnt/vg0/e"
-        make_snapshot vg1/x
+        make_snapshot vg1/x new
         fsfreeze --unfreeze "$mnt/vg0/e"
-        make_snapshot vg0/e
-        make_snapshot vg2/te
+        make_snapshot vg0/e new
+        make_snapshot vg2/te new
         start_driver "$limit" 0
         expect_ok lock
         expect_ok pre-commit
@@ -197,7 +214,7 @@ case_frozen_by_another() {
 }
 
 case_lvm_busy() {
-        make_snapshots
+        make_snapshots new
         exec {lock}> /run/lock/lvm/V_vg1
         flock "$lock"
         start_driver "$limit" 1
@@ -227,7 +244,7 @@ case_parked_twice() {
 }
 
 case_snapshot_open() {
-        make_snapshots
+        make_snapshots new
         exec {open}< /dev/vg0/e_s
         start_driver "$limit" 1
         ask lock
@@ -246,6 +263,11 @@ run_all() {
                 run_case kill_guard $phase
                 run_case kill_driver $phase
         done
+        run_case kill_hold_within lock 30000
+        run_case kill_hold_within lock 100000
+        run_case kill_hold_within commit 5000
+        run_case kill_hold_within commit 15000
+        run_case kill_hold_within commit 25000
         run_case abort armed
         run_case deadline armed
         run_case deadline committed

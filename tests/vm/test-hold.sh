@@ -52,10 +52,10 @@ check_content() {
         [ $((highest - lowest)) -le 1 ] || fail "the instant is not one: counters $lowest to $highest"
 }
 
-# $1: round; $2: freeze the mounts with FIFREEZE, or leave it to lockfs
+# $1: round; $2: freeze the mounts with FIFREEZE, or leave it to lockfs; $3: known, see make_snapshot
 make_set() {
         local i
-        make_snapshots
+        make_snapshots "${3:-new}"
         start_writer
         start_driver 10000 1
         expect_ok lock
@@ -99,7 +99,7 @@ case_plain_snapshot() {
         local v
         for v in "${volumes[@]}"; do
                 date +%N > "$mnt/$v/plain"
-                if is_thin "$v"; then lvcreate -qq -s -kn -n "${v#*/}_s" "$v"; else make_snapshot "$v"; fi
+                if is_thin "$v"; then lvcreate -qq -s -kn -n "${v#*/}_s" "$v"; else make_snapshot "$v" new; fi
                 open_snapshot "$v"
                 cmp "$mnt/snapshot/plain" "$mnt/$v/plain" || fail "plain snapshot of $v misses what was just written"
                 umount "$mnt/snapshot" "$mnt/$v"
@@ -111,7 +111,7 @@ case_plain_snapshot() {
 # LVM's own commands on what a set has left: it stays an ordinary LVM snapshot.
 case_lvm_afterwards() {
         local v
-        make_set lvm lockfs
+        make_set lvm lockfs known
         for v in "${volumes[@]}"; do lvchange --refresh "$v" || fail "refresh of $v"; done
         check_content lvm
         for v in "${volumes[@]}"; do umount "$mnt/$v"; done
