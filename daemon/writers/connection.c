@@ -60,7 +60,7 @@ Writer *connection_get_writer(Connection *connection) {
 
 /* Whether the session's participant is the process at this end. */
 static bool takes_part(const Connection *connection, const PendingEvent *pending) {
-        const Session *session = session_find(connection->writers, pending->session);
+        const Session *session = writers_find_session(connection->writers, pending->session);
 
         return session && pending->index < session->n_participants &&
                session->participants[pending->index].instance == connection->writer->instance;

@@ -110,7 +110,7 @@ int writer_queue(Writer *writer, uint64_t session, uint32_t index, const WriterE
 void writer_drop_queued(Writer *writer, uint64_t session);
 
 /* writers.c */
-Session *session_find(const Writers *writers, uint64_t handle);
+Session *writers_find_session(const Writers *writers, uint64_t handle);
 void sessions_writer_settled(Writer *writer, const char *problem);
 void sessions_writer_gone(Writer *writer);
 void session_launched(Session *session);

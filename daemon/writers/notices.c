@@ -41,7 +41,7 @@ static void tell(Writers *writers, const Notice *notice) {
 
         switch (notice->type) {
         case NOTICE_LAUNCHED:
-                session = session_find(writers, notice->session);
+                session = writers_find_session(writers, notice->session);
                 if (session)
                         session_launched(session);
                 break;

@@ -38,7 +38,7 @@ static Session *session_free(Session *session) {
 }
 DEFINE_CLEANUP(Session *, session_free)
 
-Session *session_find(const Writers *writers, uint64_t handle) {
+Session *writers_find_session(const Writers *writers, uint64_t handle) {
         for (Session *s = writers->sessions; s; s = s->next)
                 if (s->handle == handle)
                         return s;
@@ -55,7 +55,7 @@ static Descriptor *find_descriptor(const Writers *writers, const char *name) {
 static int session_new(Session **ret, Writers *writers, uint64_t handle, size_t n_max) {
         _cleanup_(session_freep) Session *session = NULL;
 
-        assert(!session_find(writers, handle));
+        assert(!writers_find_session(writers, handle));
         session = calloc(1, sizeof(*session));
         if (!session)
                 return error_origin(-ENOMEM);
@@ -271,7 +271,7 @@ int writers_adopt(Writers *writers, uint64_t session, const char *const *names, 
 }
 
 static Participant *find_participant(const Writers *writers, uint64_t session, uint32_t index) {
-        Session *s = session_find(writers, session);
+        Session *s = writers_find_session(writers, session);
 
         return s && index < s->n_participants ? &s->participants[index] : NULL;
 }
@@ -352,7 +352,7 @@ void writers_release(Writers *writers, uint64_t session) {
 
         assert(writers);
 
-        s = session_find(writers, session);
+        s = writers_find_session(writers, session);
         if (!s)
                 return;
         notices_drop_session(writers, session);
