@@ -29,6 +29,7 @@ typedef struct LvmVolume {
         char *name;        /* "vg/lv" */
         char *key;         /* the device-mapper uuid, as Volume.key: "LVM-<vg uuid><lv uuid>" */
         char *uuid;        /* of the LV, 32 characters without dashes */
+        char *vg_uuid;     /* likewise */
         char *path;        /* /dev/vg/lv, "" if it has none (hidden, inactive pool …) */
         char *attributes;  /* lv_attr, ten characters */
         char *segment;     /* type of its first segment: "linear", "thin", "snapshot", "thin-pool" … */
@@ -36,7 +37,7 @@ typedef struct LvmVolume {
         char *origin;      /* of a snapshot: LV name */
         char *origin_uuid; /* likewise */
         char *pool;        /* of a thin volume: LV name of its pool */
-        char *move;        /* "1": it is being moved (pvmove), or locked otherwise */
+        char *move;        /* not empty: its allocation is locked, as pvmove does */
         char *devices;     /* what its segments lie on: "/dev/vdb(0),lv_tdata(0)" */
         char *vg_attributes;
         char **tags;                           /* NULL-terminated */
@@ -63,7 +64,8 @@ typedef struct LvmSnapshot {
         char origin_uuid[CONTRACT_ID_MAX]; /* LVM's, 32 characters */
         uint32_t owner_uid;
         bool persistent;
-        bool final; /* it counts */
+        bool final;         /* it counts */
+        uint32_t n_volumes; /* of its set, if final: fewer found again, and the set is not whole */
         uint64_t instant_realtime_usec;
 } LvmSnapshot;
 
@@ -104,13 +106,12 @@ typedef void (*LvmRemoved)(ContractError error, const char *text, void *userdata
 int lvm_remove(Lvm *lvm, const char *vg, const char *lv, LvmRemoved done, void *userdata);
 
 /*
- * The providers. One Provider serves either of the two tables; ops says which. lvm_thin_ops answers
- * VOLUME_NOT_SUPPORTED_BY_PROVIDER at BEGIN_PREPARE for what is no thin volume: ask it first, then
- * lvm_cow_ops, which can do any origin.
+ * The providers. One Provider serves both tables. A volume may be given either of them: BEGIN_PREPARE looks
+ * it up in LVM's report and sets volume->ops to the one that fits, minding volume->wished_provider.
  *
  * Phases used: BEGIN_PREPARE, END_PREPARE (then a set operation), PRE_FINAL_COMMIT, POST_FINAL_COMMIT (a set
- * operation, which must not run while the gate is closed: it would wait), ABORT, DELETE. describe_hold() is
- * right from the end of END_PREPARE on; *ret_lock_path lives as long as the volume.
+ * operation), ABORT, DELETE; all of them run LVM commands, so that they wait while the gate is closed.
+ * describe_hold() is right from the end of END_PREPARE on; *ret_lock_path lives as long as the volume.
  */
 typedef struct ProviderLvmConfig {
         unsigned cow_percent;   /* default size of a COW store, in % of its origin; 0: 20 */
@@ -119,10 +120,9 @@ typedef struct ProviderLvmConfig {
 
 extern const ProviderOps lvm_cow_ops, lvm_thin_ops;
 
-int provider_lvm_new(Provider **ret, Lvm *lvm, const ProviderOps *ops, const ProviderLvmConfig *config);
+int provider_lvm_new(Provider **ret, Lvm *lvm, const ProviderLvmConfig *config);
 Provider *provider_lvm_free(Provider *provider);
 
-/* A set found again by its tags: fills in name, key, device, size, snapshot_id and what DELETE, is_valid()
- * and ABORT need; volume->provider, ops and set are the caller's, zeroed otherwise. ops: lvm_thin_ops if
- * `snapshot` is a thin volume (segment "thin"), else lvm_cow_ops. */
+/* A set found again by its tags: fills in ops, name, key, device, size, snapshot_id and what DELETE,
+ * is_valid() and ABORT need; volume->provider and set are the caller's, all else must be zero. */
 int provider_lvm_adopt(ProviderVolume *volume, const LvmReport *report, const LvmVolume *snapshot);
