@@ -126,7 +126,7 @@ static void add_flags(uint64_t *hash, const Session *session) {
                 session->signal_shutdown,   session->gone,
                 session->step_at_release,   session->step_orphaned,
                 session->abort_step,        session->abort_step_queued,
-                session->names_enabled,
+                session->names_enabled,     session->set_touched,
         };
         uint64_t bits = 0;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+/* clang-format off */
 /*
  * The contract as a pure state machine: input in, effects out.
  *
@@ -11,20 +12,25 @@
  * a time with contract_input() and carries out the effects it gets, in order, completely, before it feeds
  * the next one. What comes back from the world is the next input.
  *
- * DoSnapshotSet, in order (C6–C8; a failure leaves this line as C11–C15 say):
+ * DoSnapshotSet, in order (C6–C8; a failure leaves this line as C11–C15 say; the table is in snapshot-set.c):
  *
- *   EVENT PrepareForSnapshot to all  ∥  STEP END_PREPARE       both are waited for
- *   STEP LOCK                                                  no LVM command of ours runs from here to
- * WINDOW_END EVENT Freeze, front-end · back-end                         level by level STEP PRE_COMMIT file
- * systems synced; the hold is armed DARK_BEGIN · EVENT Freeze, system · STEP COMMIT · EVENT Thaw, system ·
- * DARK_END      nothing else in between STEP POST_COMMIT                                           the hold
- * is over, its locks are free EVENT Thaw, back-end · front-end · WINDOW_END STEP FINAL_COMMIT checked again,
- * final tag: the snapshots are real now EVENT PostSnapshot to all                                  the point
- * of no return SET_CREATED · STATE_CHANGED · REPLY
+ *   EVENT PrepareForSnapshot, all   and   STEP END_PREPARE     both are waited for
+ *   STEP LOCK                                                  no LVM command of ours until WINDOW_END
+ *   EVENT Freeze, front-end; back-end                          level by level
+ *   STEP PRE_COMMIT                                            file systems synced; the hold is armed
+ *   DARK_BEGIN; EVENT Freeze, system                           if every window has the hold limit left
+ *   STEP COMMIT
+ *   EVENT Thaw, system; DARK_END
+ *   STEP POST_COMMIT                                           the hold is over, its locks are free
+ *   EVENT Thaw, back-end; front-end; WINDOW_END
+ *   STEP FINAL_COMMIT                                          checked again: the snapshots are real now
+ *   EVENT PostSnapshot, all                                    the point of no return
+ *   SET_CREATED; STATE_CHANGED; REPLY
  *
  * A set without volumes skips the steps; a set without writers skips the events (device-mapper freezes the
  * file systems during suspend then).
  */
+/* clang-format on */
 
 #include "contract/types.h"
 

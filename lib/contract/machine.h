@@ -127,6 +127,7 @@ typedef struct Session {
         bool level_delay_over; /* C7 */
         bool dark_guard_over;  /* no write can be held any more, whatever COMMIT says */
         bool set_started, set_created, set_given_up;
+        bool set_touched;                /* a provider was asked for it: something may be left of it */
         bool slot_lost;                  /* the next call is to be told */
         bool abort_requested;            /* AbortBackup is to begin as soon as the running call has ended */
         bool release_requested;          /* likewise Release */
@@ -202,7 +203,6 @@ struct Contract {
         EffectStore effects;
 };
 
-/* What a call's row in C4's table says. */
 const char *session_phase_to_string(const Session *session);
 uint32_t session_progress(const Session *session);
 

@@ -85,7 +85,7 @@ static void release_tell(Contract *contract, Session *session) {
 }
 
 static void release_delete(Contract *contract, Session *session) {
-        bool something = session->n_volumes > 0 || session->state == CONTRACT_LOST;
+        bool something = session->set_touched || session->state == CONTRACT_LOST;
 
         if (!session_is_auto_release(session) || !session->set_created || !something ||
             set_is_deleted(session))

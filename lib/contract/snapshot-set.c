@@ -149,6 +149,9 @@ static bool stage_is_complete(const Session *session, const Stage *stage) {
                 return !events_in_flight(session);
         if ((stage->flags & STAGE_NEXT_IN_TIME) && session->level_delay_over)
                 return true;
+        /* A system writer that failed may have frozen file systems; nothing is committed over them. */
+        if ((stage->flags & STAGE_BEGINS_DARK) && events_wait(session, CONTRACT_EVENT_ABORT, stage->levels))
+                return false;
         return stage->event == CONTRACT_EVENT_NONE || !events_wait(session, stage->event, stage->levels);
 }
 

@@ -27,9 +27,10 @@ static void step_send(Contract *contract, Session *session) {
         effect->token = session->token;
         effect->set_id = session->set_id;
         effect->auto_release = session->step == CONTRACT_STEP_DELETE && session->step_at_release;
-        if (session->step == CONTRACT_STEP_BEGIN_PREPARE)
+        if (session->step == CONTRACT_STEP_BEGIN_PREPARE) {
+                session->set_touched = true;
                 effect->snapshot = session->new_snapshot;
-        else if (session->step == CONTRACT_STEP_DELETE && session->step_snapshot[0])
+        } else if (session->step == CONTRACT_STEP_DELETE && session->step_snapshot[0])
                 effect->snapshot = session->step_snapshot;
 }
 
@@ -60,14 +61,12 @@ void step_start(Contract *contract, Session *session, ContractStep step) {
  * @contract:   the machine
  * @session:    its session
  *
- * Nothing is asked for if no provider has anything of it.
+ * Nothing is asked for if no provider ever was.
  */
 void step_abort(Contract *contract, Session *session) {
-        bool prepared = session->n_volumes > 0 || session->step == CONTRACT_STEP_BEGIN_PREPARE;
-
         if (session->step_queued != CONTRACT_STEP_NONE)
                 session->step_queued = CONTRACT_STEP_NONE; /* never sent */
-        if (!prepared || session->abort_step || session->abort_step_queued)
+        if (!session->set_touched || session->abort_step || session->abort_step_queued)
                 return;
         session->abort_step_queued = true;
         (void) steps_flush(contract, session);

@@ -309,7 +309,8 @@ typedef enum ContractEffectType {
         CONTRACT_EFFECT_EVENT, /* send a writer an event; answered by WRITER_ANSWER (or GONE); ABORT and
                                 * BACKUP_SHUTDOWN carry outcome and cause; by_name as C21 says */
         CONTRACT_EFFECT_STEP,  /* answered by STEP_DONE */
-        CONTRACT_EFFECT_ARM,   /* tell DEADLINE(deadline) when CLOCK_BOOTTIME reaches at_usec */
+        CONTRACT_EFFECT_ARM,   /* tell DEADLINE(deadline) when CLOCK_BOOTTIME reaches at_usec; USEC_INFINITY:
+                                * never */
         CONTRACT_EFFECT_DISARM,
         CONTRACT_EFFECT_DARK_BEGIN, /* nothing on the system bus, no file, no log from here … */
         CONTRACT_EFFECT_DARK_END,   /* … to here */
@@ -328,7 +329,7 @@ typedef enum ContractEffectType {
 typedef struct ContractEffect {
         ContractEffectType type;
         uint64_t session;
-        uint64_t token;      /* REPLY */
+        uint64_t token;      /* REPLY; STEP: of the call it belongs to, or 0 */
         ContractCall call;   /* REPLY: of which call */
         ContractError error; /* REPLY */
         const char *text;    /* REPLY with an error: for people */
@@ -339,11 +340,11 @@ typedef struct ContractEffect {
         bool by_name; /* EVENT: to whatever process of that writer is there, started again if need be */
         ContractOutcome outcome; /* EVENT, SIGNAL: BACKUP_SHUTDOWN, ABORT, SESSION_CLOSED */
         ContractCause cause;
-        const char *set_id;       /* EVENT, SIGNAL: what they carry; the null id where none is owed (C22) */
-        ContractStep step;        /* STEP */
-        uint32_t volume;          /* STEP BEGIN_PREPARE; also given in the REPLY of ADD_TO_SNAPSHOT_SET */
-        const char *snapshot;     /* STEP DELETE: one snapshot's id, or NULL: the set */
-        bool auto_release;        /* STEP DELETE at release: wait no longer than C5 says for what is open */
+        const char *set_id;   /* EVENT, SIGNAL: what they carry; the null id where none is owed (C22) */
+        ContractStep step;    /* STEP */
+        uint32_t volume;      /* STEP BEGIN_PREPARE; also given in the REPLY of ADD_TO_SNAPSHOT_SET */
+        const char *snapshot; /* STEP DELETE: one snapshot's id, or NULL: the set; BEGIN_PREPARE: new id */
+        bool auto_release;    /* STEP DELETE at release: wait no longer than C5 says for what is open */
         const char *const *names; /* LAUNCH_WRITERS */
         size_t n_names;
         bool names_enabled; /* LAUNCH_WRITERS: names are the only ones enabled; false: names are disabled */

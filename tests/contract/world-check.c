@@ -241,9 +241,14 @@ static void check_step(World *world, WorldSession *session, const ContractEffect
         CHECK(world, session->step == CONTRACT_STEP_NONE && !session->abort_step);
         if (effect->step == CONTRACT_STEP_COMMIT) {
                 CHECK(world, world->dark);
-                for (uint32_t i = 0; i < session->n_writers; i++)
-                        CHECK(world, session->writers[i].in_flight != CONTRACT_EVENT_FREEZE ||
-                                             world->now_usec >= session->writers[i].due_usec);
+                for (uint32_t i = 0; i < session->n_writers; i++) {
+                        const WorldWriter *writer = &session->writers[i];
+                        bool late = world->now_usec >= writer->due_usec;
+
+                        CHECK(world, writer->in_flight != CONTRACT_EVENT_FREEZE || late);
+                        CHECK(world, writer->in_flight != CONTRACT_EVENT_ABORT || late ||
+                                             writer->level != CONTRACT_LEVEL_SYSTEM);
+                }
         }
         session->step = effect->step;
 }
