@@ -166,9 +166,10 @@ clean_disks() {
 
 # --- the check from outside -------------------------------------------------------------------------------------------
 # Each outside_X prints a line per problem and nothing when all is well. Few processes are started, as each one costs
-# some 50 ms under emulation.
+# some 50 ms under emulation. outside_patience is how many seconds something may take to answer.
+outside_patience=10
 
-list_dm() { dmsetup info -c --noheadings --separator ' ' -o name,uuid | sort; }
+list_dm() { dmsetup info -c --noheadings --separator ' ' -o name,uuid | grep -v -x 'No devices found' | sort; }
 list_lvs() { lvs -a --noheadings --separator ' ' -o vg_name,lv_name,lv_uuid | sort; }
 list_mounts() {
         findmnt -rn -o TARGET,SOURCE,FSTYPE |
@@ -210,14 +211,14 @@ outside_suspended() {
         while read -r name state attributes; do
                 [ "$state" = Active ] || [ -z "$name" ] || echo "device is suspended: $name"
                 [[ $attributes != *I* ]] || echo "device has an inactive table: $name"
-        done <<< "$(dmsetup info -c --noheadings --separator ' ' -o name,suspended,attr)"
+        done <<< "$(dmsetup info -c --noheadings --separator ' ' -o name,suspended,attr | grep -v -x 'No devices found')"
 }
 
 outside_devices() { compare device "$base_dm" "$(list_dm)"; }
 
 outside_lvs() {
         local now
-        if now=$(within 30 list_lvs); then
+        if now=$(within $((outside_patience * 3)) list_lvs); then
                 compare LV "$base_lvs" "$now"
         else
                 echo "lvs does not answer: ${now:0:1000}"
@@ -244,7 +245,7 @@ outside_writable() {
                 [[ $seen != *" $source "* ]] || continue
                 seen+="$source "
                 printf -v target '%b' "$target"
-                said=$(within 10 probe_write "$target") || echo "file system takes no write: $target ($said)"
+                said=$(within "$outside_patience" probe_write "$target") || echo "file system takes no write: $target ($said)"
         done < /proc/self/mounts
 }
 
@@ -255,7 +256,7 @@ outside_processes() {
                 [[ $'\n'$base_processes$'\n' != *$'\n'"$file"$'\n'* ]] || continue
                 pid=${file#/proc/}
                 pid=${pid%/comm}
-                timeout 10 tail --pid="$pid" -f /dev/null ||
+                timeout "$outside_patience" tail --pid="$pid" -f /dev/null ||
                         echo "process left over: $pid $(tr '\0' ' ' < "/proc/$pid/cmdline")"
         done
 }
@@ -264,7 +265,7 @@ outside_locks() {
         local file
         for file in /run/lock/lvm/V_*; do
                 [ -e "$file" ] || continue
-                flock --timeout 10 "$file" true || echo "LVM's lock is held: $file"
+                flock --timeout "$outside_patience" "$file" true || echo "LVM's lock is held: $file"
         done
 }
 
