@@ -167,6 +167,17 @@ static int on_event(QuiesceWriter *writer, QuiesceWriterEvent *event, void *user
         return act(event, action ? action : "ok");
 }
 
+/* Also called by the library's default Abort. */
+static int on_thaw(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        log_event(writer, event);
+        return act(event, word("thaw") ? word("thaw") : "ok");
+}
+
+static int on_post_snapshot(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        log_event(writer, event);
+        return act(event, word("post-snapshot") ? word("post-snapshot") : "ok");
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         quiesce_writer_abort_frozen(userdata);
         return sd_event_exit(loop, 0);
@@ -202,8 +213,8 @@ int main(int argc, char **argv) {
                 .prepare_backup = on_event,
                 .prepare_snapshot = on_event,
                 .freeze = on_event,
-                .thaw = on_event,
-                .post_snapshot = on_event,
+                .thaw = on_thaw,
+                .post_snapshot = on_post_snapshot,
                 .abort = on_event,
                 .backup_complete = on_event,
                 .backup_shutdown = on_event,
