@@ -167,11 +167,22 @@ _public_ int quiesce_writer_start(QuiesceWriter *writer) {
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        QuiesceWriter *writer = userdata;
+        quiesce_writer_stop(userdata);
+        return 0;
+}
+
+/**
+ * quiesce_writer_stop() - end a started writer in order (CVssWriter::Unsubscribe)
+ * @writer: the writer
+ *
+ * Calls `abort` for what is frozen; when that and all events are answered, the connection is closed and
+ * `closed` is called with 0.
+ */
+_public_ void quiesce_writer_stop(QuiesceWriter *writer) {
+        assert(writer);
 
         quiesce_writer_abort_frozen(writer);
         writer_end(writer, 0);
-        return 0;
 }
 
 /* `closed` has the writer's own userdata; the loop is all that must know. */

@@ -124,6 +124,8 @@ int quiesce_writer_attach_event(QuiesceWriter *writer, sd_event *event, int64_t 
 int quiesce_writer_set_closed_callback(QuiesceWriter *writer,
                                        void (*closed)(QuiesceWriter *writer, int r, void *userdata));
 int quiesce_writer_start(QuiesceWriter *writer);
+/* Ends it in order: lets go of whatever is frozen, waits for events not yet answered, then `closed`. */
+void quiesce_writer_stop(QuiesceWriter *writer);
 /* Calls `abort` for every session that is frozen. */
 void quiesce_writer_abort_frozen(QuiesceWriter *writer);
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiesced-writer-fsfreeze: the writer at level system that holds file systems still.
+ *
+ * It is a writer like any other, on quiesce/writer.h. From Freeze to Thaw it touches no disk: it is locked
+ * in memory, opens nothing, logs nothing. If quiesced or the connection dies while it has frozen, the
+ * library calls Abort and it thaws; if it dies itself, the hold thaws, whose descriptors of the same mounts
+ * are older than the freeze.
+ */
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "quiesce/writer.h"
+#include "util/error.h"
+#include "util/macro.h"
+#include "writers.d/fsfreeze/freezing.h"
+
+#ifndef PR_SET_IO_FLUSHER
+#        define PR_SET_IO_FLUSHER 57
+#endif
+
+DEFINE_CLEANUP(QuiesceWriter *, quiesce_writer_free)
+
+typedef struct Program {
+        sd_event *event;
+        Freezing *freezing;
+} Program;
+
+static int on_prepare(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        freezing_prepare(((Program *) userdata)->freezing, event);
+        return QUIESCE_WRITER_PENDING;
+}
+
+static int on_freeze(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        freezing_freeze(((Program *) userdata)->freezing, event);
+        return QUIESCE_WRITER_PENDING;
+}
+
+static int on_thaw(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        freezing_thaw(((Program *) userdata)->freezing, event);
+        return QUIESCE_WRITER_PENDING;
+}
+
+static int on_abort(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        freezing_abort(((Program *) userdata)->freezing, event);
+        return QUIESCE_WRITER_PENDING;
+}
+
+static int on_end(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        freezing_forget(((Program *) userdata)->freezing, quiesce_writer_event_get_session(event));
+        return 0;
+}
+
+static int on_identify(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
+        return quiesce_writer_event_set_description(event, "File systems of the set's volumes (FIFREEZE)");
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        quiesce_writer_stop(userdata);
+        return 0;
+}
+
+static void on_closed(QuiesceWriter *writer, int r, void *userdata) {
+        if (r < 0)
+                fprintf(stderr, "quiesced does not let this writer in: %s\n", strerror(-r));
+        (void) sd_event_exit(((Program *) userdata)->event, r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* What can be had of it: in tests without root there is less. */
+static void stay_in_memory(void) {
+        if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+                fprintf(stderr, "cannot lock the memory, a freeze of the root may hang: %m\n");
+        /* Memory must not be found by writing to what is frozen. Needs CAP_SYS_RESOURCE. */
+        (void) prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+}
+
+static int set_up_signals(sd_event *event, QuiesceWriter *writer) {
+        sigset_t mask;
+        int r;
+
+        (void) sigemptyset(&mask);
+        (void) sigaddset(&mask, SIGTERM);
+        (void) sigaddset(&mask, SIGINT);
+        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
+        r = sd_event_add_signal(event, NULL, SIGTERM, on_signal, writer);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, on_signal, writer);
+        return error_trace(r < 0 ? r : 0);
+}
+
+static int run(void) {
+        QuiesceWriterCallbacks callbacks = {
+                .size = sizeof(callbacks),
+                .identify = on_identify,
+                .prepare_snapshot = on_prepare,
+                .freeze = on_freeze,
+                .thaw = on_thaw,
+                .abort = on_abort,
+                .backup_shutdown = on_end,
+        };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(quiesce_writer_freep) QuiesceWriter *writer = NULL;
+        const char *name = getenv("QUIESCE_WRITER_NAME");
+        Program program;
+        int r;
+
+        r = sd_event_new(&event);
+        if (r < 0)
+                return error_trace(r);
+        program.event = event;
+        r = freezing_new(&program.freezing, event);
+        if (!r)
+                r = quiesce_writer_new(&writer, name ? name : "fsfreeze", &callbacks, &program);
+        if (!r)
+                r = set_up_signals(event, writer);
+        if (!r)
+                r = quiesce_writer_set_level(writer, QUIESCE_LEVEL_SYSTEM);
+        if (!r)
+                r = quiesce_writer_attach_event(writer, event, 0);
+        if (!r)
+                r = quiesce_writer_set_closed_callback(writer, on_closed);
+        if (!r)
+                r = quiesce_writer_start(writer);
+        if (r < 0)
+                return error_trace(r);
+        stay_in_memory();
+        return error_trace(sd_event_loop(event));
+}
+
+int main(int argc, char **argv) {
+        int r;
+
+        r = run();
+        if (r < 0)
+                fprintf(stderr, "quiesced-writer-fsfreeze: %s\n", strerror(-r));
+        return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
