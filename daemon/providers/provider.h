@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a provider is: VSS's provider protocol as a table of asynchronous operations.
+ *
+ * Two phases are the point (IVssProviderCreateSnapshotSet): everything slow happens in END_PREPARE or after
+ * POST_COMMIT; in between there is only what the hold does by itself (describe_hold()), or, for a provider
+ * without a hold, an operation that does not wait for a disk.
+ *
+ * An operation works on one volume of one set and calls back exactly once; it may do so at once. A set
+ * operation follows the volume operations of the same phase, once for all volumes that share the function.
+ * What an operation says in `text` is for people: what happened, to which thing, what to do.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "contract/types.h"
+#include "daemon/hold/hold-protocol.h"
+#include "daemon/volumes/volumes.h"
+
+typedef struct Provider Provider;
+typedef struct ProviderOps ProviderOps;
+typedef struct ProviderVolume ProviderVolume;
+
+typedef enum ProviderPhase {
+        PROVIDER_BEGIN_PREPARE, /* can it be done? changes nothing */
+        PROVIDER_END_PREPARE,   /* all slow work */
+        PROVIDER_LOCK,
+        PROVIDER_PRE_COMMIT,
+        PROVIDER_COMMIT,
+        PROVIDER_POST_COMMIT,
+        PROVIDER_PRE_FINAL_COMMIT,  /* is what was made really right? */
+        PROVIDER_POST_FINAL_COMMIT, /* make it count */
+        PROVIDER_ABORT,             /* remove whatever is there; nothing there is success */
+        PROVIDER_DELETE, /* like ABORT, of a snapshot that counts; VOLUME_BUSY: somebody has it open */
+        _PROVIDER_PHASE_MAX,
+} ProviderPhase;
+
+/* The set a volume belongs to, shared by its volumes. */
+typedef struct ProviderSet {
+        char id[CONTRACT_ID_MAX];
+        char session_id[CONTRACT_ID_MAX];
+        uint32_t owner_uid;
+        bool persistent;
+        uint32_t n_volumes;
+        uint64_t instant_realtime_usec;
+} ProviderSet;
+
+struct ProviderVolume {
+        const ProviderOps *ops;
+        Provider *provider;
+        ProviderSet *set; /* NULL: only asked whether it is supported */
+        void *owner;      /* the set's, not for providers */
+        uint32_t index;   /* in the set */
+        char snapshot_id[CONTRACT_ID_MAX];
+        Volume *origin;      /* owned; NULL: the provider has no devices */
+        const int *sync_fds; /* of the file systems on it, for commands that freeze them; borrowed */
+        size_t n_sync_fds;
+        uint64_t cow_size;     /* wished for, bytes; 0: the default */
+        char *wished_provider; /* or NULL */
+        char *name, *key;      /* of the origin */
+        char *device;          /* of the snapshot, once it is known */
+        char *file_system;     /* type, "" for none, NULL if unknown */
+        char *no_tree;         /* why OpenTree cannot work, or NULL */
+        uint64_t size;         /* bytes */
+        void *data;            /* the provider's, freed by ops->volume_done() */
+};
+
+typedef void (*ProviderDone)(ProviderVolume *volume, ContractError error, const char *text, void *userdata);
+typedef int (*ProviderOp)(ProviderVolume *volume, ProviderDone done, void *userdata);
+/* Calls back with the volume at fault, or NULL. */
+typedef int (*ProviderSetOp)(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                             ProviderDone done, void *userdata);
+
+struct ProviderOps {
+        const char *name;
+        ProviderOp op[_PROVIDER_PHASE_MAX];        /* NULL: nothing to do */
+        ProviderSetOp set_op[_PROVIDER_PHASE_MAX]; /* likewise */
+        /* Ends what may wait long: its callback comes soon, with any error. Nothing running: no effect. */
+        void (*cancel)(ProviderVolume *volume);
+        /* What the hold must know; NULL: the volume is not held. Return: 0 or a negative errno. */
+        int (*describe_hold)(const ProviderVolume *volume, HoldVolume *ret, const char **ret_lock_path);
+        /* Whether the snapshot is as good as it was, asked when somebody reads its state. */
+        bool (*is_valid)(const ProviderVolume *volume);
+        /* OpenTree for a snapshot without a device: runs in a forked child. Return: descriptor or negative.
+         */
+        int (*open_tree_child)(const ProviderVolume *volume);
+        void (*volume_done)(ProviderVolume *volume);
+};

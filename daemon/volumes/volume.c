@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One volume with all that lies on it: the devices above it (holders, partitions, loop devices whose file is
+ * on it) and the file systems mounted from any of them.
+ *
+ * Heights: a device with nothing above it but a file system has 0, each layer above adds one.
+ */
+
+#include <assert.h>
+#include <dirent.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/volumes/lvm-name.h"
+#include "daemon/volumes/world.h"
+#include "util/error.h"
+
+#define LAYERS_MAX 16u
+
+static bool dev_contains(const dev_t *list, size_t n, dev_t device) {
+        for (size_t i = 0; i < n; i++)
+                if (list[i] == device)
+                        return true;
+        return false;
+}
+
+static int dev_add(dev_t **list, size_t *n, dev_t device) {
+        dev_t *more;
+
+        if (dev_contains(*list, *n, device))
+                return 0;
+        more = reallocarray(*list, *n + 1, sizeof(dev_t));
+        if (!more)
+                return error_origin(-ENOMEM);
+        more[(*n)++] = device;
+        *list = more;
+        return 0;
+}
+
+/* The loop device's file, if it is on that device. */
+static bool loop_lies_on(const VolumeWorld *world, const Device *loop, const Device *below) {
+        struct libmnt_fs *mount;
+
+        if (!loop->backing_file)
+                return false;
+        mount = world_find_mount_of_path(world, loop->backing_file);
+        return mount && world_find_mount_device(world, mount) == below;
+}
+
+static bool lies_directly_on(const VolumeWorld *world, const Device *device, const Device *below) {
+        for (size_t i = 0; i < below->n_holders; i++)
+                if (streq(below->holders[i], device->kernel_name))
+                        return true;
+        return loop_lies_on(world, device, below);
+}
+
+/* Return: height of the device, all it carries having been added; or a negative errno. */
+static int above_collect(Volume *volume, const VolumeWorld *world, const Device *device, unsigned layer) {
+        int height = 0;
+        int r;
+
+        r = dev_add(&volume->above, &volume->n_above, device->number);
+        if (r < 0)
+                return error_trace(r);
+        if (layer >= LAYERS_MAX)
+                return error_origin(-ELOOP);
+        for (size_t i = 0; i < world->n_devices; i++) {
+                const Device *upper = &world->devices[i];
+
+                if (upper == device || !lies_directly_on(world, upper, device))
+                        continue;
+                if (!volume->other_layer) {
+                        volume->other_layer = strdup(upper->dm_uuid ?: upper->kernel_name);
+                        if (!volume->other_layer)
+                                return error_origin(-ENOMEM);
+                }
+                r = above_collect(volume, world, upper, layer + 1);
+                if (r < 0)
+                        return error_trace(r);
+                height = r + 1 > height ? r + 1 : height;
+        }
+        return height;
+}
+
+static int device_height(const VolumeWorld *world, const Device *device, unsigned layer) {
+        int height = 0;
+
+        for (size_t i = 0; i < world->n_devices && layer < LAYERS_MAX; i++)
+                if (&world->devices[i] != device && lies_directly_on(world, &world->devices[i], device)) {
+                        int h = device_height(world, &world->devices[i], layer + 1) + 1;
+
+                        height = h > height ? h : height;
+                }
+        return height;
+}
+
+/* Whether the mount's root is what one gets when one opens its mount point. */
+static bool mount_is_visible(const VolumeWorld *world, struct libmnt_fs *mount) {
+        return world_find_mount_of_path(world, mnt_fs_get_target(mount)) == mount;
+}
+
+static VolumeMount *mount_find(Volume *volume, dev_t device) {
+        for (size_t i = 0; i < volume->n_mounts; i++)
+                if (volume->mounts[i].device == device)
+                        return &volume->mounts[i];
+        return NULL;
+}
+
+static int mount_set(VolumeMount *m, struct libmnt_fs *mount) {
+        char *mount_point = strdup(mnt_fs_get_target(mount));
+
+        if (!mount_point)
+                return error_origin(-ENOMEM);
+        free(m->mount_point);
+        m->mount_point = mount_point;
+        m->mount_id = (uint64_t) mnt_fs_get_id(mount);
+        return 0;
+}
+
+static int mount_add(Volume *volume, const VolumeWorld *world, struct libmnt_fs *mount,
+                     const Device *device) {
+        VolumeMount *m = mount_find(volume, mnt_fs_get_devno(mount)), *more;
+
+        if (m)
+                /* The whole file system is better than a part of it, and one must be able to open it. */
+                return mount_is_visible(world, mount) && streq(mnt_fs_get_root(mount) ?: "/", "/")
+                               ? error_trace(mount_set(m, mount))
+                               : 0;
+        if (volume->n_mounts >= VOLUME_MOUNTS_MAX)
+                return error_origin(-E2BIG);
+        more = reallocarray(volume->mounts, volume->n_mounts + 1, sizeof(*more));
+        if (!more)
+                return error_origin(-ENOMEM);
+        volume->mounts = more;
+        m = &volume->mounts[volume->n_mounts++];
+        *m = (VolumeMount){.device = mnt_fs_get_devno(mount),
+                           .direct = device->number == volume->device,
+                           .depth = (uint32_t) device_height(world, device, 0)};
+        m->type = strdup(mnt_fs_get_fstype(mount) ?: "");
+        if (!m->type)
+                return error_origin(-ENOMEM);
+        if (m->direct && !volume->file_system) {
+                volume->file_system = strdup(m->type);
+                if (!volume->file_system)
+                        return error_origin(-ENOMEM);
+        }
+        return error_trace(mount_set(m, mount));
+}
+
+static int mount_point_add(Volume *volume, const char *mount_point) {
+        char **more = reallocarray(volume->mount_points, volume->n_mount_points + 2, sizeof(char *));
+
+        if (!more)
+                return error_origin(-ENOMEM);
+        volume->mount_points = more;
+        more[volume->n_mount_points] = strdup(mount_point);
+        if (!more[volume->n_mount_points])
+                return error_origin(-ENOMEM);
+        more[++volume->n_mount_points] = NULL;
+        return 0;
+}
+
+/* External log and real-time devices of xfs. */
+static int beside_add_options(Volume *volume, const VolumeWorld *world, struct libmnt_fs *mount) {
+        static const char *const names[] = {"logdev", "rtdev"};
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *name = NULL;
+                const Device *device;
+                char *value;
+                size_t n;
+
+                if (mnt_fs_get_option(mount, names[i], &value, &n) != 0 || !value)
+                        continue;
+                name = strndup(value, n);
+                if (!name)
+                        return error_origin(-ENOMEM);
+                device = world_find_device_name(world, name);
+                if (!device)
+                        continue;
+                r = dev_add(&volume->beside, &volume->n_beside, device->number);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+static int mounts_collect(Volume *volume, const VolumeWorld *world) {
+        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        struct libmnt_fs *mount;
+        int r = 0;
+
+        if (!iter)
+                return error_origin(-ENOMEM);
+        while (r == 0 && mnt_table_next_fs(world->mounts, iter, &mount) == 0) {
+                const Device *device = world_find_mount_device(world, mount);
+
+                if (!device || !dev_contains(volume->above, volume->n_above, device->number))
+                        continue;
+                r = mount_add(volume, world, mount, device);
+                if (r == 0 && device->number == volume->device)
+                        r = mount_point_add(volume, mnt_fs_get_target(mount));
+                if (r == 0)
+                        r = beside_add_options(volume, world, mount);
+        }
+        mnt_free_iter(iter);
+        return error_trace(r);
+}
+
+static void closedirp(DIR **d) {
+        if (*d)
+                (void) closedir(*d);
+}
+
+/* All devices of one btrfs, if this is one of them. */
+static int btrfs_collect(Volume *volume, const VolumeWorld *world, const char *directory) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_(closedirp) DIR *d = NULL;
+        const Device *self = world_find_device(world, volume->device);
+        dev_t members[64];
+        size_t n = 0;
+        bool ours = false;
+        int r;
+
+        if (asprintf(&path, "%s/fs/btrfs/%s/devices", world->sysfs, directory) < 0)
+                return error_origin(-ENOMEM);
+        d = opendir(path);
+        if (!d)
+                return 0;
+        for (struct dirent *e; (e = readdir(d)) && n < ELEMENTSOF(members);) {
+                const Device *device = world_find_kernel_name(world, e->d_name);
+
+                if (!device)
+                        continue;
+                ours = ours || device == self;
+                members[n++] = device->number;
+        }
+        for (size_t i = 0; ours && i < n; i++)
+                if (members[i] != volume->device) {
+                        r = dev_add(&volume->beside, &volume->n_beside, members[i]);
+                        if (r < 0)
+                                return error_trace(r);
+                }
+        return 0;
+}
+
+static int btrfs_collect_all(Volume *volume, const VolumeWorld *world) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_(closedirp) DIR *d = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/fs/btrfs", world->sysfs) < 0)
+                return error_origin(-ENOMEM);
+        d = opendir(path);
+        if (!d)
+                return 0;
+        for (struct dirent *e; (e = readdir(d));) {
+                if (e->d_name[0] == '.')
+                        continue;
+                r = btrfs_collect(volume, world, e->d_name);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+static int swap_collect(Volume *volume, const VolumeWorld *world) {
+        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        struct libmnt_fs *swap;
+
+        if (!iter)
+                return error_origin(-ENOMEM);
+        while (!volume->swap && mnt_table_next_fs(world->swaps, iter, &swap) == 0) {
+                const char *source = mnt_fs_get_source(swap), *type = mnt_fs_get_swaptype(swap);
+                const Device *device = source ? world_find_device_name(world, source) : NULL;
+
+                if (device && type && streq(type, "partition") &&
+                    dev_contains(volume->above, volume->n_above, device->number))
+                        volume->swap = strdup(source);
+        }
+        mnt_free_iter(iter);
+        return 0;
+}
+
+static int names_set(Volume *volume, const Device *device) {
+        const char *name = device->dm_name ?: device->kernel_name;
+
+        volume->vg = device->vg ? strdup(device->vg) : NULL;
+        volume->lv = device->lv ? strdup(device->lv) : NULL;
+        volume->dm_name = device->dm_name ? strdup(device->dm_name) : NULL;
+        volume->dm_uuid = device->dm_uuid ? strdup(device->dm_uuid) : NULL;
+        if (device->vg ? asprintf(&volume->name, "%s/%s", device->vg, device->lv) < 0
+                       : !(volume->name = strdup(name)))
+                return error_origin(-ENOMEM);
+        if (asprintf(&volume->path, "/dev/%s%s", device->dm_name ? "mapper/" : "", name) < 0)
+                return error_origin(-ENOMEM);
+        if (device->dm_uuid ? !(volume->key = strdup(device->dm_uuid))
+                            : asprintf(&volume->key, "block:%u:%u", major(device->number),
+                                       minor(device->number)) < 0)
+                return error_origin(-ENOMEM);
+        return 0;
+}
+
+/**
+ * volume_new() - all about one device
+ * @ret:        the volume
+ * @world:      needed only during this call
+ * @number:     device number, as one of the find functions gave it
+ *
+ * Return: 0, -ENXIO if there is no such device, or another negative errno.
+ */
+int volume_new(Volume **ret, const VolumeWorld *world, dev_t number) {
+        _cleanup_(volume_freep) Volume *volume = calloc(1, sizeof(*volume));
+        const Device *device = world_find_device(world, number);
+        int r;
+
+        if (!volume)
+                return error_origin(-ENOMEM);
+        if (!device)
+                return error_origin(-ENXIO);
+        volume->device = number;
+        volume->size = device->size;
+        volume->suspended = device->suspended;
+        r = names_set(volume, device);
+        if (r < 0)
+                return error_trace(r);
+        r = above_collect(volume, world, device, 0);
+        if (r < 0)
+                return error_trace(r);
+        volume->depth = (uint32_t) r;
+        r = mounts_collect(volume, world);
+        if (r < 0)
+                return error_trace(r);
+        r = btrfs_collect_all(volume, world);
+        if (r < 0)
+                return error_trace(r);
+        r = swap_collect(volume, world);
+        if (r < 0)
+                return error_trace(r);
+        *ret = TAKE_PTR(volume);
+        return 0;
+}
+
+/**
+ * volume_free() - forget it
+ * @volume:     it or NULL
+ *
+ * Return: NULL.
+ */
+Volume *volume_free(Volume *volume) {
+        if (!volume)
+                return NULL;
+        for (size_t i = 0; i < volume->n_mounts; i++) {
+                free(volume->mounts[i].mount_point);
+                free(volume->mounts[i].type);
+        }
+        for (size_t i = 0; i < volume->n_mount_points; i++)
+                free(volume->mount_points[i]);
+        free(volume->mounts);
+        free(volume->mount_points);
+        free(volume->above);
+        free(volume->beside);
+        free(volume->name);
+        free(volume->key);
+        free(volume->path);
+        free(volume->dm_name);
+        free(volume->dm_uuid);
+        free(volume->vg);
+        free(volume->lv);
+        free(volume->swap);
+        free(volume->other_layer);
+        free(volume->file_system);
+        free(volume);
+        return NULL;
+}
+
+/**
+ * volume_carries() - whether a device lies on a volume
+ * @volume:     the lower one
+ * @device:     number of a device
+ *
+ * Return: true if @device lies on @volume (or is it).
+ */
+bool volume_carries(const Volume *volume, dev_t device) {
+        return dev_contains(volume->above, volume->n_above, device);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The block devices and mounts as they are at one moment, for the files of this room alone. */
+
+#include <libmount/libmount.h>
+
+#include "daemon/volumes/volumes.h"
+
+typedef struct Device {
+        dev_t number;
+        char *kernel_name;
+        char *dm_name, *dm_uuid; /* NULL: not device-mapper's */
+        char *vg, *lv;           /* NULL: no logical volume for users */
+        char *backing_file;      /* of a loop device, or NULL */
+        uint64_t size;
+        bool suspended;
+        char **holders; /* kernel names, NULL-terminated; partitions count as such */
+        size_t n_holders;
+} Device;
+
+struct VolumeWorld {
+        char *sysfs;
+        Device *devices;
+        size_t n_devices, n_allocated;
+        struct libmnt_table *mounts;
+        struct libmnt_table *swaps;
+};
+
+int world_scan(VolumeWorld *world);
+void device_done(Device *device);
+
+const Device *world_find_device(const VolumeWorld *world, dev_t number);
+const Device *world_find_kernel_name(const VolumeWorld *world, const char *name);
+/* "/dev/…" or "vg/lv" */
+const Device *world_find_device_name(const VolumeWorld *world, const char *name);
+/* NULL: it has none. */
+const Device *world_find_mount_device(const VolumeWorld *world, struct libmnt_fs *mount);
+struct libmnt_fs *world_find_mount_of_path(const VolumeWorld *world, const char *path);
