@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The stages that quiesced-hold carries out. A set none of whose volumes needs a hold skips them all.
+ *
+ * After a failed stage the hold has let go already or is at it; the client is kept all the same, because
+ * ABORT asks it once more and waits until everything is really let go.
+ */
+
+#include <assert.h>
+
+#include "daemon/sets/sets-internal.h"
+#include "util/error.h"
+
+#define LOCK_TRY_USEC    (2 * USEC_PER_SEC)
+#define LOCK_LIMIT_USEC  (120 * USEC_PER_SEC)
+#define FLUSH_LIMIT_USEC (120 * USEC_PER_SEC)
+#define HOLD_SLACK_USEC  (3 * USEC_PER_SEC)
+#define END_LIMIT_USEC   (20 * USEC_PER_SEC)
+#define ABORT_LIMIT_USEC (60 * USEC_PER_SEC)
+#define POOL_MARGIN      20u /* 1/1000 */
+
+static ContractError error_of(const SnapshotSet *set, const HoldReport *report) {
+        switch (-report->error) {
+        case EBUSY:
+        case EWOULDBLOCK:
+                return CONTRACT_ERROR_VOLUME_BUSY;
+        case ENOSPC:
+                return CONTRACT_ERROR_INSUFFICIENT_STORAGE;
+        case ETIMEDOUT:
+        case ETIME:
+                return set->step == CONTRACT_STEP_PRE_COMMIT ? CONTRACT_ERROR_FLUSH_WRITES_TIMEOUT
+                                                             : CONTRACT_ERROR_HOLD_WRITES_TIMEOUT;
+        default:
+                return CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR;
+        }
+}
+
+static void times_take(SnapshotSet *set, const HoldReport *report) {
+        set->armed_usec = report->armed_usec ?: set->armed_usec;
+        set->suspend_begin_usec = report->suspend_begin_usec ?: set->suspend_begin_usec;
+        set->suspended_usec = report->suspended_usec ?: set->suspended_usec;
+        set->committed_usec = report->committed_usec ?: set->committed_usec;
+        set->resumed_usec = report->resumed_usec ?: set->resumed_usec;
+        set->ended_usec = report->ended_usec ?: set->ended_usec;
+        if (report->instant_realtime)
+                set->given.instant_realtime_usec = report->instant_realtime;
+}
+
+static void on_hold_step(HoldClient *client, const HoldReport *report, void *userdata) {
+        SnapshotSet *set = userdata;
+
+        if (set->step == CONTRACT_STEP_ABORT)
+                return; /* the stage that was overtaken */
+        if (report->error < 0) {
+                if (report->volume < set->n_volumes)
+                        set->answer.volume = report->volume;
+                step_fail(set, error_of(set, report), "%s",
+                          report->text[0] ? report->text : "quiesced-hold failed and did not say why.");
+        } else
+                times_take(set, report);
+        set->hold_answered = true;
+        step_advance(set);
+}
+
+static bool set_needs_hold(const SnapshotSet *set) {
+        for (size_t i = 0; i < set->n_volumes; i++)
+                if (set->volumes[i]->given.ops->describe_hold)
+                        return true;
+        return false;
+}
+
+/* How many volumes of the set lie above this one: always more than for any of those. */
+static uint32_t volume_depth(const SnapshotSet *set, const SetVolume *volume) {
+        uint32_t depth = 0;
+
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                const Volume *other = set->volumes[i]->given.origin;
+
+                if (set->volumes[i] != volume && other &&
+                    volume_carries(volume->given.origin, other->device))
+                        depth++;
+        }
+        return depth;
+}
+
+typedef struct HoldPlan {
+        HoldBegin begin;
+        HoldVolume volumes[CONTRACT_VOLUMES_MAX];
+        const char *groups[CONTRACT_VOLUMES_MAX];
+} HoldPlan;
+
+/* In order of names, each once: that is the order in which locks are taken. */
+static void plan_add_group(HoldPlan *plan, const char *lock_path) {
+        uint32_t n = plan->begin.n_groups, i = 0;
+
+        while (i < n && strcmp(plan->groups[i], lock_path) < 0)
+                i++;
+        if (i < n && streq(plan->groups[i], lock_path))
+                return;
+        memmove(plan->groups + i + 1, plan->groups + i, (n - i) * sizeof(plan->groups[0]));
+        plan->groups[i] = lock_path;
+        plan->begin.n_groups++;
+}
+
+static int plan_make(const SnapshotSet *set, HoldPlan *plan) {
+        int r;
+
+        plan->begin = (HoldBegin){.n_mounts = (uint32_t) snapshot_set_count_file_systems(set),
+                                  .expedite_rcu = set->sets->config.expedite_rcu,
+                                  .hold_limit_usec = set->sets->config.hold_limit_usec,
+                                  .lock_limit_usec = LOCK_TRY_USEC,
+                                  .pool_margin = POOL_MARGIN};
+        if (plan->begin.n_mounts > HOLD_MOUNTS_MAX)
+                return error_origin(-E2BIG);
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                const SetVolume *volume = set->volumes[i];
+                HoldVolume *v = &plan->volumes[plan->begin.n_volumes];
+                const char *lock_path = NULL;
+
+                if (!volume->given.ops->describe_hold)
+                        continue;
+                r = volume->given.ops->describe_hold(&volume->given, v, &lock_path);
+                if (r < 0)
+                        return error_trace(r);
+                v->index = plan->begin.n_volumes++;
+                v->depth = volume_depth(set, volume);
+                plan_add_group(plan, lock_path);
+        }
+        return 0;
+}
+
+/* The index that the hold knows a volume by: those without a hold do not count. */
+static uint32_t hold_index(const SnapshotSet *set, const SetVolume *volume) {
+        uint32_t index = 0;
+
+        for (size_t i = 0; set->volumes[i] != volume; i++)
+                index += set->volumes[i]->given.ops->describe_hold != NULL;
+        return index;
+}
+
+static int plan_send_mounts(const SnapshotSet *set) {
+        MountPlace place = {};
+        SetMount mount;
+        int r;
+
+        while (mounts_next(set, &place, &mount)) {
+                HoldMount m = {.index = mount.index,
+                               .volume = hold_index(set, mount.volume),
+                               .direct = mount.mount->direct,
+                               .may_freeze = set->may_freeze,
+                               .depth = mount.mount->depth};
+
+                r = hold_client_add_mount(set->hold, &m, mount.fd);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+static int plan_send(const SnapshotSet *set, const HoldPlan *plan) {
+        int r;
+
+        r = hold_client_begin(set->hold, &plan->begin);
+        for (uint32_t i = 0; r >= 0 && i < plan->begin.n_groups; i++)
+                r = hold_client_add_group(set->hold, plan->groups[i]);
+        for (uint32_t i = 0; r >= 0 && i < plan->begin.n_volumes; i++)
+                r = hold_client_add_volume(set->hold, &plan->volumes[i]);
+        if (r < 0)
+                return error_trace(r);
+        return error_trace(plan_send_mounts(set));
+}
+
+static int hold_begin(SnapshotSet *set) {
+        _cleanup_free_ HoldPlan *plan = calloc(1, sizeof(*plan));
+        int r;
+
+        if (!plan)
+                return error_origin(-ENOMEM);
+        r = plan_make(set, plan);
+        if (r < 0)
+                return error_trace(r);
+        r = hold_client_new(&set->hold, set->sets->event, set->sets->config.hold_socket_path);
+        if (r < 0)
+                return error_trace(r);
+        r = plan_send(set, plan);
+        if (r < 0)
+                return error_trace(r);
+        return error_trace(hold_client_lock(set->hold, LOCK_LIMIT_USEC, on_hold_step, set));
+}
+
+/* The first entry sets things going, the later ones wait. */
+static StageResult stage_wait(SnapshotSet *set, int r, const char *what) {
+        if (r < 0) {
+                step_fail(set, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                          "quiesced-hold cannot be reached to %s: %s. Is quiesced-hold.socket active?", what,
+                          strerror(-r));
+                return STAGE_DONE;
+        }
+        return set->hold_answered ? STAGE_DONE : STAGE_WAIT;
+}
+
+/**
+ * stage_hold_lock() - LOCK: LVM's locks, staging, checks
+ * @set:        the set
+ *
+ * Return: whether it is over.
+ */
+StageResult stage_hold_lock(SnapshotSet *set) {
+        int r = 0;
+
+        if (!set_needs_hold(set))
+                return STAGE_DONE;
+        if (!set->stage_entered) {
+                set->stage_entered = true;
+                set->hold_answered = false;
+                r = hold_begin(set);
+        }
+        return stage_wait(set, r, "lock the volumes");
+}
+
+/**
+ * stage_hold_pre_commit() - PRE_COMMIT: file systems synced, the hold armed
+ * @set:        the set
+ *
+ * Return: whether it is over.
+ */
+StageResult stage_hold_pre_commit(SnapshotSet *set) {
+        int r = 0;
+
+        if (!set->hold)
+                return STAGE_DONE;
+        if (!set->stage_entered) {
+                set->stage_entered = true;
+                set->hold_answered = false;
+                r = hold_client_pre_commit(set->hold, FLUSH_LIMIT_USEC, on_hold_step, set);
+        }
+        return stage_wait(set, r, "arm the hold");
+}
+
+/* Frozen is what the writers froze, and what device-mapper freezes itself. */
+static bool all_frozen(const SnapshotSet *set) {
+        MountPlace place = {};
+        SetMount mount;
+
+        while (mounts_next(set, &place, &mount))
+                if (!mount.mount->direct && !(set->frozen[mount.index / 8] & (1u << (mount.index % 8))))
+                        return false;
+        return true;
+}
+
+/**
+ * stage_hold_commit() - COMMIT: suspend, commit, resume
+ * @set:        the set
+ *
+ * Return: whether it is over.
+ */
+StageResult stage_hold_commit(SnapshotSet *set) {
+        StageResult result;
+        int r = 0;
+
+        if (!set->hold) {
+                set->answer.file_systems_frozen = true;
+                return STAGE_DONE;
+        }
+        if (!set->stage_entered) {
+                HoldCommit commit;
+
+                memcpy(commit.frozen, set->frozen, sizeof(commit.frozen));
+                set->stage_entered = true;
+                set->hold_answered = false;
+                r = hold_client_commit(set->hold, &commit,
+                                       set->sets->config.hold_limit_usec + HOLD_SLACK_USEC, on_hold_step,
+                                       set);
+        }
+        result = stage_wait(set, r, "take the snapshots");
+        if (result == STAGE_DONE && !step_failed(set))
+                set->answer.file_systems_frozen = all_frozen(set);
+        return result;
+}
+
+/**
+ * stage_hold_end() - POST_COMMIT: the hold is over
+ * @set:        the set
+ *
+ * Return: whether it is over.
+ */
+StageResult stage_hold_end(SnapshotSet *set) {
+        StageResult result;
+        int r = 0;
+
+        if (!set->hold)
+                return STAGE_DONE;
+        if (!set->stage_entered) {
+                set->stage_entered = true;
+                set->hold_answered = false;
+                r = hold_client_end(set->hold, END_LIMIT_USEC, on_hold_step, set);
+        }
+        result = stage_wait(set, r, "end the hold");
+        if (result == STAGE_DONE && !step_failed(set))
+                set->hold = hold_client_free(set->hold);
+        return result;
+}
+
+static void on_hold_abort(HoldClient *client, const HoldReport *report, void *userdata) {
+        SnapshotSet *set = userdata;
+
+        if (report->error < 0 && report->error != -ECONNRESET)
+                step_fail(set, CONTRACT_ERROR_HOLD_WRITES_TIMEOUT,
+                          "Not every volume could be let go yet, quiesced-hold goes on trying: %s",
+                          report->text);
+        set->hold_answered = true;
+        step_advance(set);
+}
+
+/**
+ * stage_hold_abort() - ABORT: let writes go, before anything else
+ * @set:        the set
+ *
+ * Return: whether it is over.
+ */
+StageResult stage_hold_abort(SnapshotSet *set) {
+        int r;
+
+        if (!set->stage_entered) {
+                set->stage_entered = true;
+                set->helper = child_free(set->helper);
+                if (!set->hold)
+                        return STAGE_DONE;
+                set->hold_answered = false;
+                r = hold_client_abort(set->hold, ABORT_LIMIT_USEC, on_hold_abort, set);
+                if (r < 0)
+                        set->hold_answered = true; /* the end of the connection says the same */
+        }
+        if (set->hold && !set->hold_answered)
+                return STAGE_WAIT;
+        set->hold = hold_client_free(set->hold);
+        return STAGE_DONE;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The journal of the running set: what may be suspended or frozen, written before LOCK and removed when the
+ * hold is over, so that a quiesced that starts after a crash can let it go (recover-held.c). It lies on a
+ * tmpfs and is never needed after a reboot.
+ */
+
+#include <fcntl.h>
+#include <jansson.h>
+
+#include "daemon/sets/journal.h"
+#include "daemon/sets/sets-internal.h"
+#include "util/error.h"
+
+/**
+ * journal_path() - where the journal is
+ * @runtime_dir:        /run/quiesced
+ * @ret:                to be freed
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int journal_path(const char *runtime_dir, char **ret) {
+        if (asprintf(ret, "%s/" JOURNAL_NAME, runtime_dir) < 0) {
+                *ret = NULL;
+                return error_origin(-ENOMEM);
+        }
+        return 0;
+}
+
+static int journal_add_volume(json_t *list, const SetVolume *volume) {
+        HoldVolume v = {};
+        const char *lock_path = NULL;
+        int r;
+
+        if (!volume->given.ops->describe_hold)
+                return 0;
+        r = volume->given.ops->describe_hold(&volume->given, &v, &lock_path);
+        if (r < 0)
+                return error_trace(r);
+        if (json_array_append_new(list, json_pack("{s:s, s:s}", "origin", v.origin_uuid, "snapshot",
+                                                  v.kind == HOLD_VOLUME_COW ? v.snapshot_uuid : "")) < 0)
+                return error_origin(-ENOMEM);
+        return 0;
+}
+
+/* Mount points may be any bytes, JSON may not: one that is no UTF-8 goes without, the hold has its
+ * descriptor. */
+static int journal_add_mounts(json_t *list, const SnapshotSet *set) {
+        MountPlace place = {};
+        SetMount mount;
+
+        while (mounts_next(set, &place, &mount)) {
+                json_t *entry = json_pack("{s:s, s:I}", "mount-point", mount.mount->mount_point, "mount-id",
+                                          (json_int_t) mount.mount->mount_id);
+
+                if (entry && json_array_append_new(list, entry) < 0)
+                        return error_origin(-ENOMEM);
+        }
+        return 0;
+}
+
+static int journal_write(const SnapshotSet *set) {
+        json_auto_t *root = NULL;
+        _cleanup_free_ char *path = NULL, *temporary = NULL;
+        json_t *volumes = json_array(), *mounts = json_array();
+        int r;
+
+        root = json_pack("{s:s, s:o, s:o}", "set", set->given.id, "volumes", volumes, "mounts", mounts);
+        if (!root)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                r = journal_add_volume(volumes, set->volumes[i]);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        r = journal_add_mounts(mounts, set);
+        if (r < 0)
+                return error_trace(r);
+        r = journal_path(set->sets->config.runtime_dir, &path);
+        if (r < 0)
+                return error_trace(r);
+        if (asprintf(&temporary, "%s.new", path) < 0) {
+                temporary = NULL;
+                return error_origin(-ENOMEM);
+        }
+        if (json_dump_file(root, temporary, JSON_INDENT(2)) < 0)
+                return error_origin(-EIO);
+        if (rename(temporary, path) < 0)
+                return error_origin(-errno);
+        return 0;
+}
+
+/**
+ * stage_journal_write() - LOCK: from here something may be held
+ * @set:        the set
+ *
+ * Return: STAGE_DONE.
+ */
+StageResult stage_journal_write(SnapshotSet *set) {
+        int r;
+
+        r = journal_write(set);
+        if (r < 0)
+                step_fail(set, CONTRACT_ERROR_UNEXPECTED, "The journal in %s cannot be written: %s.",
+                          set->sets->config.runtime_dir, strerror(-r));
+        else
+                set->journal_written = true;
+        return STAGE_DONE;
+}
+
+/**
+ * stage_journal_remove() - nothing is held any more
+ * @set:        the set
+ *
+ * Also closes the descriptors on its file systems.
+ *
+ * Return: STAGE_DONE.
+ */
+StageResult stage_journal_remove(SnapshotSet *set) {
+        _cleanup_free_ char *path = NULL;
+
+        if (set->journal_written && journal_path(set->sets->config.runtime_dir, &path) == 0) {
+                (void) unlink(path);
+                set->journal_written = false;
+        }
+        return STAGE_DONE;
+}

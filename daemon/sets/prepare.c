@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * BEGIN_PREPARE and the question IsVolumeSupported: from what the caller named to a volume of a provider,
+ * and what only all volumes together can tell (END_PREPARE).
+ */
+
+#include <assert.h>
+
+#include "daemon/providers/test.h"
+#include "daemon/sets/sets-internal.h"
+#include "util/error.h"
+
+static const char *reference_name(const VolumeReference *reference) {
+        return reference->name ?: "The file given as descriptor";
+}
+
+static bool reference_is_test(const Sets *sets, const VolumeReference *reference) {
+        return sets->test_provider && reference->name &&
+               strncmp(reference->name, PROVIDER_TEST_PREFIX, strlen(PROVIDER_TEST_PREFIX)) == 0;
+}
+
+static int volume_set_test(SetVolume *volume, Sets *sets, const char *name) {
+        volume->given.ops = &provider_test_ops;
+        volume->given.provider = sets->test_provider;
+        volume->given.name = strdup(name);
+        volume->given.key = strdup(name);
+        if (!volume->given.name || !volume->given.key)
+                return error_origin(-ENOMEM);
+        return 0;
+}
+
+static int volume_set_device(SetVolume *volume, Sets *sets, const VolumeWorld *world, dev_t device) {
+        ProviderVolume *given = &volume->given;
+        int r;
+
+        r = volume_new(&given->origin, world, device);
+        if (r < 0)
+                return error_trace(r);
+        given->ops = &lvm_cow_ops; /* BEGIN_PREPARE chooses between the two */
+        given->provider = sets->lvm_provider;
+        given->size = given->origin->size;
+        given->name = strdup(given->origin->name);
+        given->key = strdup(given->origin->key);
+        if (!given->name || !given->key)
+                return error_origin(-ENOMEM);
+        if (given->origin->file_system) {
+                given->file_system = strdup(given->origin->file_system);
+                if (!given->file_system)
+                        return error_origin(-ENOMEM);
+        }
+        return 0;
+}
+
+/* Return: 0 found; 1 not, and the step has failed with a reason; or a negative errno. */
+static int volume_resolve(SetVolume *volume, Sets *sets, const VolumeReference *reference) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
+        const char *name = reference_name(reference);
+        dev_t device;
+        int r;
+
+        if (reference_is_test(sets, reference))
+                return error_trace(volume_set_test(volume, sets, reference->name));
+        r = volume_world_new(&world, NULL);
+        if (r < 0)
+                return error_trace(r);
+        r = reference->name ? volume_world_find_name(world, reference->name, &device)
+                            : volume_world_find_fd(world, reference->fd, &device);
+        if (r == VOLUME_NOT_FOUND)
+                step_fail(
+                        volume->set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
+                        "%.200s is no volume: neither a mount point nor a block device has this name. Name "
+                        "a mount point, /dev/VG/LV or VG/LV.",
+                        name);
+        else if (r == VOLUME_NOT_ON_DEVICE)
+                step_fail(volume->set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
+                          "%.200s is on a file system without a block device (tmpfs, a network file system "
+                          "…), of which no snapshot can be taken. Leave it out.",
+                          name);
+        if (r != 0)
+                return error_trace(r);
+        return error_trace(volume_set_device(volume, sets, world, device));
+}
+
+/* Whether the wished provider can be this volume's at all. */
+static void check_wish(SetVolume *volume) {
+        const char *wish = volume->given.wished_provider;
+
+        if (!wish || streq(wish, volume->given.ops->name) ||
+            (volume->given.origin && (streq(wish, "lvm-cow") || streq(wish, "lvm-thin"))))
+                return;
+        if (!streq(wish, "lvm-cow") && !streq(wish, "lvm-thin") && !streq(wish, "test"))
+                step_fail(volume->set, CONTRACT_ERROR_PROVIDER_NOT_REGISTERED,
+                          "There is no provider %.80s. Providers: lvm-cow, lvm-thin.", wish);
+        else
+                step_fail(volume->set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER,
+                          "The provider %s cannot take a snapshot of %.200s.", wish, volume->given.name);
+}
+
+static int volume_prepare(SetVolume *volume, const VolumeReference *reference,
+                          const PrepareOptions *options) {
+        int r;
+
+        if (options && options->provider) {
+                volume->given.wished_provider = strdup(options->provider);
+                if (!volume->given.wished_provider)
+                        return error_origin(-ENOMEM);
+        }
+        volume->given.cow_size = options ? options->cow_size : 0;
+        r = volume_resolve(volume, volume->set->sets, reference);
+        if (r == 0)
+                check_wish(volume);
+        return error_trace(r);
+}
+
+/* The step is begun in any case, so that every failure is told in the same way: by its answer. */
+static int prepare_begin(SnapshotSet *set, ContractStep step, uint32_t index, const char *snapshot_id,
+                         const VolumeReference *reference, const PrepareOptions *options, StepDone done,
+                         void *userdata) {
+        _cleanup_(set_volume_freep) SetVolume *volume = NULL;
+        int r;
+
+        assert(set->step == CONTRACT_STEP_NONE && reference && done);
+        set->is_over = false;
+        /* The contract did not take the one that has this index: its call was cancelled. */
+        while (set->n_volumes > index)
+                snapshot_set_drop_volume(set, set->volumes[set->n_volumes - 1]);
+        if (set->n_volumes >= CONTRACT_VOLUMES_MAX)
+                return error_origin(-ENOBUFS);
+        r = set_volume_new(&volume, set, snapshot_id);
+        if (r < 0)
+                return error_trace(r);
+        volume->given.index = (uint32_t) set->n_volumes;
+        step_prepare(set, step, index, done, userdata);
+        r = volume_prepare(volume, reference, options);
+        if (r < 0)
+                step_fail(set, CONTRACT_ERROR_UNEXPECTED, "%.200s could not be looked at: %s.",
+                          reference_name(reference), strerror(-r));
+        if (!step_failed(set)) {
+                set->only = volume;
+                set->volumes[set->n_volumes++] = TAKE_PTR(volume);
+        }
+        step_advance(set);
+        return 0;
+}
+
+/**
+ * snapshot_set_begin_prepare() - BEGIN_PREPARE: find a volume and check that it can be in the set
+ * @set:                the set
+ * @volume:             its index; one that the set has already is replaced, with those after it
+ * @snapshot_id:        UUID text of the snapshot to be
+ * @reference:          what the caller named, needed only during this call
+ * @options:            what the caller wishes, or NULL
+ * @done:               answered once, from the event loop
+ * @userdata:           for @done
+ *
+ * The same volume twice is answered OK with the same key and joins once.
+ *
+ * Return: 0, or a negative errno, and @done is not called then.
+ */
+int snapshot_set_begin_prepare(SnapshotSet *set, uint32_t volume, const char *snapshot_id,
+                               const VolumeReference *reference, const PrepareOptions *options,
+                               StepDone done, void *userdata) {
+        return error_trace(prepare_begin(set, CONTRACT_STEP_BEGIN_PREPARE, volume, snapshot_id, reference,
+                                         options, done, userdata));
+}
+
+/**
+ * sets_is_volume_supported() - what BEGIN_PREPARE would answer
+ * @sets:       where
+ * @volume:     what the caller named, needed only during this call
+ * @done:       answered once, from the event loop, with no set
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno, and @done is not called then.
+ */
+int sets_is_volume_supported(Sets *sets, const VolumeReference *volume, StepDone done, void *userdata) {
+        SnapshotSet *question;
+        int r;
+
+        r = sets_add(sets, &question, NULL, NULL, 0, false);
+        if (r < 0)
+                return error_trace(r);
+        r = prepare_begin(question, CONTRACT_STEP_IS_VOLUME_SUPPORTED, 0, "", volume, NULL, done, userdata);
+        if (r < 0) {
+                question->is_over = true;
+                snapshot_set_reap(question);
+        }
+        return error_trace(r);
+}
+
+static bool volume_is_twice(const SnapshotSet *set, const SetVolume *volume) {
+        for (size_t i = 0; i < set->n_volumes; i++)
+                if (set->volumes[i] != volume && streq(set->volumes[i]->given.key, volume->given.key))
+                        return true;
+        return false;
+}
+
+static void volume_join(SnapshotSet *set, SetVolume *volume) {
+        (void) snprintf(set->key, sizeof(set->key), "%s", volume->given.key);
+        set->answer.key = set->key;
+        if (step_failed(set) || set->is_question || volume_is_twice(set, volume))
+                snapshot_set_drop_volume(set, volume);
+}
+
+/**
+ * prepare_end() - the volume of BEGIN_PREPARE joins, or is forgotten
+ * @set:        the set, its step about to be answered
+ *
+ * A set without any volume goes, and is made again for the next one that is tried.
+ */
+void prepare_end(SnapshotSet *set) {
+        SetVolume *volume = set->only;
+
+        set->only = NULL;
+        if (volume)
+                volume_join(set, volume);
+        set->is_over = set->n_volumes == 0;
+}
+
+static bool set_has_device(const SnapshotSet *set, dev_t device) {
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                const Volume *origin = set->volumes[i]->given.origin;
+
+                for (size_t k = 0; origin && k < origin->n_above; k++)
+                        if (origin->above[k] == device)
+                                return true;
+        }
+        return false;
+}
+
+/**
+ * stage_check_together() - what only all volumes together can tell
+ * @set:        the set
+ *
+ * Return: STAGE_DONE.
+ */
+StageResult stage_check_together(SnapshotSet *set) {
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                const Volume *origin = set->volumes[i]->given.origin;
+
+                for (size_t k = 0; origin && k < origin->n_beside; k++)
+                        if (!set_has_device(set, origin->beside[k]))
+                                step_fail(set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
+                                          "The file system on %s lies on other devices as well that are not "
+                                          "in the set. Add all of them, or leave it out.",
+                                          origin->name);
+        }
+        return STAGE_DONE;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The inside of the room: a set is a row of volumes and at most one running step; a step is a row of stages
+ * (steps.c), a stage either one operation of all providers (phase.c) or something of the set as a whole.
+ *
+ * An ABORT overtakes: the running step is answered ABORTED at once, its operations are waited for
+ * (n_operations falls to 0), then the stages of ABORT run.
+ */
+
+#include "daemon/child/child.h"
+#include "daemon/hold/hold-client.h"
+#include "daemon/providers/lvm.h"
+#include "daemon/providers/provider.h"
+#include "daemon/sets/sets.h"
+
+typedef enum SnapshotState {
+        SNAPSHOT_PREPARING,
+        SNAPSHOT_CREATED,
+        SNAPSHOT_DELETING, /* somebody still has it open */
+        SNAPSHOT_GONE,
+} SnapshotState;
+
+/* One of a set's volumes and what will be its snapshot. */
+typedef struct SetVolume {
+        ProviderVolume given; /* what the provider sees */
+        SnapshotSet *set;
+        SnapshotState state;
+        bool prepared; /* BEGIN_PREPARE has succeeded */
+        bool busy;     /* an operation of the provider runs on it */
+        ContractStep begun_step;
+        ProviderPhase begun_phase;
+        bool delete_begun, lingers;
+        ContractError last_error; /* of DELETE and ABORT */
+        char last_text[CONTRACT_TEXT_MAX];
+        int *mount_fds;  /* parallel to given.origin->mounts; -1: could not be opened */
+        int attached_fd; /* Mount: the attached tree, or -1 */
+} SetVolume;
+
+typedef struct StepAnswer {
+        StepDone done;
+        void *userdata;
+        ContractStep step;
+        uint32_t volume;
+        ContractError error;
+        const char *key, *first_left;
+        uint32_t n_deleted;
+        bool file_systems_frozen;
+        char text[CONTRACT_TEXT_MAX];
+} StepAnswer;
+
+struct SnapshotSet {
+        Sets *sets;
+        ProviderSet given;
+        bool is_question; /* IsVolumeSupported: no set at all, gone after its answer */
+        bool is_over;
+        SetVolume *volumes[CONTRACT_VOLUMES_MAX];
+        size_t n_volumes;
+
+        /* the running step */
+        ContractStep step; /* NONE: none runs */
+        StepAnswer answer; /* what it will say */
+        char key[CONTRACT_NAME_MAX + 32];
+        size_t stage;
+        bool stage_entered, advancing, advance_again;
+        SetVolume *only;     /* BEGIN_PREPARE, DELETE: the volume it is about */
+        size_t n_operations; /* running ones, of a step that was overtaken too */
+        ContractStep begun_step;
+        size_t next_set_op;
+        bool gate_closed;
+
+        /* answers to be given from the event loop: the overtaken step's, then the running one's */
+        sd_event_source *deliver_source;
+        StepAnswer outbox[2];
+        size_t n_outbox;
+
+        /* the hold */
+        HoldClient *hold;
+        bool hold_answered;
+        Child *helper; /* opens mounts */
+        uint8_t frozen[HOLD_MOUNTS_MAX / 8];
+        bool any_frozen, may_freeze;
+        uint64_t armed_usec, suspend_begin_usec, suspended_usec, committed_usec, resumed_usec, ended_usec;
+        bool journal_written;
+
+        /* DELETE, see delete.c */
+        sd_event_source *delete_timer;
+        uint64_t delete_until_usec;
+        size_t delete_next;
+        SetVolume *delete_only;
+        sd_event_source *linger_timer;
+
+        ContractConsistency consistency;
+        uint64_t freeze_usec;
+        bool created;
+};
+
+struct Sets {
+        sd_event *event;
+        SetsConfig config;
+        char *hold_socket_path, *runtime_dir, *test_provider_dir;
+        Lvm *lvm;
+        Provider *test_provider, *lvm_provider;
+        SnapshotSet **sets; /* questions too */
+        size_t n_sets, n_allocated;
+        sd_event_source *reap_source; /* frees sets that have nothing left */
+};
+
+/* What a stage's function answers: done, or it will call step_advance() later and be called again. */
+typedef enum StageResult {
+        STAGE_DONE,
+        STAGE_WAIT,
+} StageResult;
+
+/* steps.c */
+void step_begin(SnapshotSet *set, ContractStep step, uint32_t volume, StepDone done, void *userdata);
+void step_prepare(SnapshotSet *set, ContractStep step, uint32_t volume, StepDone done, void *userdata);
+void step_advance(SnapshotSet *set);
+void step_fail(SnapshotSet *set, ContractError error, const char *format, ...) _printf_(3, 4);
+bool step_failed(const SnapshotSet *set);
+int outbox_new(SnapshotSet *set);
+
+/* phase.c */
+StageResult phase_run(SnapshotSet *set, ProviderPhase phase);
+void phase_begin(SetVolume *volume, ProviderPhase phase);
+void phase_cancel(SnapshotSet *set);
+
+/* prepare.c, mounts.c */
+void prepare_end(SnapshotSet *set);
+StageResult stage_open_mounts(SnapshotSet *set);
+StageResult stage_check_together(SnapshotSet *set);
+StageResult stage_check_mounts(SnapshotSet *set);
+void set_volume_close_mounts(SetVolume *volume);
+
+/* A walk over the file systems on the set's volumes. */
+typedef struct MountPlace {
+        size_t volume, mount;
+        uint32_t index;
+} MountPlace;
+
+typedef struct SetMount {
+        uint32_t index;
+        const SetVolume *volume;
+        const VolumeMount *mount;
+        int fd;
+} SetMount;
+
+bool mounts_next(const SnapshotSet *set, MountPlace *place, SetMount *ret);
+
+/* hold-stages.c */
+StageResult stage_hold_lock(SnapshotSet *set);
+StageResult stage_hold_pre_commit(SnapshotSet *set);
+StageResult stage_hold_commit(SnapshotSet *set);
+StageResult stage_hold_end(SnapshotSet *set);
+StageResult stage_hold_abort(SnapshotSet *set);
+
+/* journal.c */
+StageResult stage_journal_write(SnapshotSet *set);
+StageResult stage_journal_remove(SnapshotSet *set);
+
+/* delete.c */
+StageResult stage_delete(SnapshotSet *set);
+void delete_linger(SnapshotSet *set);
+void delete_tell(SetVolume *volume);
+
+/* sets.c */
+int sets_add(Sets *sets, SnapshotSet **ret, const char *set_id, const char *session_id, uint32_t owner_uid,
+             bool persistent);
+
+/* snapshot-set.c */
+int set_volume_new(SetVolume **ret, SnapshotSet *set, const char *snapshot_id);
+SetVolume *set_volume_free(SetVolume *volume);
+DEFINE_CLEANUP(SetVolume *, set_volume_free)
+SetVolume *snapshot_set_find_volume(const SnapshotSet *set, const char *snapshot_id);
+void snapshot_set_drop_volume(SnapshotSet *set, SetVolume *volume);
+void snapshot_set_note_created(SnapshotSet *set);
+bool snapshot_set_is_gone(const SnapshotSet *set);
+void snapshot_set_reap(SnapshotSet *set);
+int snapshot_set_new(SnapshotSet **ret, Sets *sets, const char *set_id, const char *session_id,
+                     uint32_t owner_uid, bool persistent);
+SnapshotSet *snapshot_set_free(SnapshotSet *set);
+DEFINE_CLEANUP(SnapshotSet *, snapshot_set_free)
