@@ -380,6 +380,84 @@ static void test_C4_delete_stops_at_the_first_it_cannot(void **state) {
         expect(harness, "reply DeleteSnapshots ObjectNotFound");
 }
 
+static void test_C4_delete_one_snapshot(void **state) {
+        Harness *harness = *state;
+        ContractInput one = {.call = CALL(DELETE_SNAPSHOTS)};
+        char id[CONTRACT_ID_MAX];
+
+        to_open(harness, 2, 1);
+        (void) snprintf(id, sizeof(id), "%s", "cccccccc-0000-0000-0000-000000000003");
+        call_input(harness,
+                   (ContractInput){.session = 2, .call = CALL(ADD_TO_SNAPSHOT_SET), .fresh_id = id});
+        volume_prepared(harness, 2, 1, "other");
+        call(harness, 2, CALL(PREPARE_FOR_BACKUP));
+        answer_all(harness, 2, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        begin_set(harness, 2, true);
+        finish_set(harness, 2);
+        expect_state(harness, 2, CONTRACT_CREATED);
+        forget(harness);
+
+        one.session = 2;
+        one.snapshot = id;
+        call_input(harness, one);
+        for (size_t i = 0; i < harness->last->n_items; i++)
+                if (harness->last->items[i].type == CONTRACT_EFFECT_STEP)
+                        assert_string_equal(harness->last->items[i].snapshot, id);
+        step(harness, 2, CONTRACT_STEP_DELETE);
+        expect(harness, "2: step delete, 2: reply DeleteSnapshots ok"); /* the set still has one */
+        call_input(harness, one);
+        expect(harness, "2: reply DeleteSnapshots ObjectNotFound");
+        one.call = CALL(GET_SNAPSHOT_PROPERTIES);
+        call_input(harness, one);
+        expect(harness, "2: reply GetSnapshotProperties ObjectNotFound");
+}
+
+static void test_sessions_can_be_listed(void **state) {
+        Harness *harness = *state;
+        ContractSessionInfo info;
+        ContractWriterInfo writer;
+
+        open_session(harness, 1);
+        open_session(harness, 2);
+        open_session(harness, 3);
+        vanish(harness, 2);
+        assert_int_equal(contract_count_sessions(harness->contract), 2);
+        assert_true(contract_get_session_at(harness->contract, 0, &info));
+        assert_int_equal(info.session, 1);
+        assert_true(contract_get_session_at(harness->contract, 1, &info));
+        assert_int_equal(info.session, 3);
+        assert_false(contract_get_session_at(harness->contract, 2, &info));
+        assert_false(contract_get_session(harness->contract, 9, &info));
+        assert_false(contract_get_writer(harness->contract, 1, 0, &writer));
+        /* While its last effects are carried out it can still be read. */
+        assert_true(contract_get_session(harness->contract, 2, &info));
+        assert_int_equal(info.state, CONTRACT_RELEASED);
+        call(harness, 1, CALL(CANCEL));
+        assert_false(contract_get_session(harness->contract, 2, &info));
+}
+
+static void test_ids_and_names_are_bounded(void **state) {
+        Harness *harness = *state;
+        static const char too_long[] = "0123456789012345678901234567890123456789";
+        const char *names[1025];
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                names[i] = "n";
+        open_session(harness, 1);
+        call_input(harness, (ContractInput){.call = CALL(DISABLE_WRITERS),
+                                            .names = names,
+                                            .n_names = ELEMENTSOF(names)});
+        expect(harness, "reply DisableWriters LimitsExceeded");
+        call_input(harness,
+                   (ContractInput){.call = CALL(SET_CONTEXT), .context = CONTRACT_CONTEXT_NAS_ROLLBACK});
+        call_input(harness, (ContractInput){.call = CALL(START_SNAPSHOT_SET), .fresh_id = too_long});
+        call_input(harness, (ContractInput){.call = CALL(START_SNAPSHOT_SET), .fresh_id = SET_A});
+        call_input(harness, (ContractInput){.call = CALL(ADD_TO_SNAPSHOT_SET), .fresh_id = too_long});
+        expect(harness,
+               "reply SetContext ok, reply StartSnapshotSet InvalidArgument, reply StartSnapshotSet ok, "
+               "reply AddToSnapshotSet InvalidArgument");
+}
+
 static void test_C17_after_an_abort(void **state) {
         Harness *harness = *state;
 
@@ -463,6 +541,9 @@ int main(void) {
                 TEST(test_is_volume_supported_is_asked_of_the_providers),
                 TEST(test_C4_properties_while_creating),
                 TEST(test_C4_delete_stops_at_the_first_it_cannot),
+                TEST(test_C4_delete_one_snapshot),
+                TEST(test_sessions_can_be_listed),
+                TEST(test_ids_and_names_are_bounded),
                 TEST(test_C17_after_an_abort),
                 TEST(test_malformed_inputs_change_nothing),
                 TEST(test_no_more_sessions_than_there_is_room_for),

@@ -178,6 +178,33 @@ static void test_C1_administrator_aborts_then_releases(void **state) {
         expect(harness, "reply  ok, reply Release ok, gone");
 }
 
+static void test_C1_many_may_wait_for_the_end(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 0);
+        for (size_t i = 0; i < 8; i++)
+                call(harness, 1, CONTRACT_CALL_RELEASE);
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_RELEASE); /* but not any number */
+        expect(harness, "reply Release BadState");
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        expect(harness, "reply Release ok, reply Release ok, reply Release ok, reply Release ok, "
+                        "reply Release ok, reply Release ok, reply Release ok, reply Release ok, gone");
+}
+
+static void test_C5_an_empty_set_that_was_tried_is_given_up(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 0);
+        call(harness, 1, CONTRACT_CALL_ADD_TO_SNAPSHOT_SET);
+        step_fails(harness, 1, CONTRACT_STEP_BEGIN_PREPARE, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_RELEASE); /* the provider may remember the attempt */
+        expect(harness, "step abort");
+        step(harness, 1, CONTRACT_STEP_ABORT);
+        expect(harness, "reply Release ok, gone");
+}
+
 /* C26, one place after the other. */
 
 static void test_C26_before_prepare_for_backup(void **state) {
@@ -381,6 +408,8 @@ int main(void) {
                 TEST(test_C30_writer_that_does_not_answer_shutdown),
                 TEST(test_C1_the_stopped_call_answers_released_first),
                 TEST(test_C1_administrator_aborts_then_releases),
+                TEST(test_C1_many_may_wait_for_the_end),
+                TEST(test_C5_an_empty_set_that_was_tried_is_given_up),
                 TEST(test_C26_before_prepare_for_backup),
                 TEST(test_C26_waiting_for_the_slot),
                 TEST(test_C26_inside_gather),

@@ -238,6 +238,44 @@ static void test_dark_keeps_replies_and_signals_back(void **state) {
         expect_text(harness, "has been released");
 }
 
+static void test_dark_keeps_what_was_left_of_a_deletion(void **state) {
+        Harness *harness = *state;
+        const ContractEffect *reply = NULL;
+
+        to_created(harness, 2, 1);
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, true);
+        call(harness, 2, CONTRACT_CALL_DELETE_SNAPSHOTS); /* begun before the window */
+        to_step(harness, 1, CONTRACT_STEP_COMMIT);
+        feed(harness, (ContractInput){.type = CONTRACT_INPUT_STEP_DONE,
+                                      .session = 2,
+                                      .step = CONTRACT_STEP_DELETE,
+                                      .error = CONTRACT_ERROR_VOLUME_BUSY,
+                                      .text = "cat has it open",
+                                      .first_left = "left"});
+        expect(harness, "");
+        step_fails(harness, 1, CONTRACT_STEP_COMMIT, CONTRACT_ERROR_HOLD_WRITES_TIMEOUT);
+        for (size_t i = 0; i < harness->last->n_items; i++)
+                if (harness->last->items[i].type == CONTRACT_EFFECT_REPLY)
+                        reply = &harness->last->items[i];
+        assert_non_null(reply);
+        assert_int_equal(reply->error, CONTRACT_ERROR_VOLUME_BUSY);
+        assert_string_equal(reply->first_left, "left");
+        assert_string_equal(reply->text, "cat has it open");
+}
+
+static void test_nothing_is_committed_over_a_failed_system_writer(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        to_freeze(harness, 1, CONTRACT_LEVEL_SYSTEM);
+        veto(harness, 1, FS, CONTRACT_EVENT_FREEZE, CONTRACT_FAILURE_RETRYABLE);
+        expect(harness, "Abort>fs(A not-completed released)"); /* it may have frozen some */
+        answer(harness, 1, FS, CONTRACT_EVENT_ABORT);
+        expect(harness, "step commit");
+}
+
 static void test_C31_no_event_of_others_in_the_window(void **state) {
         Harness *harness = *state;
 
@@ -343,6 +381,8 @@ int main(void) {
                 TEST(test_C8_just_enough_is_enough),
                 TEST(test_C8_a_wish_too_short),
                 TEST(test_dark_keeps_replies_and_signals_back),
+                TEST(test_dark_keeps_what_was_left_of_a_deletion),
+                TEST(test_nothing_is_committed_over_a_failed_system_writer),
                 TEST(test_C31_no_event_of_others_in_the_window),
                 TEST(test_C31_other_writers_are_reached_in_the_window),
                 TEST(test_C31_nothing_is_started_in_the_window),
