@@ -27,10 +27,11 @@
 
 enum { POLL_CONNECTION, POLL_WAKE, POLL_TIMER, POLL_GUARD, POLL_SIGNAL, _POLL_MAX };
 
+/* For a reason that needs no words of the error's own. */
 static void give_up(Session *s, int error, const char *text) {
-        Failure failure;
+        Failure failure = {.error = error, .volume = HOLD_NONE, .mount = HOLD_NONE};
 
-        (void) failure_set(&failure, error, HOLD_NONE, HOLD_NONE, "%s", text);
+        (void) snprintf(failure.text, sizeof(failure.text), "%s", text);
         session_give_up(s, &failure);
 }
 
@@ -226,7 +227,7 @@ static void on_step_done(Session *s) {
         if (r < 0) {
                 /* Only the guard can have given up behind our back, and only for one reason. */
                 if (failure.text[0] == '\0')
-                        (void) failure_set(&failure, -ETIME, HOLD_NONE, HOLD_NONE, LIMIT_PASSED);
+                        give_up(s, -ETIME, LIMIT_PASSED);
                 session_give_up(s, &failure);
                 return;
         }
@@ -286,7 +287,7 @@ static int session_wait(Session *s) {
         if (p[POLL_TIMER].revents)
                 give_up(s, -ETIME, LIMIT_PASSED);
         if (p[POLL_GUARD].revents)
-                give_up(s, -ECHILD, "the hold's guard has died");
+                give_up(s, -EOWNERDEAD, "the hold's guard was killed");
         on_step_done(s);
         if (p[POLL_SIGNAL].revents)
                 on_signal(s);

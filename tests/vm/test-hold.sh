@@ -134,13 +134,18 @@ await_not_merging() { lvchange -qq --poll y "$1" 2> /dev/null || :; await merged
 
 make_volumes
 
-if [ $# -gt 0 ]; then
-        run_case "$@"
-else
+run_all() {
         run_case lockfs 1
+        run_case removal
         run_case fifreeze 2
+        run_case removal
         run_case times
+        run_case removal
         run_case plain_snapshot
+        run_case removal
         run_case lvm_afterwards
-fi
+        run_case removal
+}
+
+if [ $# -gt 0 ]; then run_case "$@"; else run_all; fi
 finish
