@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The queue of `lvm` commands, for the files of this room.
+ *
+ * Each command belongs to a lane, the name of a volume group, or "" for what reads all of them; a lane runs
+ * one command at a time, in the order asked. A command never starts nor calls back from within the call that
+ * asked for it.
+ */
+
+#include "daemon/child/child.h"
+#include "daemon/providers/lvm-report.h"
+
+#define LVM_ARGUMENTS_MAX    160u
+#define LVM_REPORT_LIMIT     (60 * USEC_PER_SEC)
+#define LVM_CHANGE_LIMIT     (180 * USEC_PER_SEC)
+#define LVM_LOCKING_DIR_SIZE 256u
+#define LVM_VG_SIZE          128u
+
+typedef struct LvmCommand LvmCommand;
+typedef struct LvmListing LvmListing;
+typedef struct LvmRcu LvmRcu;
+
+typedef struct LvmAnswer {
+        /* 0; -ECANCELED: never ran; -ETIMEDOUT: killed, and what it did is unknown; -EIO: it failed;
+         * another: it could not be run. */
+        int error;
+        const char *out; /* what it printed */
+        size_t n_out;
+        const char *text; /* with an error, for people: the command and what it said */
+} LvmAnswer;
+
+typedef void (*LvmCommandDone)(const LvmAnswer *answer, void *userdata);
+
+typedef struct LvmCommandSpec {
+        const char *lane;
+        const char *arguments[LVM_ARGUMENTS_MAX]; /* from the verb on, NULL-terminated; copied */
+        uint64_t limit_usec;
+        size_t out_max;
+        bool changes;  /* it may change the lane's group: what was listed before is stale */
+        bool suspends; /* it may freeze an origin: expedited RCU, and: */
+        const int *sync_fds;
+        size_t n_sync_fds;
+} LvmCommandSpec;
+
+struct Lvm {
+        sd_event *event;
+        sd_event_source *pump; /* starts commands, calls back what never ran */
+        LvmCommand *first, *last;
+        size_t n_running;
+        LvmListing *listings;
+        LvmRcu *rcu;
+
+        bool gate_closed;
+        LvmGateClosed gate_callback;
+        void *gate_userdata;
+
+        Child *configuration;                   /* lvmconfig runs */
+        bool configured;                        /* it has run, with or without success */
+        char locking_dir[LVM_LOCKING_DIR_SIZE]; /* "": unknown */
+};
+
+int lvm_command_new(LvmCommand **ret, Lvm *lvm, const LvmCommandSpec *spec, LvmCommandDone done,
+                    void *userdata);
+void lvm_command_cancel(LvmCommand *command);
+void lvm_command_forget(LvmCommand *command);
+size_t lvm_spec_add(LvmCommandSpec *spec, const char *argument);
+
+void lvm_pump(Lvm *lvm);
+void lvm_text_of_child(char *text, size_t n_text, const char *verb, const ChildResult *result,
+                       uint64_t limit_usec);
+int lvm_configure(Lvm *lvm);
+
+int lvm_list_recent(Lvm *lvm, const char *vg, uint64_t max_age_usec, LvmListed done, void *userdata);
+void lvm_listings_invalidate(Lvm *lvm, const char *lane);
+LvmListing *lvm_listing_free(LvmListing *listing);
+
+void lvm_rcu_begin(LvmRcu *rcu);
+void lvm_rcu_end(LvmRcu *rcu);
+LvmRcu *lvm_rcu_free(LvmRcu *rcu);
