@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * lvm-cow: a copy-on-write snapshot, `lvcreate -s` with a store of its own, of any origin LVM allows.
+ *
+ * LVM makes it before the window, at an instant of its own; the hold parks it and stamps it anew
+ * (kernel-notes, the recipe). It is made read-only, and the hold keeps that flag; without monitoring,
+ * because dmeventd would extend the store, which reloads the origin at any moment.
+ */
+
+#include "daemon/providers/lvm-dm.h"
+#include "daemon/providers/lvm-provider.h"
+#include "util/error.h"
+
+static int cow_end_prepare(ProviderVolume *volume, ProviderDone done, void *userdata) {
+        LvmData *data = volume->data;
+        char origin[2 * LVM_VG_SIZE], size[32];
+        LvmCommandSpec spec = {
+                .arguments = {"lvcreate", "--snapshot", "--yes", "--monitor", "n", "--permission", "r",
+                              "--size", size},
+                .suspends = true,
+        };
+        int r;
+
+        r = lvm_operation_begin(volume, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        lvm_lv_path(origin, data->vg, data->lv);
+        (void) snprintf(size, sizeof(size), "%llub", (unsigned long long) data->cow_size);
+        (void) lvm_spec_add(&spec, origin);
+        return error_trace(lvm_create(volume, &spec));
+}
+
+/* "16/65536 16": live. "Invalid", "Overflow", "Merge failed", "Unknown": not. */
+static bool status_is_live(const char *status) {
+        unsigned long long used, total;
+
+        return sscanf(status, "%llu/%llu", &used, &total) == 2 && used <= total;
+}
+
+static int cow_pre_final_commit(ProviderVolume *volume, ProviderDone done, void *userdata) {
+        const LvmData *data = volume->data;
+        char status[LVM_DM_TEXT_SIZE] = "";
+        LvmVerdict verdict = {};
+        int r;
+
+        r = lvm_dm_status(data->snapshot_key, "snapshot", status);
+        if (r < 0)
+                return error_trace(r);
+        if (r == LVM_DM_NOT_FOUND)
+                (void) lvm_verdict(
+                        &verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                        "The snapshot %.64s of %.200s has no device any more: somebody removed or "
+                        "deactivated it.",
+                        data->name, volume->name);
+        else if (!status_is_live(status))
+                (void) lvm_verdict(
+                        &verdict, CONTRACT_ERROR_INSUFFICIENT_STORAGE,
+                        "The snapshot of %.200s is lost (\"%.32s\"): more was written than its store "
+                        "of %llu bytes can hold. Wish for a larger one.",
+                        volume->name, status, (unsigned long long) data->cow_size);
+        done(volume, verdict.error, verdict.error == CONTRACT_OK ? NULL : verdict.text, userdata);
+        return 0;
+}
+
+/* A device that is not there (deactivated) says nothing against the snapshot. */
+static bool cow_is_valid(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+        char status[LVM_DM_TEXT_SIZE];
+
+        return !data || !data->snapshot_key[0] ||
+               lvm_dm_status(data->snapshot_key, "snapshot", status) != 0 || status_is_live(status);
+}
+
+const ProviderOps lvm_cow_ops = {
+        .name = "lvm-cow",
+        .op =
+                {
+                        [PROVIDER_BEGIN_PREPARE] = lvm_begin_prepare,
+                        [PROVIDER_END_PREPARE] = cow_end_prepare,
+                        [PROVIDER_PRE_FINAL_COMMIT] = cow_pre_final_commit,
+                        [PROVIDER_ABORT] = lvm_abort,
+                        [PROVIDER_DELETE] = lvm_delete,
+                },
+        .set_op =
+                {
+                        [PROVIDER_END_PREPARE] = lvm_inspect,
+                        [PROVIDER_POST_FINAL_COMMIT] = lvm_finish,
+                },
+        .cancel = lvm_volume_cancel,
+        .describe_hold = lvm_describe,
+        .is_valid = cow_is_valid,
+        .volume_done = lvm_volume_done,
+};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The inside of the LVM providers: what a volume's snapshot is to them, and the operations both share. */
+
+#include <stdarg.h>
+
+#include "daemon/providers/lvm-check.h"
+#include "daemon/providers/lvm-command.h"
+#include "daemon/providers/lvm-tags.h"
+
+#define LVM_KEY_SIZE 129u /* a dm uuid with its suffix */
+
+struct Provider {
+        Lvm *lvm;
+        unsigned cow_percent, snapshots_max;
+};
+
+typedef struct LvmRemoval LvmRemoval;
+
+/* ProviderVolume.data: known from BEGIN_PREPARE on, or found again. */
+typedef struct LvmData {
+        char vg[LVM_VG_SIZE], lv[LVM_VG_SIZE]; /* of the origin */
+        char name[LVM_NAME_SIZE];              /* of the snapshot's LV */
+        char origin_key[LVM_KEY_SIZE], origin_uuid[CONTRACT_ID_MAX], vg_uuid[CONTRACT_ID_MAX];
+        char pool[LVM_VG_SIZE], pool_key[LVM_KEY_SIZE]; /* thin: pool's LV and its -tpool device */
+        char snapshot_key[LVM_KEY_SIZE];                /* "": not made yet */
+        char lock_path[LVM_LOCKING_DIR_SIZE + LVM_VG_SIZE + 4];
+        uint64_t cow_size; /* bytes, thick */
+        uint32_t thin_id;
+        bool native;         /* thin: made with lvcreate -s */
+        bool thick_above;    /* thin: a thick snapshot of the origin exists */
+        bool attempted;      /* there may be an LV */
+        bool poisoned;       /* an lvm was killed over it */
+        LvmCommand *command; /* that of the running operation */
+        LvmRemoval *removal;
+        ProviderDone done; /* of the running operation */
+        void *userdata;
+} LvmData;
+
+/* lvm-volume.c */
+int lvm_data_new(LvmData **ret, const ProviderVolume *volume, const LvmVolume *origin);
+void lvm_volume_done(ProviderVolume *volume);
+void lvm_volume_cancel(ProviderVolume *volume);
+void lvm_operation_end(ProviderVolume *volume, ContractError error, const char *text);
+int lvm_operation_begin(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_operation_run(ProviderVolume *volume, const LvmCommandSpec *spec, LvmCommandDone answered);
+void lvm_lv_path(char ret[static 2 * LVM_VG_SIZE], const char *vg, const char *lv);
+
+/* lvm-prepare.c */
+int lvm_begin_prepare(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_create(ProviderVolume *volume, LvmCommandSpec *spec);
+int lvm_describe(const ProviderVolume *volume, HoldVolume *hold, const char **ret_lock_path);
+
+/* lvm-set.c */
+int lvm_inspect(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+                void *userdata);
+int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+               void *userdata);
+
+/* lvm-remove.c */
+int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata);
+void lvm_removal_forget(LvmRemoval *removal);
+
+/* lvm-holders.c: who has a device open, for people. Runs in a forked child. */
+int lvm_holders_print(int socket_fd, void *argument);

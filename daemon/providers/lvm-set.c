@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What is done for all volumes of a set at once, a command per volume group: after END_PREPARE LVM is asked
+ * what it made; at POST_FINAL_COMMIT thin snapshots are activated, and then all get the tag by which they
+ * count.
+ *
+ * Activation comes first and tags last, group after group in parallel: until the last moment nothing of a
+ * set counts, and a set of which a crash left only some with the tag is known by its `quiesced.volumes=`.
+ */
+
+#include <assert.h>
+
+#include "daemon/providers/lvm-dm.h"
+#include "daemon/providers/lvm-provider.h"
+#include "util/error.h"
+
+typedef struct SetOperation SetOperation;
+
+/* The volumes of one group. */
+typedef struct SetGroup {
+        SetOperation *operation;
+        const char *vg;
+} SetGroup;
+
+struct SetOperation {
+        Provider *provider;
+        ProviderVolume *volumes[CONTRACT_VOLUMES_MAX];
+        size_t n_volumes;
+        SetGroup groups[CONTRACT_VOLUMES_MAX];
+        size_t n_groups, n_pending;
+        bool tagging;
+        LvmVerdict verdict;
+        ProviderVolume *fault;
+        ProviderDone done;
+        void *userdata;
+};
+
+static LvmData *data_of(const ProviderVolume *volume) {
+        return volume->data;
+}
+
+static int operation_new(SetOperation **ret, Provider *provider, ProviderVolume *const *volumes,
+                         size_t n_volumes, ProviderDone done, void *userdata) {
+        SetOperation *operation = calloc(1, sizeof(*operation));
+
+        if (!operation)
+                return error_origin(-ENOMEM);
+        assert(n_volumes <= CONTRACT_VOLUMES_MAX);
+        operation->provider = provider;
+        memcpy(operation->volumes, volumes, n_volumes * sizeof(*volumes));
+        operation->n_volumes = n_volumes;
+        operation->done = done;
+        operation->userdata = userdata;
+        for (size_t i = 0; i < n_volumes; i++) {
+                const char *vg = data_of(volumes[i])->vg;
+                size_t g = 0;
+
+                while (g < operation->n_groups && !streq(operation->groups[g].vg, vg))
+                        g++;
+                if (g == operation->n_groups)
+                        operation->groups[operation->n_groups++] =
+                                (SetGroup){.operation = operation, .vg = vg};
+        }
+        *ret = operation;
+        return 0;
+}
+
+static void operation_end(SetOperation *operation) {
+        LvmVerdict *verdict = &operation->verdict;
+
+        operation->done(operation->fault, verdict->error,
+                        verdict->error == CONTRACT_OK ? NULL : verdict->text, operation->userdata);
+        free(operation);
+}
+
+static bool operation_failed(const SetOperation *operation) {
+        return operation->verdict.error != CONTRACT_OK;
+}
+
+/* ── END_PREPARE ─────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool learn(ProviderVolume *volume, const LvmReport *report, LvmVerdict *verdict) {
+        const LvmVolume *snapshot, *origin;
+        LvmData *data = volume->data;
+
+        snapshot = lvm_report_find(report, data->vg, data->name);
+        origin = lvm_report_find_key(report, data->origin_key);
+        if (!snapshot || !origin)
+                return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                   "%s of %.200s is gone: somebody removed it while the set was made.",
+                                   origin ? "The snapshot" : "The origin of the snapshot", volume->name);
+        if (snapshot->size != origin->size && volume->ops == &lvm_thin_ops)
+                return lvm_verdict(verdict, CONTRACT_ERROR_VOLUME_BUSY,
+                                   "%.200s changed its size while the set was made. Try again.",
+                                   volume->name);
+        (void) snprintf(data->snapshot_key, sizeof(data->snapshot_key), "%s", snapshot->key);
+        data->thin_id = (uint32_t) snapshot->thin_id;
+        data->thick_above = lvm_volume_is_thin(origin) && lvm_volume_has_thick_snapshot(report, origin);
+        return true;
+}
+
+/* The device that what is written to the snapshot's store, or to the pool, goes to. */
+static int store_device(const ProviderVolume *volume, dev_t *ret) {
+        const LvmData *data = volume->data;
+        char key[LVM_KEY_SIZE + 8];
+
+        if (volume->ops == &lvm_thin_ops)
+                return error_trace(lvm_dm_device(data->pool_key, ret));
+        (void) snprintf(key, sizeof(key), "%s-cow", data->snapshot_key);
+        return error_trace(lvm_dm_device(key, ret));
+}
+
+/* A store that lies on a volume of the set could not be written while that one is suspended: for ever. */
+static bool check_store(const SetOperation *operation, ProviderVolume *volume, LvmVerdict *verdict) {
+        dev_t device;
+        int r;
+
+        r = store_device(volume, &device);
+        if (r != 0)
+                return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                   "The store of the snapshot of %.200s has no device.", volume->name);
+        for (size_t i = 0; i < operation->n_volumes; i++) {
+                const Volume *other = operation->volumes[i]->origin;
+
+                if (other && lvm_dm_lies_on(device, other->above, other->n_above))
+                        return lvm_verdict(
+                                verdict, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
+                                "The store of the snapshot of %.160s lies on %.160s, which is in the "
+                                "same set: both would wait for each other. Take them one after the "
+                                "other.",
+                                volume->name, other->name);
+        }
+        return true;
+}
+
+static void on_inspected(int error, const LvmReport *report, const char *text, void *userdata) {
+        SetGroup *group = userdata;
+        SetOperation *operation = group->operation;
+
+        for (size_t i = 0; i < operation->n_volumes && !operation_failed(operation); i++) {
+                ProviderVolume *volume = operation->volumes[i];
+
+                if (!streq(data_of(volume)->vg, group->vg))
+                        continue;
+                operation->fault = volume;
+                if (error < 0)
+                        (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                           "LVM could not be asked what it made. %.400s", text);
+                else if (learn(volume, report, &operation->verdict))
+                        (void) check_store(operation, volume, &operation->verdict);
+        }
+        if (--operation->n_pending == 0)
+                operation_end(operation);
+}
+
+/**
+ * lvm_inspect() - END_PREPARE: learn what LVM made, and check what only the whole set can tell
+ * @provider:   of all of them
+ * @volumes:    whose snapshots LVM has made; copied
+ * @n_volumes:  how many
+ * @done:       called once
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno.
+ */
+int lvm_inspect(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+                void *userdata) {
+        SetOperation *operation;
+        int r;
+
+        r = operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        for (size_t g = 0; g < operation->n_groups; g++) {
+                SetGroup *group = &operation->groups[g];
+
+                r = lvm_list(provider->lvm, group->vg, on_inspected, group);
+                if (r < 0 && operation->n_pending == 0) {
+                        free(operation);
+                        return error_trace(r);
+                }
+                if (r < 0) {
+                        /* Those that were asked for will end it. */
+                        (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED,
+                                           "LVM could not be asked about %.128s: %s.", group->vg,
+                                           strerror(-r));
+                        break;
+                }
+                operation->n_pending++;
+        }
+        return 0;
+}
+
+/* ── POST_FINAL_COMMIT ───────────────────────────────────────────────────────────────────────────────── */
+
+static void tagging_begin(SetOperation *operation);
+
+static void on_changed(const LvmAnswer *answer, void *userdata) {
+        SetGroup *group = userdata;
+        SetOperation *operation = group->operation;
+
+        for (size_t i = 0; i < operation->n_volumes; i++) {
+                LvmData *data = data_of(operation->volumes[i]);
+
+                if (!streq(data->vg, group->vg))
+                        continue;
+                data->command = NULL;
+                if (answer->error < 0 && !operation_failed(operation)) {
+                        operation->fault = operation->volumes[i];
+                        (void) lvm_verdict(
+                                &operation->verdict,
+                                answer->error == -ECANCELED ? CONTRACT_ERROR_ABORTED
+                                                            : CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                "The snapshots in %.128s could not be %s. %.300s", group->vg,
+                                operation->tagging ? "marked as finished" : "activated", answer->text);
+                }
+        }
+        if (--operation->n_pending > 0)
+                return;
+        if (operation->tagging || operation_failed(operation))
+                operation_end(operation);
+        else
+                tagging_begin(operation);
+}
+
+/* Adds the LVs that the command is about. Return: whether there are any. */
+static bool spec_add_volumes(LvmCommandSpec *spec, const SetGroup *group, bool thin_only,
+                             char paths[static CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE]) {
+        const SetOperation *operation = group->operation;
+        bool any = false;
+
+        for (size_t i = 0; i < operation->n_volumes; i++) {
+                const ProviderVolume *volume = operation->volumes[i];
+
+                if (!streq(data_of(volume)->vg, group->vg) || (thin_only && volume->ops != &lvm_thin_ops))
+                        continue;
+                lvm_lv_path(paths[i], group->vg, data_of(volume)->name);
+                (void) lvm_spec_add(spec, paths[i]);
+                any = true;
+        }
+        return any;
+}
+
+static void change(SetGroup *group, const LvmCommandSpec *spec) {
+        SetOperation *operation = group->operation;
+        LvmCommand *command = NULL;
+        int r;
+
+        operation->n_pending++;
+        r = lvm_command_new(&command, operation->provider->lvm, spec, on_changed, group);
+        if (r < 0) {
+                operation->n_pending--;
+                (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED,
+                                   "No command could be given to LVM: %s.", strerror(-r));
+                return;
+        }
+        for (size_t i = 0; i < operation->n_volumes; i++)
+                if (streq(data_of(operation->volumes[i])->vg, group->vg))
+                        data_of(operation->volumes[i])->command = command;
+}
+
+static void tagging_begin(SetOperation *operation) {
+        const ProviderSet *set = operation->volumes[0]->set;
+        char instant[LVM_TAG_SIZE], n_volumes[LVM_TAG_SIZE];
+
+        operation->tagging = true;
+        lvm_tag_instant(instant, set->instant_realtime_usec);
+        lvm_tag_volumes(n_volumes, set->n_volumes);
+        for (size_t g = 0; g < operation->n_groups && !operation_failed(operation); g++) {
+                char paths[CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE];
+                LvmCommandSpec spec = {
+                        .lane = operation->groups[g].vg,
+                        .arguments = {"lvchange", "--yes", "--deltag", LVM_TAG_UNFINISHED, "--addtag",
+                                      LVM_TAG_FINAL, "--addtag", instant, "--addtag", n_volumes},
+                        .limit_usec = LVM_CHANGE_LIMIT,
+                        .changes = true,
+                };
+
+                (void) spec_add_volumes(&spec, &operation->groups[g], false, paths);
+                change(&operation->groups[g], &spec);
+        }
+        if (operation->n_pending == 0)
+                operation_end(operation);
+}
+
+/**
+ * lvm_finish() - POST_FINAL_COMMIT: make them readable, and make them count
+ * @provider:   of all of them
+ * @volumes:    whose snapshots are what they should be; copied
+ * @n_volumes:  how many
+ * @done:       called once
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno.
+ */
+int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+               void *userdata) {
+        SetOperation *operation;
+        int r;
+
+        r = operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        for (size_t g = 0; g < operation->n_groups && !operation_failed(operation); g++) {
+                char paths[CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE];
+                LvmCommandSpec spec = {
+                        .lane = operation->groups[g].vg,
+                        .arguments = {"lvchange", "--yes", "--activate", "y", "--ignoreactivationskip"},
+                        .limit_usec = LVM_CHANGE_LIMIT,
+                        .changes = true,
+                };
+
+                if (spec_add_volumes(&spec, &operation->groups[g], true, paths))
+                        change(&operation->groups[g], &spec);
+        }
+        if (operation->n_pending == 0 && operation_failed(operation))
+                operation_end(operation);
+        else if (operation->n_pending == 0)
+                tagging_begin(operation);
+        return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * lvm-thin: a snapshot in the thin pool its origin lies in.
+ *
+ * Before the window LVM makes an LV whose device the hold then deletes from the pool and creates anew, as a
+ * snapshot, at the instant (kernel-notes, the recipe). For an auto-release set that LV is a plain thin
+ * volume, which is made without touching the origin; a persistent one is made with `lvcreate -s`, so that
+ * LVM knows its origin and can merge it, and so is one whose origin has an external origin of its own. It is
+ * inactive until the set is finished: the kernel deletes no device that is in use.
+ */
+
+#include "daemon/hold/hold-table.h"
+#include "daemon/providers/lvm-dm.h"
+#include "daemon/providers/lvm-provider.h"
+#include "util/error.h"
+
+static int thin_end_prepare(ProviderVolume *volume, ProviderDone done, void *userdata) {
+        LvmData *data = volume->data;
+        char path[2 * LVM_VG_SIZE], size[32];
+        LvmCommandSpec spec = {
+                .arguments = {"lvcreate", "--yes", "--activate", "n", "--setactivationskip", "y",
+                              "--permission", "r"},
+                .suspends = data->native,
+        };
+        int r;
+
+        r = lvm_operation_begin(volume, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        if (data->native) {
+                lvm_lv_path(path, data->vg, data->lv);
+                (void) lvm_spec_add(&spec, "--snapshot");
+                (void) lvm_spec_add(&spec, path);
+        } else {
+                lvm_lv_path(path, data->vg, data->pool);
+                (void) snprintf(size, sizeof(size), "%llub", (unsigned long long) volume->size);
+                (void) lvm_spec_add(&spec, "--virtualsize");
+                (void) lvm_spec_add(&spec, size);
+                (void) lvm_spec_add(&spec, "--thinpool");
+                (void) lvm_spec_add(&spec, path);
+        }
+        return error_trace(lvm_create(volume, &spec));
+}
+
+/* Return: whether the pool is well; else why not. */
+static bool pool_is_well(const LvmData *data, LvmVerdict *verdict) {
+        char status[LVM_DM_TEXT_SIZE] = "";
+        TablePool pool;
+        int r;
+
+        r = lvm_dm_status(data->pool_key, "thin-pool", status);
+        if (r == 0)
+                r = table_parse_pool_status(status, &pool);
+        if (r != 0)
+                return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                   "The thin pool %.128s/%.128s does not tell its state.", data->vg,
+                                   data->pool);
+        if (!pool.failed && pool.read_write && !pool.needs_check)
+                return true;
+        return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                           "The thin pool %.128s/%.128s is not well after the snapshots were taken (%s), so "
+                           "that nothing proves they exist. Repair or extend it, see lvmthin(7).",
+                           data->vg, data->pool,
+                           pool.failed       ? "it has failed"
+                           : pool.read_write ? "its metadata need a check"
+                                             : "it is read-only or out of space");
+}
+
+static int thin_pre_final_commit(ProviderVolume *volume, ProviderDone done, void *userdata) {
+        LvmVerdict verdict = {};
+
+        (void) pool_is_well(volume->data, &verdict);
+        done(volume, verdict.error, verdict.error == CONTRACT_OK ? NULL : verdict.text, userdata);
+        return 0;
+}
+
+/* A pool that is not there (deactivated) says nothing against its snapshots. */
+static bool thin_is_valid(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+        char status[LVM_DM_TEXT_SIZE];
+        TablePool pool;
+
+        if (!data || lvm_dm_status(data->pool_key, "thin-pool", status) != 0 ||
+            table_parse_pool_status(status, &pool) < 0)
+                return true;
+        /* A full pool is read no less well. */
+        return !pool.failed;
+}
+
+const ProviderOps lvm_thin_ops = {
+        .name = "lvm-thin",
+        .op =
+                {
+                        [PROVIDER_BEGIN_PREPARE] = lvm_begin_prepare,
+                        [PROVIDER_END_PREPARE] = thin_end_prepare,
+                        [PROVIDER_PRE_FINAL_COMMIT] = thin_pre_final_commit,
+                        [PROVIDER_ABORT] = lvm_abort,
+                        [PROVIDER_DELETE] = lvm_delete,
+                },
+        .set_op =
+                {
+                        [PROVIDER_END_PREPARE] = lvm_inspect,
+                        [PROVIDER_POST_FINAL_COMMIT] = lvm_finish,
+                },
+        .cancel = lvm_volume_cancel,
+        .describe_hold = lvm_describe,
+        .is_valid = thin_is_valid,
+        .volume_done = lvm_volume_done,
+};
