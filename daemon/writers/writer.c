@@ -109,6 +109,27 @@ static void drop_connection(Writer *writer) {
         writer->instance = 0;
 }
 
+/* text: the launcher's, or NULL: the process ran and ended. Return: to be freed; or NULL. */
+static char *why_not_started(const Writer *writer, const char *text) {
+        const Descriptor *d = writer->descriptor;
+        char *problem = NULL;
+        int n;
+
+        if (text)
+                n = asprintf(&problem, "writer %s was not started: %s", d->name, text);
+        else if (d->hook && access(d->hook, X_OK) < 0)
+                n = asprintf(&problem,
+                             "writer %s was not started: %s, the script of %s, cannot be executed: %s",
+                             d->name, d->hook, d->path, strerror(errno));
+        else
+                n = asprintf(
+                        &problem,
+                        "writer %s ended before it registered; see the journal of %s, and whether %s describes "
+                        "a program that is a writer",
+                        d->name, d->unit, d->path);
+        return n < 0 ? NULL : problem;
+}
+
 static void on_process_ended(Process *process, const char *text, void *userdata) {
         Writer *writer = userdata;
         bool starting = writer->state == WRITER_STARTING, again = writer->wanted_again;
@@ -116,10 +137,8 @@ static void on_process_ended(Process *process, const char *text, void *userdata)
 
         assert(writer->process == process);
 
-        if (starting && asprintf(&problem, "writer %s was not started: %s%s", writer->descriptor->name,
-                                 text ? text : "it ended before it registered; descriptor ",
-                                 text ? "" : writer->descriptor->path) < 0)
-                problem = NULL;
+        if (starting)
+                problem = why_not_started(writer, text);
         drop_connection(writer);
         writer->process = writer->writers->launcher->ops->process_free(process);
         writer->state = WRITER_STOPPED;
