@@ -41,8 +41,8 @@ static int record_from_json(SessionRecord *record, json_t *json) {
         json_t *writers, *writer;
         size_t i;
 
-        if (json_unpack(json, "{s:i, s:s, s:s?, s:s?, s:I, s:I, s:s, s:s, s:b, s:b, s:o}", "version",
-                        &version, "id", &id, "owner", &owner, "bus", &bus, "uid", &uid, "since-usec", &since,
+        if (json_unpack(json, "{s:i, s:s, s?s, s?s, s:I, s:I, s:s, s:s, s:b, s:b, s:o}", "version", &version,
+                        "id", &id, "owner", &owner, "bus", &bus, "uid", &uid, "since-usec", &since,
                         "context", &context, "set", &set, "completed", &completed, "aborted", &aborted,
                         "writers", &writers) < 0)
                 return -EBADMSG;
