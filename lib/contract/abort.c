@@ -99,7 +99,6 @@ void session_give_up(Contract *contract, Session *session, AbortSource source, C
                              deadline_after(contract, contract->config.hold_limit_usec));
         else if (contract->dark)
                 dark_end(contract, session);
-        events_drop_queued(session);
         if (session->sequence_begun)
                 (void) events_send_abort(contract, session, source);
 }

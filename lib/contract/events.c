@@ -206,10 +206,10 @@ void events_drop_queued(Session *session) {
         }
 }
 
-/* C13: who failed, was aborted or is gone gets nothing more of the sequence. */
+/* C13: who failed gets nothing more of the sequence. Who was aborted, or whose process is gone, has failed
+ * or its session is over. */
 static bool writer_is_eligible(const Session *session, const Writer *writer, ContractEvent event) {
-        if (!writer->takes_part || writer->failure != CONTRACT_FAILURE_NONE || writer->abort_sources != 0 ||
-            writer->gone)
+        if (!writer->takes_part || writer->failure != CONTRACT_FAILURE_NONE)
                 return false;
         switch (event) {
         case CONTRACT_EVENT_PREPARE_FOR_BACKUP:

@@ -31,15 +31,14 @@ void slot_call(Contract *contract, Session *session, const ContractInput *input)
                              "StartSnapshotSet: the new set's id is not a UUID.");
                 return;
         }
-        if (contract->creator == NO_SLOT && contract->n_waiting == 0) {
+        if (contract->creator == NO_SLOT) { /* then nobody waits either */
                 text_copy(session->set_id, sizeof(session->set_id), input->fresh_id);
                 slot_take(contract, session);
                 effect_reply(contract, session, input->call, input->token, CONTRACT_OK, NULL);
                 return;
         }
         if (!input->wait) {
-                const Session *owner = contract->sessions[contract->creator == NO_SLOT ? contract->waiting[0]
-                                                                                       : contract->creator];
+                const Session *owner = contract->sessions[contract->creator];
 
                 effect_reply(
                         contract, session, input->call, input->token,

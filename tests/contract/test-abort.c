@@ -351,6 +351,54 @@ static void test_C15_after_backup_complete_it_changes_nothing(void **state) {
         assert_non_null(strstr(harness->log, "signal BackupShutdown(A completed released)"));
 }
 
+static void test_C15_after_backup_complete_without_a_set(void **state) {
+        Harness *harness = *state;
+
+        to_gathered(harness, 1);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        call(harness, 1, CONTRACT_CALL_BACKUP_COMPLETE);
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_COMPLETE);
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP); /* no PostSnapshot was sent, and yet no Abort */
+        expect(harness, "reply AbortBackup ok");
+        expect_state(harness, 1, CONTRACT_COMPLETED);
+}
+
+static void test_C15_question_about_a_volume_outlives_the_abort(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 1);
+        call(harness, 1, CONTRACT_CALL_IS_VOLUME_SUPPORTED);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        step(harness, 1, CONTRACT_STEP_ABORT);
+        expect(harness, "step is-volume-supported, reply IsVolumeSupported Aborted, step abort, "
+                        "reply AbortBackup ok");
+        call(harness, 1, CONTRACT_CALL_IS_VOLUME_SUPPORTED); /* must not take the old answer for its own */
+        expect(harness, "");
+        step_fails(harness, 1, CONTRACT_STEP_IS_VOLUME_SUPPORTED, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
+        expect(harness, "step is-volume-supported");
+        step(harness, 1, CONTRACT_STEP_IS_VOLUME_SUPPORTED);
+        expect(harness, "reply IsVolumeSupported ok");
+}
+
+static void test_C14_no_veto_once_committed(void **state) {
+        Harness *harness = *state;
+
+        prepared_and_begun(harness, true);
+        to_step(harness, 1, CONTRACT_STEP_POST_COMMIT);
+        writer_process_gone(harness, 1, DB);
+        expect(harness, "Abort>db(A not-completed released)"); /* it fails alone, the set stands */
+        expect_writer(harness, 1, DB, CONTRACT_WRITER_FAILED_AT_FREEZE, CONTRACT_FAILURE_NOT_RESPONDING);
+        step(harness, 1, CONTRACT_STEP_POST_COMMIT);
+        answer(harness, 1, APP, CONTRACT_EVENT_THAW);
+        step(harness, 1, CONTRACT_STEP_FINAL_COMMIT);
+        answer(harness, 1, APP, CONTRACT_EVENT_POST_SNAPSHOT);
+        answer(harness, 1, FS, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "Thaw>app, window-end, step final-commit, PostSnapshot>app, PostSnapshot>fs, "
+                        "set-created file-system, reply DoSnapshotSet ok");
+}
+
 static void test_C15_inside_commit_writes_go_before_writers(void **state) {
         Harness *harness = *state;
 
@@ -501,6 +549,9 @@ int main(void) {
                 TEST(test_C15_past_the_point_of_no_return),
                 TEST(test_C15_after_final_commit_is_before_the_point),
                 TEST(test_C15_after_backup_complete_it_changes_nothing),
+                TEST(test_C15_after_backup_complete_without_a_set),
+                TEST(test_C15_question_about_a_volume_outlives_the_abort),
+                TEST(test_C14_no_veto_once_committed),
                 TEST(test_C15_inside_commit_writes_go_before_writers),
                 TEST(test_C15_a_commit_that_never_answers_keeps_nobody_in_the_dark),
                 TEST(test_C16_abort_after_a_failed_set),

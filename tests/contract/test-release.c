@@ -205,6 +205,21 @@ static void test_C5_an_empty_set_that_was_tried_is_given_up(void **state) {
         expect(harness, "reply Release ok, gone");
 }
 
+static void test_C5_a_deletion_under_way_is_not_told_twice(void **state) {
+        Harness *harness = *state;
+
+        to_created(harness, 1, 1);
+        call(harness, 1, CONTRACT_CALL_DELETE_SNAPSHOTS);
+        call(harness, 1, CONTRACT_CALL_CANCEL);
+        call(harness, 1, CONTRACT_CALL_RELEASE);
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        forget(harness);
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        expect(harness, "set-removed, step delete auto-release");
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        expect(harness, "reply Release ok, gone");
+}
+
 /* C26, one place after the other. */
 
 static void test_C26_before_prepare_for_backup(void **state) {
@@ -410,6 +425,7 @@ int main(void) {
                 TEST(test_C1_administrator_aborts_then_releases),
                 TEST(test_C1_many_may_wait_for_the_end),
                 TEST(test_C5_an_empty_set_that_was_tried_is_given_up),
+                TEST(test_C5_a_deletion_under_way_is_not_told_twice),
                 TEST(test_C26_before_prepare_for_backup),
                 TEST(test_C26_waiting_for_the_slot),
                 TEST(test_C26_inside_gather),

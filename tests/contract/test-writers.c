@@ -200,6 +200,41 @@ static void test_C30_late_and_second_answers_are_ignored(void **state) {
         expect_writer(harness, 1, DB, CONTRACT_WRITER_FAILED_AT_PREPARE_BACKUP, CONTRACT_FAILURE_TIMEOUT);
 }
 
+static void test_C28_the_first_failure_is_the_one_that_is_told(void **state) {
+        Harness *harness = *state;
+        ContractWriterInfo info;
+
+        to_prepared(harness, 1, 0);
+        begin_set(harness, 1, false);
+        veto(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT, CONTRACT_FAILURE_INCONSISTENT_SNAPSHOT);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        veto(harness, 1, DB, CONTRACT_EVENT_ABORT, CONTRACT_FAILURE_NON_RETRYABLE);
+        expect_writer(harness, 1, DB, CONTRACT_WRITER_FAILED_AT_PREPARE_SNAPSHOT,
+                      CONTRACT_FAILURE_INCONSISTENT_SNAPSHOT);
+        answer(harness, 1, APP, CONTRACT_EVENT_ABORT);
+        expect_writer(harness, 1, APP, CONTRACT_WRITER_STABLE, CONTRACT_FAILURE_NONE);
+        assert_true(contract_get_writer(harness->contract, 1, DB, &info));
+        assert_string_equal(info.text, "the disk is on fire");
+}
+
+static void test_C30_a_timer_that_fires_early_is_armed_again(void **state) {
+        Harness *harness = *state;
+        uint64_t id, at_usec;
+
+        to_open(harness, 1, 0);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        id = harness->deadlines[0].id;
+        at_usec = harness->deadlines[0].at_usec;
+        harness->deadlines[0] = harness->deadlines[--harness->n_deadlines]; /* it fired */
+        harness->now_usec = at_usec - 1;
+        forget(harness);
+        feed(harness, (ContractInput){.type = CONTRACT_INPUT_DEADLINE, .deadline = id});
+        expect_writer(harness, 1, APP, CONTRACT_WRITER_STABLE, CONTRACT_FAILURE_NONE);
+        pass(harness, 1);
+        expect(harness, "reply PrepareForBackup ok");
+        expect_writer(harness, 1, APP, CONTRACT_WRITER_FAILED_AT_PREPARE_BACKUP, CONTRACT_FAILURE_TIMEOUT);
+}
+
 static void test_C30_the_writers_own_window(void **state) {
         Harness *harness = *state;
         bool seen = false;
@@ -290,6 +325,8 @@ int main(void) {
                 TEST(test_C28_states_along_a_backup),
                 TEST(test_C28_one_failed_backup_does_not_taint_the_next),
                 TEST(test_C30_late_and_second_answers_are_ignored),
+                TEST(test_C28_the_first_failure_is_the_one_that_is_told),
+                TEST(test_C30_a_timer_that_fires_early_is_armed_again),
                 TEST(test_C30_the_writers_own_window),
                 cmocka_unit_test(test_C14_consistency),
                 cmocka_unit_test(test_names_are_complete_and_distinct),
