@@ -23,7 +23,8 @@ static void step_send(Contract *contract, Session *session) {
         session->step_queued = CONTRACT_STEP_NONE;
         session->step_orphaned = false;
         effect->step = session->step;
-        effect->volume = session->step_volume;
+        effect->volume =
+                session->step == CONTRACT_STEP_BEGIN_PREPARE ? session->step_volume : session->n_volumes;
         effect->token = session->token;
         effect->set_id = session->set_id;
         effect->auto_release = session->step == CONTRACT_STEP_DELETE && session->step_at_release;

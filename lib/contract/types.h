@@ -340,9 +340,11 @@ typedef struct ContractEffect {
         bool by_name; /* EVENT: to whatever process of that writer is there, started again if need be */
         ContractOutcome outcome; /* EVENT, SIGNAL: BACKUP_SHUTDOWN, ABORT, SESSION_CLOSED */
         ContractCause cause;
-        const char *set_id;   /* EVENT, SIGNAL: what they carry; the null id where none is owed (C22) */
-        ContractStep step;    /* STEP */
-        uint32_t volume;      /* STEP BEGIN_PREPARE; also given in the REPLY of ADD_TO_SNAPSHOT_SET */
+        const char *set_id; /* EVENT, SIGNAL: what they carry; the null id where none is owed (C22) */
+        ContractStep step;  /* STEP */
+        /* STEP BEGIN_PREPARE, REPLY of ADD_TO_SNAPSHOT_SET: the volume's index; other steps: how many
+         * volumes the set has (one whose call was cancelled is not in it). */
+        uint32_t volume;
         const char *snapshot; /* STEP DELETE: one snapshot's id, or NULL: the set; BEGIN_PREPARE: new id */
         bool auto_release;    /* STEP DELETE at release: wait no longer than C5 says for what is open */
         const char *const *names; /* LAUNCH_WRITERS */

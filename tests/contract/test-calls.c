@@ -324,6 +324,16 @@ static void test_C4_cancelled_volume_is_not_in_the_set(void **state) {
         volume_prepared(harness, 1, 0, "vol0");
         expect(harness, "reply AddToSnapshotSet ok");
         expect_state(harness, 1, CONTRACT_OPEN);
+
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET));
+        call(harness, 1, CALL(CANCEL));
+        volume_prepared(harness, 1, 1, "vol1"); /* found, and not wanted */
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        begin_set(harness, 1, false);
+        for (size_t i = 0; i < harness->last->n_items; i++)
+                if (harness->last->items[i].type == CONTRACT_EFFECT_STEP)
+                        assert_int_equal(harness->last->items[i].volume, 1); /* that many are in the set */
 }
 
 static void test_is_volume_supported_is_asked_of_the_providers(void **state) {

@@ -92,7 +92,8 @@ static void test_walk_keeps_every_rule(void **state) {
                       (unsigned long long) statistics.n_given_up);
         free(states);
         free(transitions);
-        check_coverage(&statistics);
+        if (episodes >= EPISODES)
+                check_coverage(&statistics);
 }
 
 int main(void) {
