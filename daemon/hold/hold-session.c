@@ -94,13 +94,14 @@ static int on_step(Session *s, HoldMessageType step, Phase phase) {
 }
 
 static int on_commit(Session *s, const HoldCommit *commit) {
-        if (s->phase != PHASE_ARMED)
+        if (s->phase != PHASE_ARMED || atomic_load(&s->set->step) != 0)
                 return -EPROTO;
         s->set->commit = *commit;
         for (uint32_t i = 0; i < HOLD_MOUNTS_MAX; i++)
                 if (hold_set_is_frozen(s->set, i) &&
                     (i >= s->set->n_mounts || !s->set->mounts[i].given.may_freeze))
                         return -EINVAL;
+        atomic_store(&s->set->committing, true);
         return on_step(s, HOLD_COMMIT, PHASE_ARMED);
 }
 

@@ -79,6 +79,7 @@ typedef struct HoldSet {
 
         atomic_uint step;            /* the HoldMessageType being carried out, or 0 */
         atomic_bool armed;           /* the countdown runs; mounts may be frozen */
+        atomic_bool committing;      /* COMMIT has come: `commit` is valid, lockfs may be under way */
         atomic_bool rcu_on;          /* rcu_expedited was changed */
         atomic_bool ended;           /* everything is let go, by END or after giving up */
         atomic_int given_up;         /* SetGivenUp */

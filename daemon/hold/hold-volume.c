@@ -92,14 +92,30 @@ static int mount_thaw(HoldSet *set, uint32_t mount, Failure *failure) {
         return 0;
 }
 
+/*
+ * Whether letting go thaws a mount: what the fsfreeze writer may have frozen, but never what device-mapper
+ * freezes during a suspend. FITHAW would wait inside the kernel for a suspend that is stuck, undo its freeze
+ * the moment it is complete, and the resume, finding it thawed, would leave the block device counted as
+ * frozen for good: no later suspend freezes that file system, and once unmounted it cannot be mounted again.
+ *
+ * Before COMMIT no suspend is under way, and after giving up none begins: `committing` is set before a
+ * suspend looks at `given_up`, and read here after that was set.
+ */
+static bool mount_may_be_ours(const HoldSet *set, uint32_t mount) {
+        const HoldMount *given = &set->mounts[mount].given;
+
+        return given->may_freeze &&
+               (!atomic_load(&set->committing) || !given->direct || hold_set_is_frozen(set, mount));
+}
+
 /* From the bottom up: thawing what lies above writes to what lies below. The first failure is told. */
-static int mounts_thaw(HoldSet *set, uint32_t volume, bool all, Failure *failure) {
+static int mounts_thaw(HoldSet *set, uint32_t volume, bool only_told, Failure *failure) {
         int r = 0, q;
 
         for (uint32_t depth = HOLD_DEPTH_MAX; depth > 0; depth--)
                 for (uint32_t i = 0; i < set->n_mounts; i++) {
-                        if (!mount_is_at(set, i, volume, depth - 1) || !set->mounts[i].given.may_freeze ||
-                            (!all && !hold_set_is_frozen(set, i)))
+                        if (!mount_is_at(set, i, volume, depth - 1) || !mount_may_be_ours(set, i) ||
+                            (only_told && !hold_set_is_frozen(set, i)))
                                 continue;
                         q = mount_thaw(set, i, failure);
                         r = r < 0 ? r : q;
@@ -140,7 +156,7 @@ static int volume_let_go(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failur
                 r = r < 0 ? r : q;
         }
         if (atomic_load(&set->armed)) {
-                q = mounts_thaw(set, volume, true, failure);
+                q = mounts_thaw(set, volume, false, failure);
                 r = r < 0 ? r : q;
         }
         return r;
@@ -177,7 +193,7 @@ int volume_do(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Fa
         case VOLUME_RESUME:
                 return volume_resume(set, volume, buffer, failure);
         case VOLUME_THAW:
-                return mounts_thaw(set, volume, false, failure);
+                return mounts_thaw(set, volume, true, failure);
         case VOLUME_NOTHING:
         case VOLUME_LET_GO:
                 break;
