@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiesced.conf: values, precedence of directories, drop-ins, and that a typing error changes nothing.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "daemon/config.h"
+
+static char directory[64];
+
+static int setup(void **state) {
+        (void) snprintf(directory, sizeof(directory), "/tmp/quiesced-config.XXXXXX");
+        return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
+static int teardown(void **state) {
+        return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void write_file(const char *folder, const char *name, const char *text) {
+        char path[192];
+        FILE *f;
+
+        (void) snprintf(path, sizeof(path), "%s/%s", directory, folder);
+        (void) mkdir(path, 0755);
+        (void) snprintf(path, sizeof(path), "%s/%s/quiesced.conf.d", directory, folder);
+        (void) mkdir(path, 0755);
+        (void) snprintf(path, sizeof(path), "%s/%s/%s", directory, folder, name);
+        f = fopen(path, "we");
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+}
+
+static void load(Config *config) {
+        char etc[96], run[96];
+        const char *dirs[] = {etc, run, NULL};
+
+        (void) snprintf(etc, sizeof(etc), "%s/etc", directory);
+        (void) snprintf(run, sizeof(run), "%s/run", directory);
+        config_default(config);
+        assert_int_equal(config_load(config, dirs), 0);
+}
+
+static void test_usec(void **state) {
+        static const struct {
+                const char *text;
+                uint64_t usec;
+        } good[] = {{"1", 1000000},    {"30s", 30000000},       {"2min 30s", 150000000},
+                    {"500ms", 500000}, {"1h30min", 5400000000}, {"10 min", 600000000},
+                    {"7us", 7}};
+        static const char *const bad[] = {
+                "", "0", "-1", "s", "1x", "1.5s", "99999999999h", "99999999999999999999999", "infinity"};
+        uint64_t usec;
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+                assert_int_equal(config_parse_usec(good[i].text, &usec), 0);
+                assert_int_equal(usec, good[i].usec);
+        }
+        usec = 5;
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                assert_true(config_parse_usec(bad[i], &usec) < 0);
+                assert_int_equal(usec, 5);
+        }
+}
+
+static void test_unsigned_and_boolean(void **state) {
+        bool b = false;
+        unsigned n = 5;
+
+        assert_int_equal(config_parse_unsigned("64", 1, 64, &n), 0);
+        assert_int_equal(n, 64);
+        assert_true(config_parse_unsigned("65", 1, 64, &n) < 0);
+        assert_true(config_parse_unsigned("0", 1, 64, &n) < 0);
+        assert_true(config_parse_unsigned("-1", 1, 64, &n) < 0);
+        assert_true(config_parse_unsigned("7 ", 1, 64, &n) < 0);
+        assert_int_equal(n, 64);
+        assert_int_equal(config_parse_boolean("Yes", &b), 0);
+        assert_true(b);
+        assert_int_equal(config_parse_boolean("off", &b), 0);
+        assert_false(b);
+        assert_true(config_parse_boolean("maybe", &b) < 0);
+}
+
+static void test_nothing_there(void **state) {
+        Config config;
+
+        load(&config);
+        assert_int_equal(config.contract.hold_limit_usec, 10 * USEC_PER_SEC);
+        assert_int_equal(config.contract.event_limit_usec[CONTRACT_EVENT_IDENTIFY], 30 * USEC_PER_SEC);
+        assert_true(config.expedite_rcu);
+}
+
+static void test_first_directory_wins(void **state) {
+        Config config;
+
+        write_file("etc", "quiesced.conf", "[Snapshots]\nCowPercent=33\n");
+        write_file("run", "quiesced.conf", "[Snapshots]\nCowPercent=44\nMaxPerVolume=3\n");
+        load(&config);
+        assert_int_equal(config.cow_percent, 33);
+        assert_int_equal(config.snapshots_max, 64);
+}
+
+static void test_drop_ins(void **state) {
+        Config config;
+
+        write_file("etc", "quiesced.conf", "[Hold]\nLimitSec=5s\nExpediteRCU=yes\n");
+        write_file("run", "quiesced.conf.d/20-late.conf", "[Hold]\nLimitSec=3s\n");
+        write_file("etc", "quiesced.conf.d/10-early.conf", "[Hold]\nLimitSec=4s\nExpediteRCU=no\n");
+        write_file("run", "quiesced.conf.d/10-early.conf", "[Hold]\nLimitSec=9s\nExpediteRCU=yes\n");
+        write_file("run", "quiesced.conf.d/99-no.txt", "[Hold]\nLimitSec=8s\n");
+        load(&config);
+        assert_int_equal(config.contract.hold_limit_usec, 3 * USEC_PER_SEC);
+        assert_false(config.expedite_rcu);
+}
+
+static void test_typing_errors(void **state) {
+        Config config;
+
+        write_file("etc", "quiesced.conf",
+                   "[Hold]\nLimitSec=soon\nLimit=4s\nno line at all\n[Snapshots]\nCowPercent=1000\n"
+                   "MaxPerVolume=7\n");
+        load(&config);
+        assert_int_equal(config.contract.hold_limit_usec, 10 * USEC_PER_SEC);
+        assert_int_equal(config.cow_percent, 20);
+        assert_int_equal(config.snapshots_max, 7);
+}
+
+int main(void) {
+#define TEST(_test) cmocka_unit_test_setup_teardown(_test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_usec),          TEST(test_unsigned_and_boolean),
+                TEST(test_nothing_there), TEST(test_first_directory_wins),
+                TEST(test_drop_ins),      TEST(test_typing_errors),
+        };
+
+        return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
