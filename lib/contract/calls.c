@@ -12,7 +12,6 @@
 #include "contract/names.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #define INITIALISED    (1u << CONTRACT_INITIALISED)

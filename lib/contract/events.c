@@ -11,10 +11,7 @@
 
 #include "contract/machine.h"
 
-#include "contract/names.h"
-
 #include <assert.h>
-#include <stdio.h>
 
 #define NULL_ID "00000000-0000-0000-0000-000000000000"
 
@@ -109,9 +106,6 @@ static void event_note(Contract *contract, Session *session, Writer *writer, Con
                 break;
         case CONTRACT_EVENT_PREPARE_FOR_BACKUP:
                 session->prepare_sent = true;
-                break;
-        case CONTRACT_EVENT_POST_SNAPSHOT:
-                session->no_return = true;
                 break;
         default:
                 break;

@@ -109,6 +109,7 @@ bool contract_get_writer(const Contract *contract, uint64_t session, uint32_t wr
                 .text = record->text[0] ? record->text : NULL,
                 .takes_part = record->takes_part,
                 .last_event = record->last_event,
+                .n_ignored = record->n_ignored,
         };
         memcpy(ret->duration_usec, record->duration_usec, sizeof(ret->duration_usec));
         memcpy(ret->limit_usec, record->limit_usec, sizeof(ret->limit_usec));

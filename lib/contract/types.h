@@ -391,4 +391,5 @@ typedef struct ContractWriterInfo {
         ContractEvent last_event;
         uint64_t duration_usec[_CONTRACT_EVENT_MAX]; /* 0: not sent or not answered */
         uint64_t limit_usec[_CONTRACT_EVENT_MAX];
+        uint32_t n_ignored; /* answers that came late or twice */
 } ContractWriterInfo;

@@ -6,8 +6,6 @@
 
 #include "contract/machine.h"
 
-#include "contract/names.h"
-
 #include <stdio.h>
 
 static Volume *volume_find(Session *session, const char *snapshot) {

@@ -186,6 +186,7 @@ static void test_C28_one_failed_backup_does_not_taint_the_next(void **state) {
 
 static void test_C30_late_and_second_answers_are_ignored(void **state) {
         Harness *harness = *state;
+        ContractWriterInfo info;
 
         to_open(harness, 1, 0);
         call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
@@ -198,6 +199,10 @@ static void test_C30_late_and_second_answers_are_ignored(void **state) {
         expect(harness, "reply PrepareForBackup ok"); /* writers' failures are no failure of the call */
         answer(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
         expect_writer(harness, 1, DB, CONTRACT_WRITER_FAILED_AT_PREPARE_BACKUP, CONTRACT_FAILURE_TIMEOUT);
+        assert_true(contract_get_writer(harness->contract, 1, DB, &info));
+        assert_int_equal(info.n_ignored, 1);
+        assert_true(contract_get_writer(harness->contract, 1, APP, &info));
+        assert_int_equal(info.n_ignored, 1);
 }
 
 static void test_C28_the_first_failure_is_the_one_that_is_told(void **state) {
