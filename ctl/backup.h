@@ -50,5 +50,6 @@ int backup_add_plan(Backup *backup, Plan *plan);
 int backup_make_set(Backup *backup);
 int backup_open_trees(Backup *backup, Plan *plan);
 int backup_complete(Backup *backup);
+void backup_say_timeline(Backup *backup);
 int backup_release(Backup *backup, bool abort);
 void backup_done(Backup *backup);

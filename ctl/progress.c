@@ -7,8 +7,21 @@
 #include "ctl/progress.h"
 
 #include <stdarg.h>
+#include <time.h>
 
 #include "ctl/ctl.h"
+
+/**
+ * now_usec() - CLOCK_BOOTTIME in µs
+ *
+ * Return: the time.
+ */
+uint64_t now_usec(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / NSEC_PER_USEC;
+}
 
 /**
  * progress_init() - begin
@@ -42,6 +55,12 @@ void progress_step(Progress *progress, const char *format, ...) {
         va_start(arguments, format);
         (void) vsnprintf(progress->step, sizeof(progress->step), format, arguments);
         va_end(arguments);
+        if (progress->n_steps < PROGRESS_STEPS_MAX) {
+                ProgressStep *step = &progress->steps[progress->n_steps++];
+
+                (void) snprintf(step->text, sizeof(step->text), "%.90s", progress->step);
+                step->begin_usec = now_usec();
+        }
         progress_draw(progress, progress->step);
 }
 

@@ -7,13 +7,23 @@
 
 #include "util/macro.h"
 
+#define PROGRESS_STEPS_MAX 32u
+
+typedef struct ProgressStep {
+        char text[96];
+        uint64_t begin_usec; /* CLOCK_BOOTTIME */
+} ProgressStep;
+
 typedef struct Progress {
         bool quiet;
         bool terminal;
         bool drawn; /* the terminal's line stands there */
         char step[128], last[192];
+        ProgressStep steps[PROGRESS_STEPS_MAX];
+        size_t n_steps;
 } Progress;
 
+uint64_t now_usec(void);
 void progress_init(Progress *progress, bool quiet);
 void progress_step(Progress *progress, const char *format, ...) _printf_(2, 3);
 void progress_phase(Progress *progress, const char *phase);

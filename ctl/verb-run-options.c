@@ -28,6 +28,7 @@ static const char usage[] =
         " -c, --cow-size SIZE         store of each thick snapshot (default: quiesced's)\n"
         " -P, --provider NAME         provider of all snapshots (default: what fits)\n"
         " -w, --wait                  wait while another snapshot set is being made\n"
+        " -T, --timeline              tell at the end what took how long\n"
         " -q, --quiet                 tell nothing but errors\n"
         " -h, --help                  display this help\n"
         " -V, --version               display version\n"
@@ -137,6 +138,9 @@ static int take_option(RunOptions *options, int c) {
         case 'P':
                 options->backup.provider = optarg;
                 return 0;
+        case 'T':
+                options->timeline = true;
+                return 0;
         case 'w':
                 options->backup.wait = true;
                 return 0;
@@ -149,7 +153,7 @@ static int take_options(RunOptions *options, int argc, char **argv) {
         Options common = {};
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "xl:m:s:i:t:c:P:wqhV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "xl:m:s:i:t:c:P:TwqhV", long_options, NULL)) >= 0) {
                 r = options_take(&common, c, usage);
                 if (r == OPTIONS_E_DONE)
                         return RUN_OPTIONS_E_DONE;

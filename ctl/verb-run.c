@@ -36,13 +36,6 @@ typedef struct Run {
         uint64_t started_usec;
 } Run;
 
-static uint64_t now_usec(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_BOOTTIME, &now);
-        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / NSEC_PER_USEC;
-}
-
 static int set_environment(Run *run, Failure *failure) {
         const QuiesceSnapshotSet *set = run->backup.set;
         char instant[FORMAT_MAX];
@@ -158,6 +151,8 @@ static int run_finish(Run *run) {
                     "is complete");
         else if (succeeded)
                 completed = backup_complete(&run->backup) == 0;
+        if (run->options->timeline)
+                backup_say_timeline(&run->backup);
         run_say_end(run, status, completed);
         if (backup_release(&run->backup, run->backup.signal != 0) != 0 || (succeeded && !completed))
                 return EXIT_OURS;

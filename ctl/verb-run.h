@@ -14,6 +14,7 @@ typedef struct RunOptions {
         char **command;  /* argv of the command, points into main()'s */
         char **ignore;   /* NULL-terminated array of n_ignore names */
         size_t n_ignore;
+        bool timeline;
         int *success;
         size_t n_success;
         sigset_t signal_mask; /* as it was when we were started */
