@@ -122,18 +122,15 @@ void deadline_disarm(Contract *contract, Session *session, DeadlineKind kind, ui
 }
 
 /**
- * deadlines_disarm_all() - nothing of this session is waited for any more
+ * deadlines_disarm_all() - no answer is waited for any more
  * @contract:   the machine
- * @session:    the session
+ * @session:    the session, which neither owns the slot nor makes a set
  */
 void deadlines_disarm_all(Contract *contract, Session *session) {
-        for (uint32_t i = 0; i < session->n_writers; i++) {
+        assert(session->level_delay_usec == 0 && session->slot_idle_usec == 0 &&
+               session->dark_guard_usec == 0);
+        for (uint32_t i = 0; i < session->n_writers; i++)
                 deadline_disarm(contract, session, DEADLINE_ANSWER, i);
-                deadline_disarm(contract, session, DEADLINE_WINDOW, i);
-        }
-        deadline_disarm(contract, session, DEADLINE_LEVEL, NO_WRITER);
-        deadline_disarm(contract, session, DEADLINE_SLOT, NO_WRITER);
-        deadline_disarm(contract, session, DEADLINE_DARK, NO_WRITER);
 }
 
 static void deadline_act(Contract *contract, Session *session, DeadlineKind kind, uint32_t writer) {

@@ -114,8 +114,6 @@ void snapshot_set_begin(Contract *contract, Session *session, const ContractInpu
 
         call_begin(session, input, PHASE_SEQUENCE);
         session_set_state(session, CONTRACT_CREATING);
-        session->stage = 0;
-        session->stage_entered = false;
         veto = writers_find_veto(session); /* C14: in PrepareForBackup: no event of the set is sent */
         if (veto)
                 snapshot_set_veto(contract, session, veto);

@@ -481,6 +481,20 @@ static void test_C15_cancelled_gather_may_be_called_again(void **state) {
         expect(harness, "launch");
 }
 
+static void test_C15_gather_cancelled_while_writers_start(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call(harness, 1, CONTRACT_CALL_GATHER_WRITER_METADATA);
+        call(harness, 1, CONTRACT_CALL_CANCEL);
+        call(harness, 1, CONTRACT_CALL_GATHER_WRITER_METADATA);
+        expect(harness, "launch, reply GatherWriterMetadata Cancelled, reply Cancel ok");
+        launched(harness, 1, NULL, 0); /* what the first one started */
+        expect(harness, "launch");
+        launched(harness, 1, (const TestWriter[]){{"app", CONTRACT_LEVEL_FRONT_END, NULL, 0}}, 1);
+        expect(harness, "Identify>app");
+}
+
 static void test_C15_cancel_of_backup_complete(void **state) {
         Harness *harness = *state;
 
@@ -512,6 +526,7 @@ static void test_C15_abort_and_release_cannot_be_cancelled(void **state) {
 
 static void test_C30_writer_that_does_not_answer_abort(void **state) {
         Harness *harness = *state;
+        ContractWriterInfo info;
 
         to_prepared(harness, 1, 0);
         call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
@@ -520,6 +535,8 @@ static void test_C30_writer_that_does_not_answer_abort(void **state) {
         forget(harness);
         pass(harness, SECONDS(60));
         expect(harness, "stop db, reply AbortBackup ok");
+        assert_true(contract_get_writer(harness->contract, 1, DB, &info));
+        assert_int_equal(info.last_event, CONTRACT_EVENT_ABORT);
         answer(harness, 1, DB, CONTRACT_EVENT_ABORT); /* counted and ignored */
         expect(harness, "");
 }
@@ -557,6 +574,7 @@ int main(void) {
                 TEST(test_C16_abort_after_a_failed_set),
                 TEST(test_C15_cancel_leaves_the_state_of_the_table),
                 TEST(test_C15_cancelled_gather_may_be_called_again),
+                TEST(test_C15_gather_cancelled_while_writers_start),
                 TEST(test_C15_cancel_of_backup_complete),
                 TEST(test_C15_abort_and_release_cannot_be_cancelled),
                 TEST(test_C30_writer_that_does_not_answer_abort),

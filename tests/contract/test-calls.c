@@ -485,6 +485,42 @@ static void test_C17_after_an_abort(void **state) {
         assert_non_null(strstr(harness->log, "reply Release ok, gone"));
 }
 
+static void test_begin_prepare_names_set_snapshot_and_call(void **state) {
+        Harness *harness = *state;
+        uint64_t token;
+
+        to_open(harness, 1, 0);
+        token = call_input(harness, (ContractInput){.call = CALL(ADD_TO_SNAPSHOT_SET), .fresh_id = SET_B});
+        for (size_t i = 0; i < harness->last->n_items; i++) {
+                const ContractEffect *effect = &harness->last->items[i];
+
+                if (effect->type != CONTRACT_EFFECT_STEP)
+                        continue;
+                assert_string_equal(effect->set_id, SET_A);
+                assert_string_equal(effect->snapshot, SET_B);
+                assert_int_equal(effect->token, token);
+        }
+        expect(harness, "step begin-prepare");
+}
+
+static void test_the_configuration_counts(void **state) {
+        Harness *harness = *state;
+        ContractConfig config;
+
+        contract_config_default(&config);
+        assert_int_equal(config.event_limit_usec[CONTRACT_EVENT_BACKUP_SHUTDOWN], 120 * USEC_PER_SEC);
+        config.slot_idle_usec = 5 * USEC_PER_SEC;
+        contract_free(harness->contract);
+        assert_int_equal(contract_new(&harness->contract, &config), 0);
+        harness->show_states = true;
+        open_session(harness, 1);
+        expect(harness, "state initialised");
+        harness->show_states = false;
+        to_open(harness, 2, 0);
+        pass(harness, 5 * USEC_PER_SEC);
+        expect_state(harness, 2, CONTRACT_FAILED);
+}
+
 static void test_malformed_inputs_change_nothing(void **state) {
         Harness *harness = *state;
         const ContractEffects *effects;
@@ -555,6 +591,8 @@ int main(void) {
                 TEST(test_sessions_can_be_listed),
                 TEST(test_ids_and_names_are_bounded),
                 TEST(test_C17_after_an_abort),
+                TEST(test_begin_prepare_names_set_snapshot_and_call),
+                TEST(test_the_configuration_counts),
                 TEST(test_malformed_inputs_change_nothing),
                 TEST(test_no_more_sessions_than_there_is_room_for),
         };

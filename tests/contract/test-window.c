@@ -34,6 +34,7 @@ static void test_C3_one_set_at_a_time(void **state) {
 
 static void test_C3_first_come_first_served(void **state) {
         Harness *harness = *state;
+        ContractSessionInfo info;
 
         to_open(harness, 1, 0);
         to_gathered(harness, 2);
@@ -48,6 +49,8 @@ static void test_C3_first_come_first_served(void **state) {
         expect(harness, "reply AbortBackup ok, 3: reply StartSnapshotSet ok");
         vanish(harness, 3);
         expect(harness, "3: gone, 2: reply StartSnapshotSet ok");
+        assert_true(contract_get_session(harness->contract, 2, &info));
+        assert_string_equal(info.set_id, SET_B);
 }
 
 static void test_C3_slot_is_free_when_the_set_is_created(void **state) {

@@ -226,7 +226,17 @@ static void check_event(World *world, WorldSession *session, const ContractEffec
         }
 }
 
+static bool token_is_owed(const World *world, uint64_t token) {
+        for (size_t i = 0; i < world->n_tokens; i++)
+                if (world->tokens[i].token == token)
+                        return true;
+        return false;
+}
+
 static void check_step(World *world, WorldSession *session, const ContractEffect *effect) {
+        CHECK(world, effect->token == 0 || token_is_owed(world, effect->token));
+        CHECK(world, effect->step == CONTRACT_STEP_IS_VOLUME_SUPPORTED ||
+                             (effect->set_id && effect->set_id[0] != '\0'));
         if (effect->step == CONTRACT_STEP_LOCK) {
                 CHECK(world, world->window == 0);
                 world->window = session->handle;
