@@ -46,6 +46,7 @@ typedef struct LvmCommandSpec {
 
 struct Lvm {
         sd_event *event;
+        const char *program;   /* /sbin/lvm; tests have one of their own */
         sd_event_source *pump; /* starts commands, calls back what never ran */
         LvmCommand *first, *last;
         size_t n_running;

@@ -261,7 +261,7 @@ static void on_configuration(Child *child, const ChildResult *result, void *user
  * Return: 0: it has been asked; or a negative errno.
  */
 int lvm_configure(Lvm *lvm) {
-        const char *argv[] = {"/sbin/lvm", "lvmconfig", "--type", "full", "global/locking_dir", NULL};
+        const char *argv[] = {lvm->program, "lvmconfig", "--type", "full", "global/locking_dir", NULL};
         ChildSpec spec = {.argv = argv, .limit_usec = LVM_CONFIG_LIMIT, .out_max = LVM_CONFIG_SIZE_MAX};
 
         return error_trace(child_spawn(&lvm->configuration, lvm->event, &spec, on_configuration, lvm));

@@ -218,11 +218,11 @@ void lvm_pump(Lvm *lvm) {
                 log_error("lvm: the event loop is broken: %s", strerror(-r));
 }
 
-static int command_fill(LvmCommand *command, const LvmCommandSpec *spec) {
+static int command_fill(LvmCommand *command, const LvmCommandSpec *spec, const char *program) {
         size_t n = 0;
 
         command->lane = strdup(spec->lane);
-        command->argv[n++] = strdup(LVM_PROGRAM);
+        command->argv[n++] = strdup(program);
         for (; spec->arguments[n - 1]; n++)
                 command->argv[n] = strdup(spec->arguments[n - 1]);
         for (size_t i = 0; i < n; i++)
@@ -261,7 +261,7 @@ int lvm_command_new(LvmCommand **ret, Lvm *lvm, const LvmCommandSpec *spec, LvmC
         command = calloc(1, sizeof(*command));
         if (!command)
                 return error_origin(-ENOMEM);
-        r = command_fill(command, spec);
+        r = command_fill(command, spec, lvm->program);
         if (r < 0)
                 return error_trace(r);
         command->lvm = lvm;
@@ -370,6 +370,7 @@ int lvm_new(Lvm **ret, sd_event *event) {
         if (!lvm)
                 return error_origin(-ENOMEM);
         lvm->event = sd_event_ref(event);
+        lvm->program = LVM_PROGRAM;
         r = sd_event_add_defer(event, &lvm->pump, on_pump, lvm);
         if (r < 0)
                 return error_trace(r);

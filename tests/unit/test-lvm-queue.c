@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The runner of LVM's command: order, lanes, the gate, deadlines; with a program of our own as lvm. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "daemon/providers/lvm-command.h"
+
+typedef struct World {
+        sd_event *event;
+        Lvm *lvm;
+        char directory[64], program[96];
+        unsigned n_answers, n_closed, n_listed;
+        int last_error;
+        char last_text[512];
+} World;
+
+static void world_path(const World *world, const char *name, char ret[static 128]) {
+        (void) snprintf(ret, 128, "%s/%s", world->directory, name);
+}
+
+static void touch(const World *world, const char *name) {
+        char path[128];
+
+        world_path(world, name, path);
+        (void) fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+static bool log_has(const World *world, const char *text) {
+        _cleanup_fclose_ FILE *file = NULL;
+        char path[128], log[4096] = "";
+
+        world_path(world, "log", path);
+        file = fopen(path, "re");
+        if (file)
+                log[fread(log, 1, sizeof(log) - 1, file)] = '\0';
+        return strstr(log, text);
+}
+
+static int setup(void **state) {
+        _cleanup_free_ char *fake = NULL, *real = NULL;
+        World *world = calloc(1, sizeof(*world));
+
+        *state = world;
+        (void) snprintf(world->directory, sizeof(world->directory), "/tmp/test-lvm-queue.XXXXXX");
+        if (!mkdtemp(world->directory) ||
+            asprintf(&fake, "%s/tests/unit/fake-lvm", getenv("srcdir") ?: "..") < 0)
+                return -1;
+        real = realpath(fake, NULL);
+        (void) snprintf(world->program, sizeof(world->program), "%s/lvm", world->directory);
+        if (!real || symlink(real, world->program) < 0 || sd_event_new(&world->event) < 0 ||
+            lvm_new(&world->lvm, world->event) < 0)
+                return -1;
+        world->lvm->program = world->program;
+        return 0;
+}
+
+static int teardown(void **state) {
+        static const char *const names[] = {"log", "lvm", "a", "b", "c", "d"};
+        World *world = *state;
+        char path[128];
+
+        (void) lvm_free(world->lvm);
+        (void) sd_event_unref(world->event);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                world_path(world, names[i], path);
+                (void) unlink(path);
+        }
+        (void) rmdir(world->directory);
+        free(world);
+        return 0;
+}
+
+static void on_answer(const LvmAnswer *answer, void *userdata) {
+        World *world = userdata;
+
+        world->n_answers++;
+        world->last_error = answer->error;
+        (void) snprintf(world->last_text, sizeof(world->last_text), "%s", answer->text ?: "");
+}
+
+static void on_closed(void *userdata) {
+        World *world = userdata;
+
+        world->n_closed++;
+}
+
+static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
+        World *world = userdata;
+
+        assert_int_equal(r, 0);
+        assert_int_equal(report->n_volumes, 0);
+        world->n_listed++;
+}
+
+static LvmCommand *run_limited(World *world, const char *lane, const char *verb, const char *argument,
+                               uint64_t limit_usec) {
+        LvmCommandSpec spec = {.lane = lane,
+                               .arguments = {verb, argument},
+                               .limit_usec = limit_usec,
+                               .out_max = 4096,
+                               .changes = true};
+        LvmCommand *command;
+
+        assert_int_equal(lvm_command_new(&command, world->lvm, &spec, on_answer, world), 0);
+        return command;
+}
+
+static LvmCommand *run(World *world, const char *lane, const char *verb, const char *argument) {
+        return run_limited(world, lane, verb, argument, 20 * USEC_PER_SEC);
+}
+
+/* Runs the loop until it is so; nothing is slept for. */
+#define until(condition)                                                          \
+        for (unsigned _i = 0; !(condition); _i++) {                               \
+                assert_true(_i < 4000);                                           \
+                assert_true(sd_event_run(world->event, 10 * USEC_PER_MSEC) >= 0); \
+        }
+/* Lets everything happen that can. */
+#define settle() while (sd_event_run(world->event, 100 * USEC_PER_MSEC) > 0)
+
+static void test_lanes(void **state) {
+        World *world = *state;
+
+        run(world, "vg0", "wait", "a");
+        run(world, "vg0", "wait", "b");
+        run(world, "vg1", "wait", "c");
+        assert_int_equal(world->n_answers, 0);
+        until(log_has(world, "begin a") && log_has(world, "begin c"));
+        assert_string_equal(world->lvm->locking_dir, "/run/lock/lvm");
+        touch(world, "c");
+        until(world->n_answers == 1);
+        /* vg0's second waits for its first, whatever vg1 does. */
+        settle();
+        assert_false(log_has(world, "begin b"));
+        touch(world, "b");
+        touch(world, "a");
+        until(world->n_answers == 3);
+        assert_true(log_has(world, "end a\nbegin b\nend b"));
+}
+
+static void test_gate(void **state) {
+        World *world = *state;
+
+        run(world, "vg0", "wait", "a");
+        until(log_has(world, "begin a"));
+        assert_int_equal(lvm_gate_close(world->lvm, on_closed, world), 0);
+        run(world, "vg1", "wait", "b");
+        settle();
+        /* One runs, so it is not closed yet; the other must not start. */
+        assert_int_equal(world->n_closed, 0);
+        assert_false(log_has(world, "begin b"));
+        touch(world, "a");
+        until(world->n_closed == 1);
+        assert_int_equal(world->n_answers, 1);
+        settle();
+        assert_int_equal(world->n_closed, 1);
+        assert_false(log_has(world, "begin b"));
+        touch(world, "b");
+        lvm_gate_open(world->lvm);
+        until(world->n_answers == 2);
+        assert_true(log_has(world, "begin b"));
+}
+
+static void test_gate_opened_early(void **state) {
+        World *world = *state;
+
+        run(world, "vg0", "wait", "a");
+        until(log_has(world, "begin a"));
+        assert_int_equal(lvm_gate_close(world->lvm, on_closed, world), 0);
+        lvm_gate_open(world->lvm);
+        touch(world, "a");
+        until(world->n_answers == 1);
+        settle();
+        assert_int_equal(world->n_closed, 0);
+        /* With nothing running it closes at once, but from the event loop. */
+        assert_int_equal(lvm_gate_close(world->lvm, on_closed, world), 0);
+        assert_int_equal(world->n_closed, 0);
+        until(world->n_closed == 1);
+}
+
+static void test_failure(void **state) {
+        World *world = *state;
+
+        run(world, "vg0", "fail", NULL);
+        until(world->n_answers == 1);
+        assert_int_equal(world->last_error, -EIO);
+        assert_non_null(strstr(world->last_text, "lvm fail failed (exit status 5): the reason"));
+        assert_null(strstr(world->last_text, "WARNING"));
+        world->lvm->program = "/nonexistent/lvm";
+        run(world, "vg0", "fail", NULL);
+        until(world->n_answers == 2);
+        assert_int_equal(world->last_error, -EIO);
+        assert_non_null(strstr(world->last_text, "/nonexistent/lvm"));
+}
+
+/* Killed at its deadline, and only then does the next of its lane start. */
+static void test_deadline(void **state) {
+        World *world = *state;
+
+        run_limited(world, "vg0", "wait", "a", 300 * USEC_PER_MSEC);
+        run(world, "vg0", "wait", "b");
+        touch(world, "b");
+        until(world->n_answers == 1);
+        assert_int_equal(world->last_error, -ETIMEDOUT);
+        touch(world, "a");
+        until(world->n_answers == 2);
+        assert_int_equal(world->last_error, 0);
+        assert_false(log_has(world, "end a"));
+}
+
+static void test_cancel(void **state) {
+        World *world = *state;
+        LvmCommand *first, *second;
+
+        first = run(world, "vg0", "wait", "a");
+        second = run(world, "vg0", "wait", "b");
+        until(log_has(world, "begin a"));
+        lvm_command_cancel(first);
+        lvm_command_cancel(second);
+        until(world->n_answers == 1);
+        assert_int_equal(world->last_error, -ECANCELED);
+        settle();
+        /* LVM is never killed in the middle. */
+        assert_int_equal(world->n_answers, 1);
+        touch(world, "a");
+        until(world->n_answers == 2);
+        assert_int_equal(world->last_error, 0);
+        assert_false(log_has(world, "begin b"));
+}
+
+static void test_forget(void **state) {
+        World *world = *state;
+        LvmCommand *first, *second;
+
+        first = run(world, "vg0", "wait", "a");
+        second = run(world, "vg0", "wait", "b");
+        until(log_has(world, "begin a"));
+        lvm_command_forget(first);
+        lvm_command_forget(second);
+        run(world, "vg0", "wait", "c");
+        touch(world, "c");
+        settle();
+        assert_false(log_has(world, "begin c"));
+        touch(world, "a");
+        until(world->n_answers == 1);
+        assert_true(log_has(world, "end c"));
+        assert_false(log_has(world, "begin b"));
+}
+
+static void test_listings(void **state) {
+        World *world = *state;
+
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(lvm_list_recent(world->lvm, "vg0", 10 * USEC_PER_SEC, on_listed, world), 0);
+        until(world->n_listed == 3);
+        assert_true(log_has(world, "lvs"));
+        assert_false(log_has(world, "lvs\nlvs"));
+        /* A change makes it stale; who wants it new gets it new in any case. */
+        run(world, "vg1", "nothing", NULL);
+        until(world->n_answers == 1);
+        run(world, "vg0", "nothing", NULL);
+        until(world->n_answers == 2);
+        assert_int_equal(lvm_list_recent(world->lvm, "vg0", 10 * USEC_PER_SEC, on_listed, world), 0);
+        until(world->n_listed == 4);
+        assert_true(log_has(world, "lvs\nlvs"));
+        assert_false(log_has(world, "lvs\nlvs\nlvs"));
+        assert_int_equal(lvm_list(world->lvm, "vg0", on_listed, world), 0);
+        until(world->n_listed == 5);
+        assert_true(log_has(world, "lvs\nlvs\nlvs"));
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_lanes),   TEST(test_gate),     TEST(test_gate_opened_early),
+                TEST(test_failure), TEST(test_deadline), TEST(test_cancel),
+                TEST(test_forget),  TEST(test_listings),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
