@@ -87,9 +87,8 @@ void session_give_up(Contract *contract, Session *session, AbortSource source, C
                      const char *text) {
         session->result.error = error;
         text_copy(session->result.text, sizeof(session->result.text), text);
-        session->phase = PHASE_GIVE_UP;
+        session_set_phase(session, PHASE_GIVE_UP);
         session->set_given_up = true;
-        session->changed = true;
         session->dark_guard_over = false;
 
         step_abort(contract, session);
@@ -165,8 +164,7 @@ void abort_call(Contract *contract, Session *session, const ContractInput *input
  * Abort; before PrepareForBackup there is nobody to tell.
  */
 void abort_begin(Contract *contract, Session *session) {
-        session->phase = PHASE_ABORT;
-        session->changed = true;
+        session_set_phase(session, PHASE_ABORT);
         if (session->was_completed)
                 return;
         set_give_up(contract, session);
@@ -184,9 +182,8 @@ bool abort_advance(Contract *contract, Session *session) {
         if (events_wait(session, CONTRACT_EVENT_ABORT, ALL_LEVELS) || session->abort_step ||
             session->abort_step_queued)
                 return false;
-        session->phase = PHASE_IDLE;
+        session_set_phase(session, PHASE_IDLE);
         session->abort_requested = false;
-        session->changed = true;
         session_set_state(session, session->was_completed ? CONTRACT_COMPLETED : CONTRACT_ABORTED);
         for (uint32_t i = 0; i < session->n_abort_tokens; i++)
                 effect_reply(contract, session, CONTRACT_CALL_ABORT_BACKUP, session->abort_tokens[i],

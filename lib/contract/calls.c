@@ -268,9 +268,8 @@ void call_begin(Session *session, const ContractInput *input, Phase phase) {
         assert(session->running == CONTRACT_CALL_NONE && session->phase == PHASE_IDLE);
         session->running = input->call;
         session->token = input->token;
-        session->phase = phase;
+        session_set_phase(session, phase);
         session->result = (Result){};
-        session->changed = true;
 }
 
 /**
@@ -286,8 +285,7 @@ void call_end(Contract *contract, Session *session, ContractError error, const c
 
         session->running = CONTRACT_CALL_NONE;
         session->token = 0;
-        session->phase = PHASE_IDLE;
-        session->changed = true;
+        session_set_phase(session, PHASE_IDLE);
         if (text && text[0])
                 effect_reply(contract, session, call, token, error, "%s", text);
         else

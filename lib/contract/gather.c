@@ -37,7 +37,7 @@ static void gather_launch(Contract *contract, Session *session) {
         for (uint32_t i = 0; i < session->n_names; i++)
                 session->name_pointers[i] = session->names[i];
         session->launching = true;
-        session->phase = PHASE_LAUNCH;
+        session_set_phase(session, PHASE_LAUNCH);
         effect = effect_add(contract, CONTRACT_EFFECT_LAUNCH_WRITERS, session);
         effect->names = session->name_pointers;
         effect->n_names = session->n_names;
@@ -94,7 +94,7 @@ int gather_writers(Contract *contract, Session *session, const ContractInput *in
                 return 0;
         }
         writers_fill(session, writers, input);
-        session->phase = PHASE_IDENTIFY;
+        session_set_phase(session, PHASE_IDENTIFY);
         for (uint32_t i = 0; i < session->n_writers; i++) {
                 const ContractWriterSpec *spec = &input->writers[i];
 

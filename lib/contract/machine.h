@@ -233,6 +233,7 @@ int session_new(Contract *contract, const ContractInput *input, Session **ret);
 Session *session_free(Session *session);
 Session *session_find(const Contract *contract, uint64_t handle);
 void session_set_state(Session *session, ContractState state);
+void session_set_phase(Session *session, Phase phase);
 void session_reap(Contract *contract);
 int session_grow(void **items, uint32_t *allocated, size_t size, uint32_t n);
 

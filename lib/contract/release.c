@@ -64,8 +64,7 @@ void session_release(Contract *contract, Session *session, ContractCause cause, 
  * @session:    idle
  */
 void release_begin(Contract *contract, Session *session) {
-        session->phase = PHASE_RELEASE_DRAIN;
-        session->changed = true;
+        session_set_phase(session, PHASE_RELEASE_DRAIN);
         session->n_deleted = 0;
         session->first_left[0] = '\0';
         set_give_up(contract, session);
@@ -99,7 +98,7 @@ static void release_finish(Contract *contract, Session *session) {
         deadlines_disarm_all(contract, session);
         events_drop_queued(session);
         session_set_state(session, CONTRACT_RELEASED);
-        session->phase = PHASE_IDLE;
+        session_set_phase(session, PHASE_IDLE);
         effect_state_changed(contract, session);
         for (uint32_t i = 0; i < session->n_release_tokens; i++)
                 effect_reply(contract, session, session->release_calls[i], session->release_tokens[i],
@@ -120,7 +119,7 @@ bool release_advance(Contract *contract, Session *session) {
         if (session->prepare_sent && events_in_flight(session))
                 return false;
         if (session->phase == PHASE_RELEASE_DRAIN) {
-                session->phase = PHASE_RELEASE;
+                session_set_phase(session, PHASE_RELEASE);
                 release_tell(contract, session);
                 release_delete(contract, session);
                 return true;

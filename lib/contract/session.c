@@ -120,6 +120,16 @@ void session_set_state(Session *session, ContractState state) {
 }
 
 /**
+ * session_set_phase() - the one place where what a session waits for changes
+ * @session:    the session
+ * @phase:      the new phase
+ */
+void session_set_phase(Session *session, Phase phase) {
+        session->phase = phase;
+        session->changed = true;
+}
+
+/**
  * session_reap() - free the sessions whose SESSION_GONE has been carried out
  * @contract:   the machine
  *

@@ -97,8 +97,6 @@ static void snapshot_set_veto(Contract *contract, Session *session, const Writer
  * @input:      the call, legal in this state; names are excepted from require_writers
  */
 void snapshot_set_begin(Contract *contract, Session *session, const ContractInput *input) {
-        const Writer *veto;
-
         if (!session_has_writers(session) && session->n_volumes == 0) {
                 effect_reply(
                         contract, session, input->call, input->token, CONTRACT_ERROR_BAD_STATE,
@@ -114,11 +112,8 @@ void snapshot_set_begin(Contract *contract, Session *session, const ContractInpu
 
         call_begin(session, input, PHASE_SEQUENCE);
         session_set_state(session, CONTRACT_CREATING);
-        veto = writers_find_veto(session); /* C14: in PrepareForBackup: no event of the set is sent */
-        if (veto)
-                snapshot_set_veto(contract, session, veto);
-        else
-                session->sequence_begun = true;
+        /* C14: after a veto in PrepareForBackup no event of the set is sent, not even Abort. */
+        session->sequence_begun = !writers_find_veto(session);
 }
 
 static void stage_enter(Contract *contract, Session *session, const Stage *stage) {

@@ -83,6 +83,19 @@ static void test_C3_idle_owner_loses_the_slot(void **state) {
         expect(harness, "reply Release ok, gone");
 }
 
+static void test_C3_idle_counts_from_the_end_of_a_call(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 0);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        pass(harness, SECONDS(500));
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        pass(harness, SECONDS(1799));
+        expect_state(harness, 1, CONTRACT_PREPARED);
+        pass(harness, SECONDS(1));
+        expect_state(harness, 1, CONTRACT_FAILED);
+}
+
 static void test_C3_sooner_once_somebody_waits(void **state) {
         Harness *harness = *state;
 
@@ -375,6 +388,7 @@ int main(void) {
                 TEST(test_C3_first_come_first_served),
                 TEST(test_C3_slot_is_free_when_the_set_is_created),
                 TEST(test_C3_idle_owner_loses_the_slot),
+                TEST(test_C3_idle_counts_from_the_end_of_a_call),
                 TEST(test_C3_sooner_once_somebody_waits),
                 TEST(test_C3_idle_after_prepare_owes_backup_shutdown),
                 TEST(test_C6_freeze_waits_for_writers_and_providers),

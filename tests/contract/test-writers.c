@@ -48,6 +48,40 @@ static void test_C9_writer_outside_the_set_takes_no_part(void **state) {
                         "signal BackupShutdown(null not-completed released)");
 }
 
+static void test_C9_who_takes_no_part_harms_nothing(void **state) {
+        Harness *harness = *state;
+
+        gather(harness,
+               (const TestWriter[]){{"out", CONTRACT_LEVEL_SYSTEM, NULL, SECONDS(1)},
+                                    {"gone", CONTRACT_LEVEL_FRONT_END, NULL, 0},
+                                    {"in", CONTRACT_LEVEL_FRONT_END, NULL, 0}},
+               3);
+        answer_placed(harness, 0, "elsewhere");
+        answer_placed(harness, 1, "elsewhere");
+        answer_placed(harness, 2, "vol0");
+        call(harness, 1, CONTRACT_CALL_START_SNAPSHOT_SET);
+        call(harness, 1, CONTRACT_CALL_ADD_TO_SNAPSHOT_SET);
+        volume_prepared(harness, 1, 0, "vol0");
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        expect(harness, "PrepareForBackup>in");
+        answer(harness, 1, 2, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        writer_process_gone(harness, 1, 1);
+        begin_set(harness, 1, true); /* its death is no veto, out's short window no obstacle */
+        answer(harness, 1, 2, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        step(harness, 1, CONTRACT_STEP_END_PREPARE);
+        step(harness, 1, CONTRACT_STEP_LOCK);
+        answer(harness, 1, 2, CONTRACT_EVENT_FREEZE);
+        step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        step(harness, 1, CONTRACT_STEP_COMMIT);
+        step(harness, 1, CONTRACT_STEP_POST_COMMIT);
+        answer(harness, 1, 2, CONTRACT_EVENT_THAW);
+        step(harness, 1, CONTRACT_STEP_FINAL_COMMIT);
+        forget(harness);
+        answer(harness, 1, 2, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "set-created application, reply DoSnapshotSet ok");
+}
+
 static void test_C9_a_set_without_volumes_leaves_nobody_out(void **state) {
         Harness *harness = *state;
 
@@ -321,6 +355,7 @@ static void test_names_are_complete_and_distinct(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_C9_writer_outside_the_set_takes_no_part),
+                TEST(test_C9_who_takes_no_part_harms_nothing),
                 TEST(test_C9_a_set_without_volumes_leaves_nobody_out),
                 TEST(test_C9_disabled_writers_get_no_events),
                 TEST(test_C9_first_enable_turns_the_others_off),

@@ -311,6 +311,17 @@ static void check_dark(World *world, const ContractEffect *effect) {
         }
 }
 
+/* What whoever reads the session's properties now will see. */
+static void note_shown(World *world, WorldSession *session) {
+        ContractSessionInfo info;
+
+        CHECK(world, contract_get_session(world->contract, session->handle, &info));
+        session->shown_state = info.state;
+        session->shown_running = info.running;
+        session->shown_phase = info.phase;
+        session->shown_volumes = info.n_volumes;
+}
+
 void world_check_effect(World *world, const ContractEffect *effect) {
         WorldSession *session = session_of(world, effect->session);
 
@@ -364,6 +375,9 @@ void world_check_effect(World *world, const ContractEffect *effect) {
                 (void) snprintf(session->set_id, sizeof(session->set_id), "%s", effect->set_id);
                 world->statistics->n_created++;
                 break;
+        case CONTRACT_EFFECT_STATE_CHANGED:
+                note_shown(world, session);
+                break;
         case CONTRACT_EFFECT_SESSION_GONE:
                 check_gone(world, session);
                 break;
@@ -383,6 +397,11 @@ void world_check_state(World *world) {
                         continue;
                 CHECK(world, contract_get_session(world->contract, session->handle, &info));
                 CHECK(world, info.phase && info.id && streq(info.id, session->id));
+                if (!world->dark) /* every change was told */
+                        CHECK(world, info.state == session->shown_state &&
+                                             info.running == session->shown_running &&
+                                             streq(info.phase, session->shown_phase) &&
+                                             info.n_volumes == session->shown_volumes);
                 CHECK(world, info.state != CONTRACT_CREATED || session->set_created || world->dark);
                 CHECK(world,
                       info.running != CONTRACT_CALL_DO_SNAPSHOT_SET || info.state == CONTRACT_CREATING);

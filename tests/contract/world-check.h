@@ -31,6 +31,11 @@ typedef struct WorldSession {
         bool abort_step;
         WorldWriter writers[WORLD_WRITERS_MAX];
         uint32_t n_writers;
+        /* As last told by STATE_CHANGED. */
+        ContractState shown_state;
+        ContractCall shown_running;
+        const char *shown_phase;
+        size_t shown_volumes;
 } WorldSession;
 
 struct World {
