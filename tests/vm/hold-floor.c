@@ -35,16 +35,18 @@ static void *hold_one(void *argument) {
 
 static bool find_uuid(const char *name, char *ret) {
         struct dm_task *task = dm_task_create(DM_DEVICE_INFO);
-        const char *uuid;
-        bool found;
+        const char *uuid = NULL;
+        bool found = false;
 
-        found = task && dm_task_set_name(task, name) && dm_task_run(task);
-        uuid = found ? dm_task_get_uuid(task) : NULL;
-        if (uuid)
+        if (task && dm_task_set_name(task, name) && dm_task_run(task))
+                uuid = dm_task_get_uuid(task);
+        if (uuid && *uuid != '\0') {
                 (void) snprintf(ret, DM_UUID_LEN, "%s", uuid);
+                found = true;
+        }
         if (task)
                 dm_task_destroy(task);
-        return uuid && *uuid != '\0';
+        return found;
 }
 
 int main(int argc, char **argv) {
@@ -58,8 +60,10 @@ int main(int argc, char **argv) {
         (void) pthread_barrier_init(&barrier, NULL, (unsigned) n_devices + 1);
         for (int i = 0; i < n_devices; i++) {
                 if (!find_uuid(argv[i + 1], uuids[i]) ||
-                    pthread_create(&threads[i], NULL, hold_one, uuids[i]) != 0)
+                    pthread_create(&threads[i], NULL, hold_one, uuids[i]) != 0) {
+                        fprintf(stderr, "hold-floor: no device %s\n", argv[i + 1]);
                         return EXIT_FAILURE;
+                }
         }
         begin = boottime_usec();
         (void) pthread_barrier_wait(&barrier);
