@@ -22,10 +22,10 @@ static bool device_is(const DmDevice *device, const TableDevice *expected) {
 /* A device that is in nobody's hands: neither suspended nor about to get another table. */
 static int check_untouched(const DmDevice *device, uint32_t volume, Failure *failure) {
         if (device->flags & DM_SUSPEND_FLAG)
-                return failure_set(failure, -EBUSY, volume, HOLD_NONE,
+                return failure_say(failure, -EBUSY, volume, HOLD_NONE,
                                    "%s is suspended by someone else, see dmsetup info", device->name);
         if (device->flags & DM_INACTIVE_PRESENT_FLAG)
-                return failure_set(failure, -EBUSY, volume, HOLD_NONE,
+                return failure_say(failure, -EBUSY, volume, HOLD_NONE,
                                    "%s has a table waiting that somebody else has loaded, see dmsetup clear",
                                    device->name);
         return 0;
@@ -42,7 +42,7 @@ static int get_table(HoldSet *set, uint32_t volume, const char *what, const char
 }
 
 static int fail_form(uint32_t volume, const DmTable *table, const char *expected, Failure *failure) {
-        return failure_set(failure, -EINVAL, volume, HOLD_NONE, "%s is no %s but '%s %s'",
+        return failure_say(failure, -EINVAL, volume, HOLD_NONE, "%s is no %s but '%s %s'",
                            table->device.name, expected, table->type, table->params);
 }
 
@@ -63,7 +63,7 @@ static int wait_not_open(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failur
                 if (hold_set_given_up(set))
                         return -ECANCELED;
                 if (boottime_usec() >= until)
-                        return failure_set(failure, -EBUSY, volume, HOLD_NONE,
+                        return failure_say(failure, -EBUSY, volume, HOLD_NONE,
                                            "the snapshot %s of %s is open (%d times) before it is made",
                                            v->target_name, v->origin_name, device.open_count);
                 (void) nanosleep(&pause, NULL);
@@ -76,20 +76,20 @@ static int check_cow_fits(HoldSet *set, uint32_t volume, const DmTable *snapshot
         TableSnapshot parsed;
 
         if (snapshot->n_targets == 1 && streq(snapshot->type, "error"))
-                return failure_set(failure, -EBUSY, volume, HOLD_NONE,
+                return failure_say(failure, -EBUSY, volume, HOLD_NONE,
                                    "the snapshot %s is parked already, by a set that was never finished",
                                    v->target_name);
         if (!streq(snapshot->type, "snapshot") || table_parse_snapshot(snapshot->params, &parsed) < 0 ||
             !parsed.persistent || parsed.chunk_sectors > STAGE_CHUNK_SECTORS_MAX)
                 return fail_form(volume, snapshot, "persistent snapshot", failure);
         if (parsed.origin.major != real->major || parsed.origin.minor != real->minor)
-                return failure_set(failure, -EINVAL, volume, HOLD_NONE, "%s is no snapshot of %s",
+                return failure_say(failure, -EINVAL, volume, HOLD_NONE, "%s is no snapshot of %s",
                                    v->target_name, v->origin_name);
         if (!device_is(&cow->device, &parsed.cow))
-                return failure_set(failure, -EINVAL, volume, HOLD_NONE, "%s is not the store of %s",
+                return failure_say(failure, -EINVAL, volume, HOLD_NONE, "%s is not the store of %s",
                                    cow->device.name, v->target_name);
         if (snapshot->n_sectors != v->n_sectors)
-                return failure_set(failure, -EINVAL, volume, HOLD_NONE, "%s and %s differ in size",
+                return failure_say(failure, -EINVAL, volume, HOLD_NONE, "%s and %s differ in size",
                                    v->target_name, v->origin_name);
         v->cow = parsed.cow;
         v->chunk_sectors = parsed.chunk_sectors;
@@ -151,11 +151,11 @@ int stage_check_pool(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *f
         if (!streq(status.type, "thin-pool") || table_parse_pool_status(status.params, &pool) < 0)
                 return fail_form(volume, &status, "thin pool", failure);
         if (pool.failed || !pool.read_write || pool.needs_check)
-                return failure_set(failure, -EROFS, volume, HOLD_NONE,
+                return failure_say(failure, -EROFS, volume, HOLD_NONE,
                                    "thin pool %s of %s is not plainly writable (%s)", v->target_name,
                                    v->origin_name, status.params);
         if (!table_pool_has_room(&pool, set->begin.pool_margin))
-                return failure_set(failure, -ENOSPC, volume, HOLD_NONE,
+                return failure_say(failure, -ENOSPC, volume, HOLD_NONE,
                                    "thin pool %s of %s is nearly full (%s), extend it", v->target_name,
                                    v->origin_name, status.params);
         return 0;
@@ -183,7 +183,7 @@ static int find_thin(HoldSet *set, uint32_t volume, const DmTable *origin, DmBuf
                 return failure_set(failure, r, volume, HOLD_NONE, "volume %u: cannot find the thin pool %s",
                                    volume, v->given.pool_uuid);
         if (!device_is(&pool, &thin.pool) || thin.id == v->given.thin_snapshot_id)
-                return failure_set(failure, -EINVAL, volume, HOLD_NONE,
+                return failure_say(failure, -EINVAL, volume, HOLD_NONE,
                                    "%s (device %u) and its snapshot (device %u) do not share thin pool %s",
                                    v->origin_name, thin.id, v->given.thin_snapshot_id, pool.name);
         v->thin_origin_id = thin.id;

@@ -73,10 +73,10 @@ int resources_lock_groups(HoldSet *set, int connection_fd, Failure *failure) {
 
                 r = lock_group(path, until, connection_fd, &set->lock_fds[set->n_locks]);
                 if (r == RESOURCES_E_BUSY)
-                        return failure_set(failure, -EWOULDBLOCK, HOLD_NONE, HOLD_NONE,
+                        return failure_say(failure, -EWOULDBLOCK, HOLD_NONE, HOLD_NONE,
                                            "an LVM command holds %s for too long", path);
                 if (r == RESOURCES_E_INTERRUPTED)
-                        return failure_set(failure, -ECANCELED, HOLD_NONE, HOLD_NONE,
+                        return failure_say(failure, -ECANCELED, HOLD_NONE, HOLD_NONE,
                                            "stopped while waiting for %s", path);
                 if (r < 0)
                         return failure_set(failure, r, HOLD_NONE, HOLD_NONE, "cannot lock %s", path);

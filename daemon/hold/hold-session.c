@@ -27,11 +27,10 @@
 
 enum { POLL_CONNECTION, POLL_WAKE, POLL_TIMER, POLL_GUARD, POLL_SIGNAL, _POLL_MAX };
 
-/* For a reason that needs no words of the error's own. */
 static void give_up(Session *s, int error, const char *text) {
-        Failure failure = {.error = error, .volume = HOLD_NONE, .mount = HOLD_NONE};
+        Failure failure;
 
-        (void) snprintf(failure.text, sizeof(failure.text), "%s", text);
+        (void) failure_say(&failure, error, HOLD_NONE, HOLD_NONE, "%s", text);
         session_give_up(s, &failure);
 }
 
@@ -109,7 +108,7 @@ static int on_abort(Session *s) {
         Failure stuck;
 
         if (s->phase == PHASE_LETTING_GO && s->answered) {
-                (void) failure_set(&stuck, -EINPROGRESS, HOLD_NONE, HOLD_NONE, "%s", s->reason.text);
+                (void) failure_say(&stuck, -EINPROGRESS, HOLD_NONE, HOLD_NONE, "%s", s->reason.text);
                 session_report(s, HOLD_ABORT, &stuck);
         } else if (s->phase == PHASE_DESCRIBING || s->phase == PHASE_OVER) {
                 s->phase = PHASE_OVER;
@@ -188,7 +187,7 @@ static ssize_t receive(int connection_fd, HoldMessage *message, int *ret_fd) {
 static void on_malformed(Session *s, uint32_t type, int error) {
         Failure failure;
 
-        (void) failure_set(&failure, error, HOLD_NONE, HOLD_NONE,
+        (void) failure_say(&failure, error, HOLD_NONE, HOLD_NONE,
                            "message %u from quiesced is malformed or out of order", type);
         if (s->phase == PHASE_DESCRIBING)
                 atomic_store(&s->set->step, type);

@@ -253,8 +253,16 @@ uint64_t boottime_usec(void) {
         return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / NSEC_PER_USEC;
 }
 
+static void failure_begin(Failure *failure, int error, uint32_t volume, uint32_t mount) {
+        assert(error < 0);
+
+        failure->error = error;
+        failure->volume = volume;
+        failure->mount = mount;
+}
+
 /**
- * failure_set() - notes why a step failed
+ * failure_set() - notes why a step failed, where the kernel said no
  * @failure:    where
  * @error:      negative errno
  * @volume:     the volume at fault, or HOLD_NONE
@@ -269,16 +277,32 @@ int failure_set(Failure *failure, int error, uint32_t volume, uint32_t mount, co
         va_list args;
         size_t n;
 
-        assert(error < 0);
-
-        failure->error = error;
-        failure->volume = volume;
-        failure->mount = mount;
+        failure_begin(failure, error, volume, mount);
         va_start(args, format);
         (void) vsnprintf(failure->text, sizeof(failure->text), format, args);
         va_end(args);
         n = strlen(failure->text);
         (void) snprintf(failure->text + n, sizeof(failure->text) - n, ": %s",
                         strerrordesc_np(-error) ?: "unknown error");
+        return error;
+}
+
+/**
+ * failure_say() - notes why a step failed, where we ourselves say no: @format says it all
+ * @failure:    where
+ * @error:      negative errno, for programs
+ * @volume:     the volume at fault, or HOLD_NONE
+ * @mount:      the mount at fault, or HOLD_NONE
+ * @format:     what happened, to which device, for people
+ *
+ * Return: @error.
+ */
+int failure_say(Failure *failure, int error, uint32_t volume, uint32_t mount, const char *format, ...) {
+        va_list args;
+
+        failure_begin(failure, error, volume, mount);
+        va_start(args, format);
+        (void) vsnprintf(failure->text, sizeof(failure->text), format, args);
+        va_end(args);
         return error;
 }

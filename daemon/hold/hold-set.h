@@ -105,3 +105,5 @@ bool hold_set_given_up(const HoldSet *set);
 uint64_t boottime_usec(void);
 int failure_set(Failure *failure, int error, uint32_t volume, uint32_t mount, const char *format, ...)
         _printf_(5, 6);
+int failure_say(Failure *failure, int error, uint32_t volume, uint32_t mount, const char *format, ...)
+        _printf_(5, 6);

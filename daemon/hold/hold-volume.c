@@ -226,7 +226,7 @@ int volume_check_staged(HoldSet *set, uint32_t volume, bool suspended, DmBuffer 
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot look at the snapshot %s",
                                    v->target_name);
         if ((device.flags & want) != want)
-                return failure_set(failure, -ESTALE, volume, HOLD_NONE,
+                return failure_say(failure, -ESTALE, volume, HOLD_NONE,
                                    "somebody has changed the snapshot %s of %s while the set was made",
                                    v->target_name, v->origin_name);
         return 0;
@@ -252,10 +252,10 @@ int volume_check_origin(HoldSet *set, uint32_t volume, bool suspended, DmBuffer 
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot look at %s",
                                    hold_set_volume_name(set, volume));
         if (suspended && !(device.flags & DM_SUSPEND_FLAG))
-                return failure_set(failure, -ESTALE, volume, HOLD_NONE,
+                return failure_say(failure, -ESTALE, volume, HOLD_NONE,
                                    "somebody has resumed %s while the set was held", v->origin_name);
         if (!suspended && (device.flags & DM_SUSPEND_FLAG))
-                return failure_set(failure, -EBUSY, volume, HOLD_NONE,
+                return failure_say(failure, -EBUSY, volume, HOLD_NONE,
                                    "%s is suspended by someone else, see dmsetup info", v->origin_name);
         return 0;
 }
@@ -270,7 +270,7 @@ static int volume_check_committed(HoldSet *set, uint32_t volume, DmBuffer *buffe
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot look at the snapshot %s",
                                    v->target_name);
         if (device.flags & (DM_INACTIVE_PRESENT_FLAG | DM_SUSPEND_FLAG))
-                return failure_set(failure, -ESTALE, volume, HOLD_NONE,
+                return failure_say(failure, -ESTALE, volume, HOLD_NONE,
                                    "somebody has changed the snapshot %s of %s at its commit",
                                    v->target_name, v->origin_name);
         return 0;
