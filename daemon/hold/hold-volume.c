@@ -64,7 +64,7 @@ static int volume_suspend(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failu
         atomic_store(&v->suspended, true);
         r = dm_suspend(set->control_fd, buffer, v->given.origin_uuid, flags);
         if (r == -EBUSY)
-                return failure_set(failure, r, volume, HOLD_NONE,
+                return failure_say(failure, r, volume, HOLD_NONE,
                                    "cannot suspend %s, is its file system frozen by someone else?",
                                    v->origin_name);
         if (r < 0)
