@@ -136,6 +136,10 @@ static int step_pre_commit(Runner *runner) {
         HoldSet *set = runner->setup.set;
         int r;
 
+        /* Before, too: writing out what somebody else holds would wait for him. */
+        r = each_volume(runner, call_check_free);
+        if (r < 0)
+                return r;
         r = all_volumes(runner, VOLUME_SYNC);
         if (r < 0)
                 return r;
