@@ -503,6 +503,18 @@ static void test_begin_prepare_names_set_snapshot_and_call(void **state) {
         expect(harness, "step begin-prepare");
 }
 
+static void test_the_reply_tells_the_volumes_index(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 2);
+        call(harness, 1, CALL(ADD_TO_SNAPSHOT_SET));
+        volume_prepared(harness, 1, 2, "vol2");
+        for (size_t i = 0; i < harness->last->n_items; i++)
+                if (harness->last->items[i].type == CONTRACT_EFFECT_REPLY)
+                        assert_int_equal(harness->last->items[i].volume, 2);
+        expect(harness, "step begin-prepare, reply AddToSnapshotSet ok");
+}
+
 static void test_the_configuration_counts(void **state) {
         Harness *harness = *state;
         ContractConfig config;
@@ -592,6 +604,7 @@ int main(void) {
                 TEST(test_ids_and_names_are_bounded),
                 TEST(test_C17_after_an_abort),
                 TEST(test_begin_prepare_names_set_snapshot_and_call),
+                TEST(test_the_reply_tells_the_volumes_index),
                 TEST(test_the_configuration_counts),
                 TEST(test_malformed_inputs_change_nothing),
                 TEST(test_no_more_sessions_than_there_is_room_for),

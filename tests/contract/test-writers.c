@@ -6,6 +6,8 @@
 
 #include "tests/contract/harness.h"
 
+#include <stdio.h>
+
 #define SECONDS(n) ((n) *USEC_PER_SEC)
 
 static void gather(Harness *harness, const TestWriter *writers, size_t n) {
@@ -296,6 +298,67 @@ static void test_C30_the_writers_own_window(void **state) {
         assert_non_null(strstr(harness->log, "Abort>app(A not-completed released)"));
 }
 
+static void test_C14_required_from_prepare_for_backup_on(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 0);
+        call_input(harness,
+                   (ContractInput){.call = CONTRACT_CALL_PREPARE_FOR_BACKUP, .require_writers = true});
+        veto(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_BACKUP, CONTRACT_FAILURE_RETRYABLE);
+        answer(harness, 1, APP, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        answer(harness, 1, FS, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        forget(harness);
+        begin_set(harness, 1, false);
+        expect(harness, "reply DoSnapshotSet WriterVeto");
+}
+
+/* As many as there may be, all sent and all late at once: the list of effects holds them. */
+static void test_C30_256_writers(void **state) {
+        Harness *harness = *state;
+        static ContractWriterSpec specs[CONTRACT_WRITERS_MAX];
+        static char names[CONTRACT_WRITERS_MAX][16];
+        const ContractEffects *effects;
+        size_t n_events = 0;
+        ContractInput input = {
+                .type = CONTRACT_INPUT_WRITERS,
+                .session = 1,
+                .writers = specs,
+                .n_writers = CONTRACT_WRITERS_MAX,
+                .now_usec = harness->now_usec,
+        };
+
+        for (size_t i = 0; i < CONTRACT_WRITERS_MAX; i++) {
+                (void) snprintf(names[i], sizeof(names[i]), "writer%zu", i);
+                specs[i] = (ContractWriterSpec){.name = names[i], .available = true};
+        }
+        open_session(harness, 1);
+        call(harness, 1, CONTRACT_CALL_GATHER_WRITER_METADATA);
+        assert_int_equal(contract_input(harness->contract, &input, &effects), 0);
+        for (size_t i = 0; i < effects->n_items; i++)
+                n_events += effects->items[i].type == CONTRACT_EFFECT_EVENT;
+        assert_int_equal(n_events, CONTRACT_WRITERS_MAX);
+        for (uint32_t i = 0; i < CONTRACT_WRITERS_MAX; i++) {
+                input = (ContractInput){.type = CONTRACT_INPUT_WRITER_ANSWER,
+                                        .session = 1,
+                                        .writer = i,
+                                        .event = CONTRACT_EVENT_IDENTIFY};
+                assert_int_equal(contract_input(harness->contract, &input, &effects), 0);
+        }
+        input = (ContractInput){.type = CONTRACT_INPUT_CALL,
+                                .session = 1,
+                                .token = 99,
+                                .call = CONTRACT_CALL_PREPARE_FOR_BACKUP};
+        assert_int_equal(contract_input(harness->contract, &input, &effects), 0);
+        input = (ContractInput){
+                .type = CONTRACT_INPUT_CALL, .session = 1, .token = 100, .call = CONTRACT_CALL_ABORT_BACKUP};
+        assert_int_equal(contract_input(harness->contract, &input, &effects), 0);
+        n_events = 0;
+        for (size_t i = 0; i < effects->n_items; i++)
+                n_events += effects->items[i].type == CONTRACT_EFFECT_EVENT &&
+                            effects->items[i].event == CONTRACT_EVENT_ABORT;
+        assert_int_equal(n_events, CONTRACT_WRITERS_MAX);
+}
+
 static void test_C14_consistency(void **state) {
         static const struct {
                 bool vetoed, file_systems_frozen;
@@ -368,6 +431,8 @@ int main(void) {
                 TEST(test_C28_the_first_failure_is_the_one_that_is_told),
                 TEST(test_C30_a_timer_that_fires_early_is_armed_again),
                 TEST(test_C30_the_writers_own_window),
+                TEST(test_C14_required_from_prepare_for_backup_on),
+                TEST(test_C30_256_writers),
                 cmocka_unit_test(test_C14_consistency),
                 cmocka_unit_test(test_names_are_complete_and_distinct),
         };
