@@ -31,8 +31,7 @@ static int task_run(struct dm_task **ret, int type, const char *uuid) {
 
         dm_log_with_errno_init(log_nothing);
         task = dm_task_create(type);
-        if (!task || !dm_task_set_uuid(task, uuid) || !dm_task_no_flush(task) ||
-            !dm_task_no_open_count(task))
+        if (!task || !dm_task_set_uuid(task, uuid) || !dm_task_no_flush(task))
                 return error_origin(-ENOMEM);
         if (!dm_task_run(task)) {
                 int e = dm_task_get_errno(task);
@@ -88,6 +87,20 @@ int lvm_dm_device(const char *uuid, dev_t *ret) {
                 return error_origin(-EIO);
         *ret = makedev(info.major, info.minor);
         return 0;
+}
+
+/**
+ * lvm_dm_is_open() - has anybody a device open
+ * @uuid:       of the device
+ *
+ * Return: whether; false if there is none, or it cannot be told.
+ */
+bool lvm_dm_is_open(const char *uuid) {
+        _cleanup_(dm_taskp) struct dm_task *task = NULL;
+        struct dm_info info = {};
+
+        return task_run(&task, DM_DEVICE_INFO, uuid) == 0 && dm_task_get_info(task, &info) &&
+               info.open_count > 0;
 }
 
 static bool device_read(int directory_fd, const char *name, dev_t *ret) {

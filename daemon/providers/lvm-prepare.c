@@ -57,10 +57,26 @@ static bool choose_ops(ProviderVolume *volume, const LvmVolume *origin, LvmVerdi
         return true;
 }
 
+/* Of a thin volume whose pool is in the report. */
+static void pool_device(char ret[static LVM_KEY_SIZE], const LvmReport *report, const LvmVolume *origin) {
+        const LvmVolume *pool = lvm_report_find(report, origin->vg, origin->pool);
+
+        (void) snprintf(ret, LVM_KEY_SIZE, "%.120s-tpool", pool->key);
+}
+
 static bool check_room(ProviderVolume *volume, const LvmReport *report, const LvmVolume *origin,
                        uint64_t *ret_cow_size, LvmVerdict *verdict) {
-        if (volume->ops == &lvm_thin_ops)
-                return lvm_check_pool(report, origin, verdict);
+        char pool_key[LVM_KEY_SIZE];
+
+        if (volume->ops == &lvm_thin_ops) {
+                if (!lvm_check_pool(report, origin, verdict))
+                        return false;
+                pool_device(pool_key, report, origin);
+                if (lvm_pool_is_well(pool_key, origin->vg, origin->pool, verdict))
+                        return true;
+                verdict->error = CONTRACT_ERROR_VOLUME_NOT_SUPPORTED;
+                return false;
+        }
         *ret_cow_size = lvm_cow_size(origin, volume->cow_size, volume->provider->cow_percent);
         return lvm_check_space(origin, *ret_cow_size, verdict);
 }
@@ -86,7 +102,6 @@ static bool check_all(ProviderVolume *volume, const LvmReport *report, const Lvm
 
 static int prepare(ProviderVolume *volume, const LvmReport *report, const LvmVolume *origin,
                    uint64_t cow_size) {
-        const LvmVolume *pool;
         LvmData *data;
         int r;
 
@@ -98,8 +113,7 @@ static int prepare(ProviderVolume *volume, const LvmReport *report, const LvmVol
         volume->size = origin->size;
         data->cow_size = cow_size;
         if (volume->ops == &lvm_thin_ops) {
-                pool = lvm_report_find(report, origin->vg, origin->pool);
-                (void) snprintf(data->pool_key, sizeof(data->pool_key), "%.120s-tpool", pool->key);
+                pool_device(data->pool_key, report, origin);
                 data->native = (volume->set && volume->set->persistent) ||
                                lvm_volume_has_external_origin(report, origin);
         }

@@ -63,5 +63,5 @@ int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata);
 int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata);
 void lvm_removal_forget(LvmRemoval *removal);
 
-/* lvm-holders.c: who has a device open, for people. Runs in a forked child. */
-int lvm_holders_print(int socket_fd, void *argument);
+/* lvm-thin.c */
+bool lvm_pool_is_well(const char *pool_key, const char *vg, const char *pool, LvmVerdict *verdict);

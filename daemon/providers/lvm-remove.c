@@ -10,23 +10,21 @@
 
 #include <assert.h>
 
+#include "daemon/providers/lvm-dm.h"
 #include "daemon/providers/lvm-provider.h"
 #include "util/error.h"
-#include "util/utf8.h"
 
-#define ATTEMPTS_MAX  2u
-#define HOLDERS_LIMIT (10 * USEC_PER_SEC)
+#define ATTEMPTS_MAX 2u
 
 struct LvmRemoval {
         Lvm *lvm;
         char vg[LVM_VG_SIZE], lv[LVM_VG_SIZE];
-        char path[2 * LVM_VG_SIZE], device[2 * LVM_VG_SIZE + 8];
+        char path[2 * LVM_VG_SIZE];
         char origin[2 * LVM_VG_SIZE]; /* "vg/lv" to be refreshed afterwards, or "" */
         unsigned n_attempts;
         bool in_use;
         char text[CONTRACT_TEXT_MAX];
         LvmCommand *command;
-        Child *holders;
         LvmRemoved done;
         void *userdata;
 };
@@ -37,7 +35,6 @@ static void removal_end(LvmRemoval *removal, ContractError error, const char *te
 
         if (done)
                 done(error, text, userdata);
-        (void) child_free(removal->holders);
         free(removal);
 }
 
@@ -74,26 +71,6 @@ static void removal_succeeded(LvmRemoval *removal) {
                             r < 0 ? strerror(-r) : NULL);
 }
 
-static void on_holders(Child *child, const ChildResult *result, void *userdata) {
-        LvmRemoval *removal = userdata;
-        char said[256], text[CONTRACT_TEXT_MAX];
-
-        (void) snprintf(said, sizeof(said), "%.255s", result->error == 0 ? result->out : "");
-        utf8_clean(said, sizeof(said));
-        (void) snprintf(text, sizeof(text), "%.160s is in use%s%s. Unmount or close it; then it can go.",
-                        removal->path, *said ? ": " : "", said);
-        removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, text);
-}
-
-static void removal_tell_busy(LvmRemoval *removal) {
-        int r;
-
-        r = child_fork(&removal->holders, removal->lvm->event, lvm_holders_print, removal->device,
-                       HOLDERS_LIMIT, on_holders, removal);
-        if (r < 0)
-                removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, removal->text);
-}
-
 static int removal_try(LvmRemoval *removal);
 
 static void on_looked(int error, const LvmReport *report, const char *text, void *userdata) {
@@ -103,7 +80,7 @@ static void on_looked(int error, const LvmReport *report, const char *text, void
         if (error == 0 && !lvm_report_find(report, removal->vg, removal->lv))
                 removal_succeeded(removal);
         else if (removal->in_use)
-                removal_tell_busy(removal);
+                removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, removal->text);
         else if (removal->n_attempts < ATTEMPTS_MAX) {
                 r = removal_try(removal);
                 if (r < 0)
@@ -155,7 +132,6 @@ static int removal_new(LvmRemoval **ret, Lvm *lvm, const char *vg, const char *l
         (void) snprintf(removal->vg, sizeof(removal->vg), "%s", vg);
         (void) snprintf(removal->lv, sizeof(removal->lv), "%s", lv);
         lvm_lv_path(removal->path, removal->vg, removal->lv);
-        (void) snprintf(removal->device, sizeof(removal->device), "/dev/%s", removal->path);
         *ret = removal;
         return 0;
 }
@@ -245,11 +221,21 @@ int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata) {
 /**
  * lvm_delete() - DELETE: remove a snapshot that counts
  * @volume:     the volume
- * @done:       called once; VOLUME_BUSY: somebody has it open, and the text says who
+ * @done:       called once; VOLUME_BUSY: somebody has it open
  * @userdata:   for @done
  *
  * Return: 0, or a negative errno.
  */
 int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata) {
+        const LvmData *data = volume->data;
+        char text[CONTRACT_TEXT_MAX];
+
+        /* This is asked again and again until it is closed: LVM need not be troubled for it. */
+        if (data && data->snapshot_key[0] && lvm_dm_is_open(data->snapshot_key)) {
+                (void) snprintf(text, sizeof(text), "%.100s/%.64s, a snapshot of %.160s, is in use.",
+                                data->vg, data->name, volume->name);
+                done(volume, CONTRACT_ERROR_VOLUME_BUSY, text, userdata);
+                return 0;
+        }
         return error_trace(remove_volume(volume, done, userdata));
 }

@@ -43,34 +43,43 @@ static int thin_end_prepare(ProviderVolume *volume, ProviderDone done, void *use
         return error_trace(lvm_create(volume, &spec));
 }
 
-/* Return: whether the pool is well; else why not. */
-static bool pool_is_well(const LvmData *data, LvmVerdict *verdict) {
+/**
+ * lvm_pool_is_well() - what the kernel says of a pool, which LVM's report does not tell in full
+ * @pool_key:   dm uuid of its -tpool device
+ * @vg:         its group
+ * @pool:       its name
+ * @verdict:    why not; the error is the caller's to choose
+ *
+ * Return: whether it is plainly writable.
+ */
+bool lvm_pool_is_well(const char *pool_key, const char *vg, const char *pool, LvmVerdict *verdict) {
         char status[LVM_DM_TEXT_SIZE] = "";
-        TablePool pool;
+        TablePool told = {};
         int r;
 
-        r = lvm_dm_status(data->pool_key, "thin-pool", status);
+        r = lvm_dm_status(pool_key, "thin-pool", status);
         if (r == 0)
-                r = table_parse_pool_status(status, &pool);
+                r = table_parse_pool_status(status, &told);
         if (r != 0)
                 return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                                   "The thin pool %.128s/%.128s does not tell its state.", data->vg,
-                                   data->pool);
-        if (!pool.failed && pool.read_write && !pool.needs_check)
+                                   "The thin pool %.128s/%.128s does not tell its state.", vg, pool);
+        if (!told.failed && told.read_write && !told.needs_check)
                 return true;
-        return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                           "The thin pool %.128s/%.128s is not well after the snapshots were taken (%s), so "
-                           "that nothing proves they exist. Repair or extend it, see lvmthin(7).",
-                           data->vg, data->pool,
-                           pool.failed       ? "it has failed"
-                           : pool.read_write ? "its metadata need a check"
-                                             : "it is read-only or out of space");
+        return lvm_verdict(
+                verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                "The thin pool %.128s/%.128s is not well: %s. A snapshot in it cannot be relied on. "
+                "Repair or extend it, see lvmthin(7).",
+                vg, pool,
+                told.failed       ? "it has failed"
+                : told.read_write ? "its metadata need a check"
+                                  : "it is read-only or out of space");
 }
 
 static int thin_pre_final_commit(ProviderVolume *volume, ProviderDone done, void *userdata) {
+        const LvmData *data = volume->data;
         LvmVerdict verdict = {};
 
-        (void) pool_is_well(volume->data, &verdict);
+        (void) lvm_pool_is_well(data->pool_key, data->vg, data->pool, &verdict);
         done(volume, verdict.error, verdict.error == CONTRACT_OK ? NULL : verdict.text, userdata);
         return 0;
 }
