@@ -54,7 +54,9 @@ static void delete_leave(SnapshotSet *set, SetVolume *volume) {
 
 /* Return: whether the volume at delete_next is through. */
 static bool delete_one(SnapshotSet *set, SetVolume *volume) {
-        if (volume->busy)
+        if (volume->busy || set->helper)
+                return false;
+        if (volume->attached_fd >= 0 && tree_detach(volume))
                 return false;
         if (!volume->delete_begun) {
                 volume->delete_begun = true;
@@ -70,6 +72,11 @@ static bool delete_one(SnapshotSet *set, SetVolume *volume) {
         if (volume->last_error == CONTRACT_ERROR_VOLUME_BUSY && set_now(set) < set->delete_until_usec &&
             timer_arm(set, &set->delete_timer, DELETE_AGAIN_USEC, on_again) >= 0)
                 return false;
+        if (volume->last_error == CONTRACT_ERROR_VOLUME_BUSY && !volume->holders_named) {
+                volume->holders_named = true;
+                if (tree_name_holders(volume))
+                        return false;
+        }
         delete_leave(set, volume);
         return true;
 }
@@ -88,7 +95,7 @@ StageResult stage_delete(SnapshotSet *set) {
                 set->delete_next = 0;
                 set->delete_until_usec = set_now(set) + DELETE_WAIT_USEC;
                 for (size_t i = 0; i < set->n_volumes; i++)
-                        set->volumes[i]->delete_begun = false;
+                        set->volumes[i]->delete_begun = set->volumes[i]->holders_named = false;
         }
         for (; set->delete_next < set->n_volumes; set->delete_next++) {
                 SetVolume *volume = set->volumes[set->delete_next];

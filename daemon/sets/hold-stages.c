@@ -70,14 +70,20 @@ static bool set_needs_hold(const SnapshotSet *set) {
         return false;
 }
 
-/* How many volumes of the set lie above this one: always more than for any of those. */
-static uint32_t volume_depth(const SnapshotSet *set, const SetVolume *volume) {
+/**
+ * set_volume_get_depth() - how many volumes of the set lie above this one
+ * @volume:     of a set
+ *
+ * Return: always more than for any of those; 0 for the topmost.
+ */
+uint32_t set_volume_get_depth(const SetVolume *volume) {
+        const SnapshotSet *set = volume->set;
         uint32_t depth = 0;
 
         for (size_t i = 0; i < set->n_volumes; i++) {
                 const Volume *other = set->volumes[i]->given.origin;
 
-                if (set->volumes[i] != volume && other &&
+                if (set->volumes[i] != volume && other && volume->given.origin &&
                     volume_carries(volume->given.origin, other->device))
                         depth++;
         }
@@ -124,7 +130,7 @@ static int plan_make(const SnapshotSet *set, HoldPlan *plan) {
                 if (r < 0)
                         return error_trace(r);
                 v->index = plan->begin.n_volumes++;
-                v->depth = volume_depth(set, volume);
+                v->depth = set_volume_get_depth(volume);
                 plan_add_group(plan, lock_path);
         }
         return 0;

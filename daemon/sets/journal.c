@@ -69,11 +69,14 @@ static int journal_write(const SnapshotSet *set) {
         root = json_pack("{s:s, s:o, s:o}", "set", set->given.id, "volumes", volumes, "mounts", mounts);
         if (!root)
                 return error_origin(-ENOMEM);
-        for (size_t i = 0; i < set->n_volumes; i++) {
-                r = journal_add_volume(volumes, set->volumes[i]);
-                if (r < 0)
-                        return error_trace(r);
-        }
+        for (uint32_t depth = CONTRACT_VOLUMES_MAX; depth-- > 0;)
+                for (size_t i = 0; i < set->n_volumes; i++) {
+                        if (set_volume_get_depth(set->volumes[i]) != depth)
+                                continue;
+                        r = journal_add_volume(volumes, set->volumes[i]);
+                        if (r < 0)
+                                return error_trace(r);
+                }
         r = journal_add_mounts(mounts, set);
         if (r < 0)
                 return error_trace(r);

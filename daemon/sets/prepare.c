@@ -236,6 +236,7 @@ static bool set_has_device(const SnapshotSet *set, dev_t device) {
  * Return: STAGE_DONE.
  */
 StageResult stage_check_together(SnapshotSet *set) {
+        set->given.n_volumes = (uint32_t) set->n_volumes;
         for (size_t i = 0; i < set->n_volumes; i++) {
                 const Volume *origin = set->volumes[i]->given.origin;
 

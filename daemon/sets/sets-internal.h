@@ -31,7 +31,7 @@ typedef struct SetVolume {
         bool busy;     /* an operation of the provider runs on it */
         ContractStep begun_step;
         ProviderPhase begun_phase;
-        bool delete_begun, lingers;
+        bool delete_begun, lingers, holders_named;
         ContractError last_error; /* of DELETE and ABORT */
         char last_text[CONTRACT_TEXT_MAX];
         int *mount_fds;  /* parallel to given.origin->mounts; -1: could not be opened */
@@ -55,6 +55,7 @@ struct SnapshotSet {
         ProviderSet given;
         bool is_question; /* IsVolumeSupported: no set at all, gone after its answer */
         bool is_over;
+        bool is_adopted; /* found again by LVM's tags */
         SetVolume *volumes[CONTRACT_VOLUMES_MAX];
         size_t n_volumes;
 
@@ -78,7 +79,9 @@ struct SnapshotSet {
         /* the hold */
         HoldClient *hold;
         bool hold_answered;
-        Child *helper; /* opens mounts */
+        Child *helper;              /* of the running step: opens, probes, looks around */
+        size_t probed;              /* volumes whose file system is known */
+        size_t n_operations_beside; /* OpenTree and the like, in no step */
         uint8_t frozen[HOLD_MOUNTS_MAX / 8];
         bool any_frozen, may_freeze;
         uint64_t armed_usec, suspend_begin_usec, suspended_usec, committed_usec, resumed_usec, ended_usec;
@@ -105,6 +108,7 @@ struct Sets {
         SnapshotSet **sets; /* questions too */
         size_t n_sets, n_allocated;
         sd_event_source *reap_source; /* frees sets that have nothing left */
+        struct Recovery *recovery;
 };
 
 /* What a stage's function answers: done, or it will call step_advance() later and be called again. */
@@ -149,6 +153,7 @@ typedef struct SetMount {
 bool mounts_next(const SnapshotSet *set, MountPlace *place, SetMount *ret);
 
 /* hold-stages.c */
+uint32_t set_volume_get_depth(const SetVolume *volume);
 StageResult stage_hold_lock(SnapshotSet *set);
 StageResult stage_hold_pre_commit(SnapshotSet *set);
 StageResult stage_hold_commit(SnapshotSet *set);
@@ -158,6 +163,14 @@ StageResult stage_hold_abort(SnapshotSet *set);
 /* journal.c */
 StageResult stage_journal_write(SnapshotSet *set);
 StageResult stage_journal_remove(SnapshotSet *set);
+
+/* recover.c */
+void recovery_cancel(Sets *sets);
+
+/* tree.c */
+StageResult stage_probe(SnapshotSet *set);
+bool tree_detach(SetVolume *volume);
+bool tree_name_holders(SetVolume *volume);
 
 /* delete.c */
 StageResult stage_delete(SnapshotSet *set);
@@ -176,6 +189,7 @@ SetVolume *snapshot_set_find_volume(const SnapshotSet *set, const char *snapshot
 void snapshot_set_drop_volume(SnapshotSet *set, SetVolume *volume);
 void snapshot_set_note_created(SnapshotSet *set);
 bool snapshot_set_is_gone(const SnapshotSet *set);
+bool snapshot_set_is_idle(const SnapshotSet *set);
 void snapshot_set_reap(SnapshotSet *set);
 int snapshot_set_new(SnapshotSet **ret, Sets *sets, const char *set_id, const char *session_id,
                      uint32_t owner_uid, bool persistent);

@@ -16,9 +16,8 @@ static int on_reap(sd_event_source *source, void *userdata) {
 
         for (size_t i = 0; i < sets->n_sets; i++) {
                 SnapshotSet *set = sets->sets[i];
-                bool idle = set->step == CONTRACT_STEP_NONE && set->n_outbox == 0 && set->n_operations == 0;
 
-                if (set->is_over && idle && snapshot_set_is_gone(set))
+                if (set->is_over && snapshot_set_is_idle(set) && snapshot_set_is_gone(set))
                         (void) snapshot_set_free(set);
                 else
                         sets->sets[kept++] = set;
@@ -108,6 +107,7 @@ Sets *sets_free(Sets *sets) {
         sets->test_provider = provider_test_free(sets->test_provider);
         sets->lvm_provider = provider_lvm_free(sets->lvm_provider);
         sets->lvm = lvm_free(sets->lvm);
+        recovery_cancel(sets);
         sets->reap_source = sd_event_source_disable_unref(sets->reap_source);
         sets->event = sd_event_unref(sets->event);
         free(sets->hold_socket_path);

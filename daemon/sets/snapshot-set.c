@@ -118,13 +118,22 @@ bool snapshot_set_is_gone(const SnapshotSet *set) {
 }
 
 /**
+ * snapshot_set_is_idle() - whether nothing works on it
+ * @set:        the set
+ *
+ * Return: true if so.
+ */
+bool snapshot_set_is_idle(const SnapshotSet *set) {
+        return set->step == CONTRACT_STEP_NONE && set->n_outbox == 0 && set->n_operations == 0 &&
+               set->n_operations_beside == 0;
+}
+
+/**
  * snapshot_set_reap() - let a set go if it is over and idle
  * @set:        the set; freed later, from the event loop
  */
 void snapshot_set_reap(SnapshotSet *set) {
-        bool idle = set->step == CONTRACT_STEP_NONE && set->n_outbox == 0 && set->n_operations == 0;
-
-        if (set->is_over && idle && snapshot_set_is_gone(set))
+        if (set->is_over && snapshot_set_is_idle(set) && snapshot_set_is_gone(set))
                 (void) sd_event_source_set_enabled(set->sets->reap_source, SD_EVENT_ONESHOT);
 }
 

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * At start: what LVM's tags say of sets that a daemon before us made.
+ *
+ * A set with an unfinished LV never counted and goes. Finished persistent sets come back. Finished
+ * auto-release sets come back while their owner reads them, else they go. What is finished of a set that
+ * goes is removed before what is unfinished, so that a crash in between leaves it recognisable.
+ */
+
+#include <assert.h>
+
+#include "daemon/providers/test.h"
+#include "daemon/sets/sets-internal.h"
+#include "util/error.h"
+#include "util/log.h"
+
+typedef struct Removal {
+        char *vg, *lv;
+        bool final;
+} Removal;
+
+typedef struct Recovery {
+        Sets *sets;
+        bool (*keep)(const char *set_id, void *userdata);
+        void (*done)(int r, void *userdata);
+        void *userdata;
+        Removal *removals;
+        size_t n_removals, next;
+        int error;
+} Recovery;
+
+static Recovery *recovery_free(Recovery *recovery) {
+        if (!recovery)
+                return NULL;
+        for (size_t i = 0; i < recovery->n_removals; i++) {
+                free(recovery->removals[i].vg);
+                free(recovery->removals[i].lv);
+        }
+        free(recovery->removals);
+        free(recovery);
+        return NULL;
+}
+
+static void recovery_end(Recovery *recovery) {
+        recovery->sets->recovery = NULL;
+        recovery->done(recovery->error, recovery->userdata);
+        (void) recovery_free(recovery);
+}
+
+static void recovery_remove_next(Recovery *recovery);
+
+static void on_removed(ContractError error, const char *text, void *userdata) {
+        Recovery *recovery = userdata;
+
+        if (error != CONTRACT_OK) {
+                log_error("A left-over snapshot could not be removed: %s", text);
+                recovery->error = -EBUSY;
+        }
+        recovery_remove_next(recovery);
+}
+
+static void recovery_remove_next(Recovery *recovery) {
+        while (recovery->next < recovery->n_removals) {
+                Removal *removal = &recovery->removals[recovery->next++];
+                int r;
+
+                log_notice("Removing the left-over snapshot %s/%s.", removal->vg, removal->lv);
+                r = lvm_remove(recovery->sets->lvm, removal->vg, removal->lv, on_removed, recovery);
+                if (r >= 0)
+                        return;
+                recovery->error = r;
+        }
+        recovery_end(recovery);
+}
+
+static int recovery_add(Recovery *recovery, const LvmVolume *volume, bool final) {
+        Removal *more = reallocarray(recovery->removals, recovery->n_removals + 1, sizeof(*more));
+
+        if (!more)
+                return error_origin(-ENOMEM);
+        recovery->removals = more;
+        more[recovery->n_removals] =
+                (Removal){.vg = strdup(volume->vg), .lv = strdup(volume->lv), .final = final};
+        if (!more[recovery->n_removals].vg || !more[recovery->n_removals].lv)
+                return error_origin(-ENOMEM);
+        recovery->n_removals++;
+        return 0;
+}
+
+static bool set_is_finished(const LvmReport *report, const char *set_id) {
+        for (size_t i = 0; i < report->n_volumes; i++) {
+                LvmSnapshot snapshot;
+
+                if (lvm_volume_get_snapshot(&report->volumes[i], &snapshot) &&
+                    streq(snapshot.set_id, set_id) && !snapshot.final)
+                        return false;
+        }
+        return true;
+}
+
+static bool set_is_kept(const Recovery *recovery, const LvmReport *report, const LvmSnapshot *snapshot) {
+        if (!set_is_finished(report, snapshot->set_id))
+                return false;
+        return snapshot->persistent ||
+               (recovery->keep && recovery->keep(snapshot->set_id, recovery->userdata));
+}
+
+static int set_adopt(Recovery *recovery, const LvmReport *report, const LvmVolume *volume,
+                     const LvmSnapshot *snapshot) {
+        SnapshotSet *set = sets_find(recovery->sets, snapshot->set_id);
+        _cleanup_(set_volume_freep) SetVolume *v = NULL;
+        int r;
+
+        if (!set) {
+                r = sets_add(recovery->sets, &set, snapshot->set_id, snapshot->session_id,
+                             snapshot->owner_uid, snapshot->persistent);
+                if (r < 0)
+                        return error_trace(r);
+                set->created = set->is_adopted = true;
+                set->given.instant_realtime_usec = snapshot->instant_realtime_usec;
+        }
+        if (set->n_volumes >= CONTRACT_VOLUMES_MAX)
+                return error_origin(-E2BIG);
+        r = set_volume_new(&v, set, snapshot->id);
+        if (r < 0)
+                return error_trace(r);
+        v->given.provider = recovery->sets->lvm_provider;
+        v->given.index = (uint32_t) set->n_volumes;
+        r = provider_lvm_adopt(&v->given, report, volume);
+        if (r < 0)
+                return error_trace(r);
+        v->prepared = true;
+        v->state = SNAPSHOT_CREATED;
+        set->volumes[set->n_volumes++] = TAKE_PTR(v);
+        set->given.n_volumes = (uint32_t) set->n_volumes;
+        return 0;
+}
+
+static int recovery_look_at(Recovery *recovery, const LvmReport *report, const LvmVolume *volume) {
+        SnapshotSet *set;
+        LvmSnapshot snapshot;
+
+        if (!lvm_volume_get_snapshot(volume, &snapshot))
+                return 0;
+        set = sets_find(recovery->sets, snapshot.set_id);
+        if (set && !set->is_adopted)
+                return 0; /* of ours, made since */
+        if (set_is_kept(recovery, report, &snapshot))
+                return error_trace(set_adopt(recovery, report, volume, &snapshot));
+        return error_trace(recovery_add(recovery, volume, snapshot.final));
+}
+
+static int removal_compare(const void *a, const void *b) {
+        const Removal *x = a, *y = b;
+
+        return (int) y->final - (int) x->final;
+}
+
+static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
+        Recovery *recovery = userdata;
+
+        if (r < 0) {
+                log_error("Left-over snapshots cannot be looked for: %s", text ?: strerror(-r));
+                recovery->error = r;
+                recovery_end(recovery);
+                return;
+        }
+        for (size_t i = 0; i < report->n_volumes; i++) {
+                r = recovery_look_at(recovery, report, &report->volumes[i]);
+                if (r < 0)
+                        recovery->error = r;
+        }
+        if (recovery->n_removals > 0)
+                qsort(recovery->removals, recovery->n_removals, sizeof(*recovery->removals),
+                      removal_compare);
+        recovery_remove_next(recovery);
+}
+
+/**
+ * recovery_cancel() - nobody waits for it any more
+ * @sets:       whose
+ *
+ * Only when all ends: LVM's callbacks must not come any more.
+ */
+void recovery_cancel(Sets *sets) {
+        sets->recovery = recovery_free(sets->recovery);
+}
+
+/**
+ * sets_recover() - find again what counts, remove what does not
+ * @sets:       all sets
+ * @keep:       whether the owner of an auto-release set still reads it; or NULL
+ * @done:       called once from the event loop: 0, or the last error
+ * @userdata:   for both
+ *
+ * Return: 0, or a negative errno, and @done is not called then.
+ */
+int sets_recover(Sets *sets, bool (*keep)(const char *set_id, void *userdata),
+                 void (*done)(int r, void *userdata), void *userdata) {
+        Recovery *recovery;
+        int r;
+
+        assert(sets && done && !sets->recovery);
+        if (sets->test_provider) {
+                r = provider_test_recover(sets->test_provider, keep, userdata);
+                if (r < 0)
+                        log_error("The test provider cannot recover: %s.", strerror(-r));
+        }
+        recovery = calloc(1, sizeof(*recovery));
+        if (!recovery)
+                return error_origin(-ENOMEM);
+        *recovery = (Recovery){.sets = sets, .keep = keep, .done = done, .userdata = userdata};
+        r = lvm_list(sets->lvm, NULL, on_listed, recovery);
+        if (r < 0) {
+                (void) recovery_free(recovery);
+                return error_trace(r);
+        }
+        sets->recovery = recovery;
+        return 0;
+}

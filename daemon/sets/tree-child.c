@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Forked children: a detached mount of a snapshot, its way into the host's tree and out again, and what file
+ * system is on it; see tree-child.h.
+ */
+
+#include "daemon/sets/tree-child.h"
+
+#include <blkid/blkid.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/child/child.h"
+
+#define SNAPSHOT_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+
+static void blkid_free_probep(blkid_probe *probe) {
+        if (*probe)
+                blkid_free_probe(*probe);
+}
+
+/* Return: 0, with the type or NULL if there is none; or a negative errno. */
+static int probe_type(const char *device, char **ret) {
+        _cleanup_(blkid_free_probep) blkid_probe probe = blkid_new_probe_from_filename(device);
+        const char *type = NULL;
+
+        if (!probe)
+                return -errno;
+        (void) blkid_probe_enable_superblocks(probe, 1);
+        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE);
+        if (blkid_do_safeprobe(probe) < 0)
+                return -EIO;
+        if (blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
+                type = NULL;
+        *ret = type ? strdup(type) : NULL;
+        return 0;
+}
+
+/* What the kernel says in words on a file system context comes before the number. */
+static void tell_context(int context_fd, const char *device, const char *type, int error) {
+        char said[256] = "";
+        ssize_t n = read(context_fd, said, sizeof(said) - 1);
+
+        if (n > 0)
+                said[n] = '\0';
+        (void) dprintf(STDERR_FILENO, "%s cannot be mounted as %s: %s%s%.200s\n", device, type,
+                       strerror(error), n > 0 ? ": " : "", n > 2 ? said + 2 : "");
+}
+
+/* A snapshot carries the origin's uuid, and its log may not be replayed on a device that is read only. */
+static const char *const xfs_flags[] = {"nouuid", "norecovery", NULL};
+static const char *const no_flags[] = {NULL};
+
+static int context_make(int context_fd, const char *device, const char *type) {
+        const char *const *flags = streq(type, "xfs") ? xfs_flags : no_flags;
+
+        if (fsconfig(context_fd, FSCONFIG_SET_STRING, "source", device, 0) < 0 ||
+            fsconfig(context_fd, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
+                return -errno;
+        for (; *flags; flags++)
+                if (fsconfig(context_fd, FSCONFIG_SET_FLAG, *flags, NULL, 0) < 0)
+                        return -errno;
+        if (fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -errno;
+        return 0;
+}
+
+static int device_mount(const char *device, const char *type) {
+        _cleanup_close_ int context = fsopen(type, FSOPEN_CLOEXEC);
+        int fd, r;
+
+        if (context < 0) {
+                (void) dprintf(STDERR_FILENO, "this kernel knows no file system %s: %s\n", type,
+                               strerror(errno));
+                return -errno;
+        }
+        r = context_make(context, device, type);
+        if (r < 0) {
+                tell_context(context, device, type, -r);
+                return r;
+        }
+        fd = fsmount(context, FSMOUNT_CLOEXEC, SNAPSHOT_ATTRIBUTES);
+        if (fd < 0) {
+                r = -errno;
+                tell_context(context, device, type, -r);
+                return r;
+        }
+        return fd;
+}
+
+static int volume_open_tree(const ProviderVolume *volume) {
+        _cleanup_free_ char *probed = NULL;
+        const char *type = volume->file_system;
+        int r;
+
+        if (volume->ops->open_tree_child) {
+                r = volume->ops->open_tree_child(volume);
+                if (r < 0)
+                        (void) dprintf(STDERR_FILENO, "%s\n", strerror(-r));
+                return r;
+        }
+        if (!type) {
+                r = probe_type(volume->device, &probed);
+                type = probed;
+                if (r < 0 || !type) {
+                        (void) dprintf(STDERR_FILENO, "%s has no file system\n", volume->device);
+                        return -EINVAL;
+                }
+        }
+        return device_mount(volume->device, type);
+}
+
+/**
+ * tree_child_open() - open a snapshot's tree, and attach it if asked
+ * @socket_fd:  gets the descriptor of the mount
+ * @argument:   a TreeRequest
+ *
+ * Return: exit status.
+ */
+int tree_child_open(int socket_fd, void *argument) {
+        const TreeRequest *request = argument;
+        _cleanup_close_ int fd = volume_open_tree(request->volume);
+
+        if (fd < 0)
+                return 1;
+        if (request->directory_fd >= 0 &&
+            move_mount(fd, "", request->directory_fd, "",
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
+                (void) dprintf(STDERR_FILENO, "it cannot be attached to that directory: %s\n",
+                               strerror(errno));
+                return 1;
+        }
+        return child_send_fd(socket_fd, 0, fd) < 0 ? 1 : 0;
+}
+
+/* Only when nobody remembers the tree: every mount of the device in the host's namespace. */
+static int unmount_device(const char *path) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
+        _cleanup_(volume_freep) Volume *volume = NULL;
+        struct stat st;
+
+        if (stat(path, &st) < 0 || volume_world_new(&world, NULL) < 0 ||
+            volume_new(&volume, world, st.st_rdev) < 0)
+                return 1;
+        for (size_t i = volume->n_mount_points; i-- > 0;)
+                if (umount2(volume->mount_points[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
+                        (void) dprintf(STDERR_FILENO, "%s cannot be unmounted: %s\n",
+                                       volume->mount_points[i], strerror(errno));
+                        return 1;
+                }
+        return 0;
+}
+
+/**
+ * tree_child_unmount() - take a snapshot's mount out of the host's tree
+ * @socket_fd:  unused
+ * @argument:   a TreeRequest
+ *
+ * Return: exit status.
+ */
+int tree_child_unmount(int socket_fd, void *argument) {
+        const TreeRequest *request = argument;
+        char path[64];
+
+        if (request->attached_fd < 0)
+                return unmount_device(request->volume->device);
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", request->attached_fd);
+        /* EINVAL: somebody unmounted it already. */
+        if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL) {
+                (void) dprintf(STDERR_FILENO, "it cannot be unmounted: %s\n", strerror(errno));
+                return 1;
+        }
+        return 0;
+}
+
+/**
+ * tree_child_probe() - what is on a snapshot
+ * @socket_fd:  unused
+ * @argument:   a TreeRequest
+ *
+ * Return: exit status.
+ */
+int tree_child_probe(int socket_fd, void *argument) {
+        const TreeRequest *request = argument;
+        _cleanup_free_ char *type = NULL;
+
+        if (probe_type(request->volume->device, &type) < 0)
+                return 1;
+        (void) dprintf(STDOUT_FILENO, "%s", type ?: "");
+        return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Forked children that look into snapshots: everything that opens a device or a path. Their argument is a
+ * TreeRequest; what goes wrong they say on stderr, in words for people.
+ */
+
+#include "daemon/providers/provider.h"
+
+typedef struct TreeRequest {
+        const ProviderVolume *volume;
+        int directory_fd; /* mount there too; or -1 */
+        int attached_fd;  /* of the tree that is to be unmounted; or -1: all mounts of the device */
+} TreeRequest;
+
+/* Sends the tree's descriptor with index 0. Exit: 0 good. */
+int tree_child_open(int socket_fd, void *argument);
+/* Exit: 0 good. */
+int tree_child_unmount(int socket_fd, void *argument);
+/* Prints the file system's type, nothing if there is none. Exit: 0 good. */
+int tree_child_probe(int socket_fd, void *argument);
+/* Prints who has the snapshot open: "name (pid N), …". */
+int tree_child_holders(int socket_fd, void *argument);

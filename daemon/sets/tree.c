@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Looking into snapshots: OpenTree, Mount, Unmount, and finding out what file system is on them. All of it
+ * is done by forked children (tree-child.c), each with a deadline.
+ */
+
+#include <assert.h>
+#include <fcntl.h>
+
+#include "daemon/sets/sets-internal.h"
+#include "daemon/sets/tree-child.h"
+#include "util/error.h"
+
+#define TREE_LIMIT_USEC  (60 * USEC_PER_SEC)
+#define PROBE_LIMIT_USEC (30 * USEC_PER_SEC)
+
+typedef struct TreeCall {
+        SnapshotSet *set;
+        char snapshot_id[CONTRACT_ID_MAX];
+        Child *child;
+        bool attach, unmount;
+        TreeOpened opened; /* OpenTree */
+        StepDone done;     /* Mount, Unmount */
+        void *userdata;
+} TreeCall;
+
+/* The text of a failure: what the child said, in one line. */
+static void tree_reason(const ChildResult *result, char *text, size_t size) {
+        if (result->error == -ETIMEDOUT)
+                (void) snprintf(text, size, "The snapshot could not be looked into in time.");
+        else
+                (void) snprintf(text, size, "The snapshot could not be looked into: %.*s.",
+                                (int) strcspn(result->err, "\n"), result->err);
+}
+
+static void tree_call_answer(TreeCall *call, const ChildResult *result) {
+        SetVolume *volume = snapshot_set_find_volume(call->set, call->snapshot_id);
+        bool good = result->error == 0 && result->status == 0 && volume;
+        StepResult answer = {.error = good ? CONTRACT_OK : CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR};
+        char text[CONTRACT_TEXT_MAX];
+
+        tree_reason(result, text, sizeof(text));
+        if (call->opened) {
+                call->opened(good ? 0 : -EIO, good ? TAKE_FD(result->fds[0]) : -EBADF, good ? NULL : text,
+                             call->userdata);
+                return;
+        }
+        if (good) {
+                (void) fd_close(volume->attached_fd);
+                volume->attached_fd = call->attach ? TAKE_FD(result->fds[0]) : -EBADF;
+        } else
+                answer.text = text;
+        call->done(call->set, CONTRACT_STEP_NONE, volume ? volume->given.index : 0, &answer, call->userdata);
+}
+
+static void on_tree(Child *child, const ChildResult *result, void *userdata) {
+        _cleanup_free_ TreeCall *call = userdata;
+        SnapshotSet *set = call->set;
+
+        set->n_operations_beside--;
+        tree_call_answer(call, result);
+        (void) child_free(child);
+        snapshot_set_reap(set);
+}
+
+static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int directory_fd, TreeCall given) {
+        const SetVolume *volume = snapshot_set_find_volume(set, snapshot_id);
+        _cleanup_free_ TreeCall *call = NULL;
+        TreeRequest request;
+        int r;
+
+        if (!volume || volume->state != SNAPSHOT_CREATED)
+                return error_origin(-ENOENT);
+        if (volume->given.no_tree)
+                return error_origin(-EOPNOTSUPP);
+        call = malloc(sizeof(*call));
+        if (!call)
+                return error_origin(-ENOMEM);
+        *call = given;
+        call->set = set;
+        (void) snprintf(call->snapshot_id, sizeof(call->snapshot_id), "%s", snapshot_id);
+        request = (TreeRequest){
+                .volume = &volume->given, .directory_fd = directory_fd, .attached_fd = volume->attached_fd};
+        r = child_fork(&call->child, set->sets->event, given.unmount ? tree_child_unmount : tree_child_open,
+                       &request, TREE_LIMIT_USEC, on_tree, call);
+        if (r < 0)
+                return error_trace(r);
+        set->n_operations_beside++;
+        call = NULL; /* the callback's */
+        return 0;
+}
+
+/**
+ * snapshot_set_open_tree() - a detached read-only mount of a snapshot's file system
+ * @set:                the set
+ * @snapshot_id:        which
+ * @done:               called once, from the event loop; the descriptor is its own
+ * @userdata:           for @done
+ *
+ * Return: 0; -ENOENT: no such snapshot that is created; -EOPNOTSUPP: SnapshotInfo.no_tree says why; or
+ * another negative errno. @done is not called then.
+ */
+int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata) {
+        assert(set && snapshot_id && done);
+        return error_trace(
+                tree_call_begin(set, snapshot_id, -1, (TreeCall){.opened = done, .userdata = userdata}));
+}
+
+/**
+ * snapshot_set_mount() - mount a snapshot in the host's namespace
+ * @set:                the set
+ * @snapshot_id:        which
+ * @directory_fd:       where; the caller's
+ * @done:               called once, from the event loop
+ * @userdata:           for @done
+ *
+ * Return: as snapshot_set_open_tree(); -EBUSY if it is mounted already.
+ */
+int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, StepDone done,
+                       void *userdata) {
+        const SetVolume *volume;
+
+        assert(set && snapshot_id && directory_fd >= 0 && done);
+        volume = snapshot_set_find_volume(set, snapshot_id);
+        if (volume && volume->attached_fd >= 0)
+                return error_origin(-EBUSY);
+        return error_trace(tree_call_begin(set, snapshot_id, directory_fd,
+                                           (TreeCall){.attach = true, .done = done, .userdata = userdata}));
+}
+
+/**
+ * snapshot_set_unmount() - undo snapshot_set_mount()
+ * @set:                the set
+ * @snapshot_id:        which
+ * @done:               called once, from the event loop
+ * @userdata:           for @done
+ *
+ * Return: as snapshot_set_open_tree().
+ */
+int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata) {
+        assert(set && snapshot_id && done);
+        return error_trace(tree_call_begin(set, snapshot_id, -1,
+                                           (TreeCall){.unmount = true, .done = done, .userdata = userdata}));
+}
+
+static void no_tree_set(ProviderVolume *given, const char *reason) {
+        free(given->no_tree);
+        given->no_tree = strdup(reason);
+}
+
+/* Why nobody can look into it, if nobody can. */
+static void tree_judge(ProviderVolume *given) {
+        const char *type = given->file_system ?: "";
+
+        if (streq(type, ""))
+                no_tree_set(given, "The volume has no file system.");
+        else if (streq(type, "crypto_LUKS"))
+                no_tree_set(given, "The volume is encrypted; its snapshot cannot be opened without its key, "
+                                   "which is not supported yet.");
+        else if (streq(type, "LVM2_member") || streq(type, "linux_raid_member") || streq(type, "swap"))
+                no_tree_set(given, "What is on the volume is no file system.");
+        else if (streq(type, "btrfs"))
+                no_tree_set(given, "The kernel cannot mount a btrfs and its copy at the same time.");
+}
+
+static void probe_next(SnapshotSet *set);
+
+static void on_probed(Child *child, const ChildResult *result, void *userdata) {
+        SnapshotSet *set = userdata;
+        ProviderVolume *given = &set->volumes[set->probed]->given;
+
+        set->helper = child_free(child);
+        if (result->error == 0 && result->status == 0)
+                given->file_system = strdup(result->out);
+        tree_judge(given);
+        set->probed++;
+        probe_next(set);
+        if (!set->helper)
+                step_advance(set);
+}
+
+/* What was mounted is known; the rest is asked for, one after another. */
+static void probe_next(SnapshotSet *set) {
+        for (; set->probed < set->n_volumes; set->probed++) {
+                ProviderVolume *given = &set->volumes[set->probed]->given;
+                TreeRequest request = {.volume = given};
+                Child *child;
+
+                if (!given->origin)
+                        continue;
+                if (!given->file_system && given->device &&
+                    child_fork(&child, set->sets->event, tree_child_probe, &request, PROBE_LIMIT_USEC,
+                               on_probed, set) >= 0) {
+                        set->helper = child;
+                        return;
+                }
+                tree_judge(given);
+        }
+}
+
+/**
+ * stage_probe() - FINAL_COMMIT: what is on the snapshots
+ * @set:        the set
+ *
+ * Return: whether that is known.
+ */
+StageResult stage_probe(SnapshotSet *set) {
+        if (!set->stage_entered) {
+                set->stage_entered = true;
+                set->probed = 0;
+                probe_next(set);
+        }
+        return set->helper ? STAGE_WAIT : STAGE_DONE;
+}
+
+static void on_beside(Child *child, const ChildResult *result, void *userdata) {
+        SetVolume *volume = userdata;
+        SnapshotSet *set = volume->set;
+
+        set->helper = child_free(child);
+        if (volume->attached_fd >= 0)
+                volume->attached_fd = fd_close(volume->attached_fd);
+        else if (result->error == 0 && result->n_out > 0)
+                (void) snprintf(volume->last_text, sizeof(volume->last_text),
+                                "The snapshot %s of %s is open in %.256s; it goes when they close it.",
+                                volume->given.snapshot_id, volume->given.name, result->out);
+        step_advance(set);
+}
+
+/**
+ * tree_detach() - DELETE: undo a Mount
+ * @volume:     with attached_fd
+ *
+ * Return: whether step_advance() will be called when it is over.
+ */
+bool tree_detach(SetVolume *volume) {
+        TreeRequest request = {.volume = &volume->given, .attached_fd = volume->attached_fd};
+
+        if (child_fork(&volume->set->helper, volume->set->sets->event, tree_child_unmount, &request,
+                       TREE_LIMIT_USEC, on_beside, volume) >= 0)
+                return true;
+        volume->attached_fd = fd_close(volume->attached_fd);
+        return false;
+}
+
+/**
+ * tree_name_holders() - DELETE: who has the snapshot open, into last_text
+ * @volume:     with a device
+ *
+ * Return: as tree_detach().
+ */
+bool tree_name_holders(SetVolume *volume) {
+        TreeRequest request = {.volume = &volume->given};
+
+        if (!volume->given.device)
+                return false;
+        return child_fork(&volume->set->helper, volume->set->sets->event, tree_child_holders, &request,
+                          PROBE_LIMIT_USEC, on_beside, volume) >= 0;
+}
