@@ -36,6 +36,9 @@ struct LvmListing {
         bool stale_when_done;
 };
 
+/* An administrator's taste in reports must not change what we read. */
+static const char report_config[] = "report/compact_output=0 report/binary_values_as_numeric=0 "
+                                    "report/list_item_separator=\",\"";
 static const char locking_dir_key[] = "locking_dir=\"";
 
 static uint64_t now_usec(void) {
@@ -137,8 +140,8 @@ static int listing_start(LvmListing *listing) {
         LvmCommandSpec spec = {
                 .lane = listing->vg,
                 .arguments = {"lvs", "--all", "--reportformat", "json", "--units", "b", "--nosuffix",
-                              "--sort", "vg_name,lv_name,seg_start", "-o", lvm_report_columns,
-                              *listing->vg ? listing->vg : NULL},
+                              "--config", report_config, "--sort", "vg_name,lv_name,seg_start", "-o",
+                              lvm_report_columns, *listing->vg ? listing->vg : NULL},
                 .limit_usec = LVM_REPORT_LIMIT,
                 .out_max = LVM_REPORT_SIZE_MAX,
         };
