@@ -8,6 +8,7 @@
  */
 
 #include <assert.h>
+#include <time.h>
 
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
@@ -255,6 +256,13 @@ static bool all_frozen(const SnapshotSet *set) {
         return true;
 }
 
+static uint64_t realtime_usec(void) {
+        struct timespec ts = {};
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / NSEC_PER_USEC;
+}
+
 /**
  * stage_hold_commit() - COMMIT: suspend, commit, resume
  * @set:        the set
@@ -267,6 +275,7 @@ StageResult stage_hold_commit(SnapshotSet *set) {
 
         if (!set->hold) {
                 set->answer.file_systems_frozen = true;
+                set->given.instant_realtime_usec = realtime_usec();
                 return STAGE_DONE;
         }
         if (!set->stage_entered) {
