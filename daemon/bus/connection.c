@@ -36,6 +36,7 @@ static int name_granted(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         return 0;
 }
 
+/* Waits for the bus to say hello: the only time, before anybody can call us. */
 static void note_guid(Manager *manager) {
         sd_id128_t id;
         char text[SD_ID128_STRING_MAX];
@@ -76,9 +77,11 @@ int bus_connect(Manager *manager) {
 /**
  * bus_disconnect() - leave the bus
  * @manager:    the manager
+ *
+ * What was still to be sent has been sent when the event loop ended: sd-bus sees to that itself.
  */
 void bus_disconnect(Manager *manager) {
-        manager->bus = sd_bus_flush_close_unref(manager->bus);
+        manager->bus = sd_bus_close_unref(manager->bus);
         free(manager->bus_guid);
         manager->bus_guid = NULL;
 }
