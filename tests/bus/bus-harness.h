@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A private bus with the real quiesced on it, and requesters that talk to it.
+ *
+ * Every test has a directory of its own, a dbus-daemon, quiesced with the test provider and writers started
+ * by plain fork. Nothing sleeps: what is waited for is a message, a file that appears, or a process's end;
+ * after 30 s a test fails.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "util/macro.h"
+
+#define QUIESCE_NAME      "org.quiesce1"
+#define QUIESCE_PATH      "/org/quiesce1"
+#define MANAGER_INTERFACE "org.quiesce1.Manager"
+#define SESSION_INTERFACE "org.quiesce1.Session"
+#define BACKUP_INTERFACE  "org.quiesce1.Backup"
+#define ID_NIL            "00000000-0000-0000-0000-000000000000"
+#define SEEN_MAX          512u
+
+/* A requester: a connection to the bus, its session, and all that it has seen there, in order. */
+typedef struct Client {
+        struct Bench *bench;
+        sd_bus *bus;
+        char session[256]; /* object path */
+        char id[37];
+        char set[37];
+        char *seen[SEEN_MAX];
+        size_t n_seen;
+} Client;
+
+/* A call under way. */
+typedef struct Call {
+        sd_bus_message *reply; /* NULL: not answered yet */
+        sd_bus_slot *slot;
+        Client *client;
+        char member[64];
+} Call;
+
+typedef struct Bench {
+        char directory[64];
+        char runtime[128], writers_d[128], provider[128], writers_log[128];
+        char address[512];
+        char daemon_log[128], bus_log[128];
+        sd_event *event;
+        pid_t bus_pid, daemon_pid;
+        int notify_fd;
+} Bench;
+
+int bench_setup(void **state); /* the bus; quiesced is started by bench_start() */
+int bench_setup_started(void **state);
+int bench_teardown(void **state);
+void bench_start(Bench *bench);
+void bench_kill(Bench *bench); /* SIGKILL, waited for */
+int bench_stop(Bench *bench);  /* SIGTERM; how it ended, as waitpid(2) says */
+void bench_write(Bench *bench, const char *path, const char *text);     /* below the directory */
+char *bench_read(Bench *bench, const char *path);                       /* "" if there is none; free() it */
+void bench_wait_file(Bench *bench, const char *path, const char *text); /* until it holds the text */
+void bench_add_volume(Bench *bench, const char *name);
+void bench_add_writer(Bench *bench, const char *name, const char *arguments);
+unsigned bench_count(Bench *bench, const char *path, const char *text);
+
+Client *client_new(Bench *bench);
+Client *client_free(Client *client); /* its connection ends: the requester dies */
+
+Call *call_begin(Client *client, const char *path, const char *interface, const char *member,
+                 const char *types, ...);
+sd_bus_message *call_wait(Call *call); /* frees the call; unref the answer */
+/* Begin and wait. */
+sd_bus_message *call_ask(Client *client, const char *path, const char *interface, const char *member,
+                         const char *types, ...);
+/* Shorthands for methods of the client's session with no more than options; unref the answer. */
+sd_bus_message *backup_ask(Client *client, const char *member);
+void backup_ok(Client *client, const char *member);
+void session_ok(Client *client, const char *member);
+void assert_ok(sd_bus_message *reply);                                           /* and unref */
+void assert_refused(sd_bus_message *reply, const char *error, const char *text); /* and unref */
+void client_open(Client *client);
+/* A session up to the state created, with one volume. */
+void client_prepare(Client *client, const char *volume);
+char *client_add(Client *client, const char *volume); /* the snapshot's id; free() it */
+/* What GetSession, GetSnapshotSet or GetSnapshot answer; free() it. */
+char *client_path_of(Client *client, const char *member, const char *id);
+char *client_get_string(Client *client, const char *path, const char *interface, const char *property);
+/* Which place what was seen has, from 0; fails if it is not there. */
+size_t client_seen_at(Client *client, const char *text);
+bool client_has_seen(Client *client, const char *text);
+void client_wait_seen(Client *client, const char *text);
+/* A value of an a{sv} that is entered at the message's place; "" if there is none. */
+char *reply_get_string(sd_bus_message *reply, const char *key);

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Whole backups over the bus: the events that real writer processes get, the order of signals and answers
+ * (C25), vetoes, AbortBackup in DoSnapshotSet, two sessions and the creation slot.
+ */
+
+#include <fcntl.h>
+
+#include "bus-harness.h"
+
+/* The words of the writers' log, one "NAME EVENT" after the other. */
+static char *writers_story(Bench *bench, const char *name) {
+        _cleanup_free_ char *log = bench_read(bench, "writers.log");
+        char *story = calloc(1, 4096), *line, *rest = log;
+
+        assert_non_null(story);
+        while ((line = strsep(&rest, "\n"))) {
+                char who[64], event[64];
+
+                if (sscanf(line, "%63s %63s", who, event) == 2 && streq(who, name)) {
+                        (void) strcat(story, story[0] ? " " : "");
+                        (void) strcat(story, event);
+                }
+        }
+        return story;
+}
+
+static void assert_story(Bench *bench, const char *name, const char *expected) {
+        _cleanup_free_ char *story = writers_story(bench, name);
+
+        assert_string_equal(story, expected);
+}
+
+/* Where a line of the writers' log that begins so stands; fails if there is none. */
+static size_t log_at(Bench *bench, const char *text) {
+        _cleanup_free_ char *log = bench_read(bench, "writers.log");
+        const char *at = strstr(log, text);
+
+        if (!at)
+                fail_msg("\"%s\" is not in the writers' log:\n%s", text, log);
+        return (size_t) (at - log);
+}
+
+static void test_happy_path(void **state) {
+        _cleanup_free_ char *one = NULL, *two = NULL, *set = NULL, *consistency = NULL, *state_now = NULL;
+        char text[256];
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_add_volume(*state, "two");
+        bench_add_writer(*state, "front", "level=front-end");
+        bench_add_writer(*state, "back", "level=back-end");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        backup_ok(client, "StartSnapshotSet");
+        one = client_add(client, "test:one");
+        two = client_add(client, "test:two");
+        assert_string_not_equal(one, two);
+        backup_ok(client, "PrepareForBackup");
+        m = backup_ask(client, "DoSnapshotSet");
+        assert_null(sd_bus_message_get_error(m));
+        set = reply_get_string(m, "set");
+        consistency = reply_get_string(m, "consistency");
+        sd_bus_message_unref(m);
+        assert_string_equal(consistency, "application");
+
+        /* The session's change and the set's objects are told before the call is answered. */
+        (void) snprintf(text, sizeof(text), "org.quiesce1.Snapshot Id %s", one);
+        assert_true(client_seen_at(client, text) < client_seen_at(client, "reply DoSnapshotSet"));
+        (void) snprintf(text, sizeof(text), "org.quiesce1.SnapshotSet Id %s", set);
+        assert_true(client_seen_at(client, text) < client_seen_at(client, "reply DoSnapshotSet"));
+        assert_true(client_seen_at(client, "State created") < client_seen_at(client, "reply DoSnapshotSet"));
+        state_now = client_get_string(client, client->session, SESSION_INTERFACE, "State");
+        assert_string_equal(state_now, "created");
+
+        backup_ok(client, "BackupComplete");
+        session_ok(client, "Release");
+        (void) snprintf(text, sizeof(text), "BackupShutdown /org/quiesce1 %s %s completed released",
+                        client->id, set);
+        assert_true(client_seen_at(client, text) < client_seen_at(client, "reply Release"));
+        (void) snprintf(text, sizeof(text), "SnapshotRemoved /org/quiesce1 %s %s", two, set);
+        assert_true(client_seen_at(client, text) < client_seen_at(client, "reply Release"));
+        assert_true(client_seen_at(client, "InterfacesRemoved /org/quiesce1 /org/quiesce1/set/") <
+                    client_seen_at(client, "reply Release"));
+
+        assert_story(
+                *state, "front",
+                "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-complete "
+                "backup-shutdown");
+        assert_story(
+                *state, "back",
+                "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-complete "
+                "backup-shutdown");
+        assert_true(log_at(*state, "front freeze") < log_at(*state, "back freeze"));
+        assert_true(log_at(*state, "back thaw") < log_at(*state, "front thaw"));
+        (void) client_free(client);
+}
+
+static void test_content_and_properties(void **state) {
+        _cleanup_free_ char *one = NULL, *device = NULL, *content = NULL, *path = NULL, *set = NULL;
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetContext", "sa{sv}",
+                           "file-share-backup", 0));
+        backup_ok(client, "StartSnapshotSet");
+        one = client_add(client, "test:one");
+        m = backup_ask(client, "DoSnapshotSet");
+        assert_null(sd_bus_message_get_error(m));
+        sd_bus_message_unref(m);
+
+        m = call_ask(client, client->session, BACKUP_INTERFACE, "GetSnapshotProperties", "sa{sv}", one, 0);
+        assert_null(sd_bus_message_get_error(m));
+        device = reply_get_string(m, "device");
+        set = reply_get_string(m, "set");
+        sd_bus_message_unref(m);
+        path = strdup(device + strlen(((Bench *) *state)->directory) + 1);
+        content = bench_read(*state, path);
+        assert_string_equal(content, "one");
+
+        m = call_ask(client, client->session, BACKUP_INTERFACE, "DeleteSnapshots", "sa{sv}", set, 0);
+        assert_null(sd_bus_message_get_error(m));
+        sd_bus_message_unref(m);
+        assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "GetSnapshotProperties", "sa{sv}",
+                                one, 0),
+                       "ObjectNotFound", "");
+        assert_true(client_seen_at(client, "SnapshotRemoved") <
+                    client_seen_at(client, "reply DeleteSnapshots"));
+        session_ok(client, "Release");
+        (void) client_free(client);
+}
+
+/* A set without volumes is legal with writers: all events, a real set id (C4). */
+static void test_without_volumes(void **state) {
+        _cleanup_free_ char *set = NULL;
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_writer(*state, "alpha", "");
+        bench_start(*state);
+        client = client_new(*state);
+        client_prepare(client, NULL);
+        m = backup_ask(client, "DoSnapshotSet");
+        assert_null(sd_bus_message_get_error(m));
+        set = reply_get_string(m, "set");
+        sd_bus_message_unref(m);
+        assert_string_equal(set, client->set);
+        session_ok(client, "Release");
+        assert_story(
+                *state, "alpha",
+                "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-shutdown");
+        (void) client_free(client);
+}
+
+static void test_veto(void **state) {
+        _cleanup_free_ char *consistency = NULL;
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_add_writer(*state, "alpha", "freeze=fail:Retryable:no");
+        bench_add_writer(*state, "beta", "");
+        bench_start(*state);
+        client = client_new(*state);
+        client_prepare(client, "test:one");
+        m = backup_ask(client, "DoSnapshotSet");
+        assert_null(sd_bus_message_get_error(m));
+        consistency = reply_get_string(m, "consistency");
+        assert_string_not_equal(consistency, "application");
+        sd_bus_message_unref(m);
+        session_ok(client, "Release");
+        (void) client_free(client);
+
+        client = client_new(*state);
+        client_prepare(client, "test:one");
+        assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 1,
+                                "require-writers", "b", 1),
+                       "WriterVeto", "alpha");
+        session_ok(client, "Release");
+        assert_true(client_has_seen(client, "Abort /org/quiesce1"));
+        (void) client_free(client);
+}
+
+static void test_required_writer_ignored(void **state) {
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_add_writer(*state, "alpha", "freeze=fail:Retryable:no");
+        bench_start(*state);
+        client = client_new(*state);
+        client_prepare(client, "test:one");
+        m = call_ask(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 2,
+                     "require-writers", "b", 1, "ignore-writers", "as", 1, "alpha");
+        assert_null(sd_bus_message_get_error(m));
+        sd_bus_message_unref(m);
+        (void) client_free(client);
+}
+
+static void test_provider_fails(void **state) {
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_add_writer(*state, "alpha", "");
+        bench_write(*state, "provider/script", "commit one fail UnexpectedProviderError it broke\n");
+        bench_start(*state);
+        client = client_new(*state);
+        client_prepare(client, "test:one");
+        assert_refused(backup_ask(client, "DoSnapshotSet"), "UnexpectedProviderError", "it broke");
+        session_ok(client, "Release");
+        assert_story(*state, "alpha",
+                     "identify prepare-for-backup prepare-for-snapshot freeze abort backup-shutdown");
+        (void) client_free(client);
+}
+
+static void test_abort_in_do_snapshot_set(void **state) {
+        _cleanup_free_ char *state_now = NULL;
+        char shutdown[128];
+        Call *running, *abort;
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_add_writer(*state, "alpha", "");
+        bench_write(*state, "provider/script", "end-prepare one mark reached\nend-prepare one wait go\n");
+        bench_start(*state);
+        client = client_new(*state);
+        client_prepare(client, "test:one");
+        running = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        bench_wait_file(*state, "provider/reached", "");
+        assert_refused(backup_ask(client, "PrepareForBackup"), "BadState", "DoSnapshotSet");
+        abort = call_begin(client, client->session, BACKUP_INTERFACE, "AbortBackup", "a{sv}", 0);
+        assert_refused(call_wait(running), "Aborted", "");
+        assert_ok(call_wait(abort));
+        assert_true(client_seen_at(client, "reply DoSnapshotSet") <
+                    client_seen_at(client, "reply AbortBackup"));
+        assert_true(client_seen_at(client, "Abort /org/quiesce1") <
+                    client_seen_at(client, "reply AbortBackup"));
+        (void) snprintf(shutdown, sizeof(shutdown), "alpha backup-shutdown %s " ID_NIL " aborted released",
+                        client->id);
+        state_now = client_get_string(client, client->session, SESSION_INTERFACE, "State");
+        assert_string_equal(state_now, "aborted");
+        assert_refused(backup_ask(client, "DoSnapshotSet"), "BadState", "aborted");
+        session_ok(client, "Release");
+        assert_story(*state, "alpha",
+                     "identify prepare-for-backup prepare-for-snapshot abort backup-shutdown");
+        (void) log_at(*state, shutdown);
+        (void) client_free(client);
+}
+
+static void test_slot(void **state) {
+        Client *first, *second, *third;
+        Call *waiting;
+
+        bench_start(*state);
+        first = client_new(*state);
+        second = client_new(*state);
+        third = client_new(*state);
+        client_open(first);
+        client_open(second);
+        client_open(third);
+        backup_ok(first, "GatherWriterMetadata");
+        backup_ok(second, "GatherWriterMetadata");
+        backup_ok(third, "GatherWriterMetadata");
+        backup_ok(first, "StartSnapshotSet");
+        assert_refused(backup_ask(second, "StartSnapshotSet"), "SnapshotSetInProgress", first->id);
+        waiting = call_begin(second, second->session, BACKUP_INTERFACE, "StartSnapshotSet", "a{sv}", 1,
+                             "wait", "b", 1);
+        assert_refused(backup_ask(third, "StartSnapshotSet"), "SnapshotSetInProgress", "");
+        (void) client_free(first); /* dies: the slot is free at once */
+        assert_ok(call_wait(waiting));
+        backup_ok(second, "AbortBackup");
+        backup_ok(third, "StartSnapshotSet");
+        (void) client_free(second);
+        (void) client_free(third);
+}
+
+static void test_same_volume_twice(void **state) {
+        _cleanup_free_ char *one = NULL;
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        backup_ok(client, "StartSnapshotSet");
+        one = client_add(client, "test:one");
+        assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "AddToSnapshotSet", "va{sv}", "s",
+                                "test:one", 0),
+                       "ObjectAlreadyExists", one);
+        assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "AddToSnapshotSet", "va{sv}", "s",
+                                "test:none", 0),
+                       "VolumeNotSupported", "none");
+        (void) client_free(client);
+}
+
+int main(void) {
+#define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_happy_path),
+                TEST(test_content_and_properties),
+                TEST(test_without_volumes),
+                TEST(test_veto),
+                TEST(test_required_writer_ignored),
+                TEST(test_provider_fails),
+                TEST(test_abort_in_do_snapshot_set),
+                TEST(test_slot),
+                TEST(test_same_volume_twice),
+        };
+
+        return cmocka_run_group_tests_name("bus-backup", tests, NULL, NULL);
+}
