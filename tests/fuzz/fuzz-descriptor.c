@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Descriptors of any bytes: never a crash, and either usable or with an error that can stand in a message.
+ * A NUL separates the main file from a drop-in.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/writers/descriptor.h"
+#include "util/macro.h"
+#include "util/utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        _cleanup_(descriptor_unrefp) Descriptor *d = NULL;
+        const char *text = (const char *) data, *more;
+
+        if (descriptor_new(&d, "fuzz", "fuzz.writer") < 0)
+                abort();
+        more = size > 0 ? memchr(text, 0, size) : NULL;
+        if (descriptor_parse(d, "fuzz.writer", text, more ? (size_t) (more - text) : size) < 0)
+                abort();
+        if (more && descriptor_parse(d, "fuzz.conf", more + 1, size - (size_t) (more + 1 - text)) < 0)
+                abort();
+        if (descriptor_finish(d) < 0)
+                abort();
+        if (d->error && (!utf8_is_valid(d->error) || strlen(d->error) >= CONTRACT_TEXT_MAX))
+                abort();
+        if (!d->error && (d->kind == DESCRIPTOR_NO_KIND || (d->exec && d->exec[0][0] != '/') ||
+                          (d->kind != DESCRIPTOR_SERVICE && !d->user)))
+                abort();
+        return 0;
+}

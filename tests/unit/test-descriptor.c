@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Descriptors: each defect is told with file, line and what; search order, masks, drop-ins, ownership. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "daemon/writers/descriptor.h"
+#include "daemon/writers/words.h"
+#include "util/macro.h"
+
+static Descriptor *parse(const char *text, size_t n) {
+        Descriptor *d = NULL;
+
+        assert_int_equal(descriptor_new(&d, "w", "w.writer"), 0);
+        assert_int_equal(descriptor_parse(d, "w.writer", text, n), 0);
+        assert_int_equal(descriptor_finish(d), 0);
+        return d;
+}
+
+#define HOOK "[Writer]\nHook=/h\nUser=u\n"
+
+static void one_defect_each(void **state) {
+        static const struct {
+                const char *text, *error;
+        } cases[] = {
+                {"", "w.writer: it needs exactly one of Service=, Exec= and Hook=, not none"},
+                {"[Writer]\nHook=/h\n", "w.writer: User= is missing: say as whom it is to run"},
+                {"[Writer]\nExec=/h\n", "w.writer: User= is missing: say as whom it is to run"},
+                {"[Writer]\nHook=/h\nExec=/e\nUser=u\n",
+                 "w.writer: it needs exactly one of Service=, Exec= and Hook=, not several"},
+                {"[Writer]\nService=a.service\nUser=u\n",
+                 "w.writer: User= goes with Exec= and Hook=; a.service says itself who it runs as"},
+                {HOOK "Level=middle\n", "w.writer:4: Level=middle is none of front-end, back-end, system"},
+                {HOOK "FreezeWindowSec=0\n",
+                 "w.writer:4: FreezeWindowSec=0 is no number of seconds from 1 to 600"},
+                {HOOK "FreezeWindowSec=601\n",
+                 "w.writer:4: FreezeWindowSec=601 is no number of seconds from 1 to 600"},
+                {HOOK "FreezeWindowSec=-1\n",
+                 "w.writer:4: FreezeWindowSec=-1 is no number of seconds from 1 to 600"},
+                {HOOK "FreezeWindowSec=5s\n",
+                 "w.writer:4: FreezeWindowSec=5s is no number of seconds from 1 to 600"},
+                {HOOK "\n\nColour=red\n", "w.writer:6: unknown key Colour="},
+                {HOOK "User=v\n", "w.writer:4: User= is given twice"},
+                {HOOK "[Unit]\nAfter=x\n", "w.writer:5: unknown section [Unit], only [Writer] is known"},
+                {"Hook=/h\n", "w.writer:1: unknown section [], only [Writer] is known"},
+                {HOOK "nonsense\n", "w.writer:4: neither [Writer] nor KEY=VALUE"},
+                {"[Writer\nHook=/h\nUser=u\n", "w.writer:1: neither [Writer] nor KEY=VALUE"},
+                {HOOK "Paths=srv\n", "w.writer:4: Paths=srv is no absolute path"},
+                {HOOK "Paths=\"/srv\n",
+                 "w.writer:4: Paths= has a quote or a backslash without its other half"},
+                {"[Writer]\nUser=u\nHook=h\n", "w.writer:3: Hook=h is no absolute path"},
+                {"[Writer]\nUser=u\nExec=h /a\n",
+                 "w.writer:3: Exec=h /a does not begin with an absolute path"},
+                {"[Writer]\nUser=u\nExec=/h 'a\n",
+                 "w.writer:3: Exec= has a quote or a backslash without its other half"},
+                {"[Writer]\nUser=-u\nHook=/h\n", "w.writer:2: User=-u is no name of a user"},
+                {"[Writer]\nUser=a b\nHook=/h\n", "w.writer:2: User=a b is no name of a user"},
+                {"[Writer]\nService=a\n", "w.writer:2: Service=a is no name of a service unit"},
+                {"[Writer]\nService=a/b.service\n",
+                 "w.writer:2: Service=a/b.service is no name of a service unit"},
+                {"[Writer]\nName=v\nHook=/h\nUser=u\n",
+                 "w.writer:2: Name=v differs from the file's name, w.writer"},
+                {HOOK "Description=\377\n",
+                 "w.writer:4: Description= is longer than 511 bytes or is not UTF-8"},
+                /* Of two the first is told. */
+                {HOOK "Level=x\nnonsense\n", "w.writer:4: Level=x is none of front-end, back-end, system"},
+                {HOOK "nonsense\nLevel=x\n", "w.writer:4: neither [Writer] nor KEY=VALUE"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(descriptor_unrefp) Descriptor *d = parse(cases[i].text, strlen(cases[i].text));
+
+                if (!d->error)
+                        fail_msg("no defect found in:\n%s", cases[i].text);
+                assert_string_equal(d->error, cases[i].error);
+        }
+}
+
+static void bytes(void **state) {
+        _cleanup_(descriptor_unrefp) Descriptor *nul = NULL, *line = NULL, *file = NULL;
+        static char text[DESCRIPTOR_SIZE_MAX + 2];
+
+        nul = parse(HOOK "Paths=/a\0b\n", sizeof(HOOK "Paths=/a\0b\n") - 1);
+        assert_string_equal(nul->error, "w.writer:4: a NUL byte");
+        memset(text, 'x', 300);
+        memcpy(text, HOOK "Paths=/", strlen(HOOK "Paths=/"));
+        text[300] = '\n';
+        line = parse(text, 301);
+        assert_string_equal(line->error, "w.writer:4: the line is too long (198 bytes at most)");
+        memset(text, '\n', sizeof(text));
+        file = parse(text, sizeof(text));
+        assert_string_equal(file->error, "w.writer: longer than 65536 bytes");
+}
+
+static void all_keys(void **state) {
+        static const char text[] =
+                "# a comment\n; another\n[Writer]\nName=w\nDescription=Größe und so\nLevel=system\n"
+                "FreezeWindowSec=45\nExec=/opt/w \"a b\" c\\ d '$x'\nUser=www-data\n"
+                "Paths=/a \"/b c\"\nPaths=/d\n";
+        _cleanup_(descriptor_unrefp) Descriptor *d = parse(text, strlen(text));
+
+        assert_null(d->error);
+        assert_string_equal(d->description, "Größe und so");
+        assert_true(d->level_set);
+        assert_int_equal(d->level, CONTRACT_LEVEL_SYSTEM);
+        assert_int_equal(d->freeze_window_usec, 45 * USEC_PER_SEC);
+        assert_int_equal(d->kind, DESCRIPTOR_EXEC);
+        assert_string_equal(d->exec[0], "/opt/w");
+        assert_string_equal(d->exec[1], "a b");
+        assert_string_equal(d->exec[2], "c d");
+        assert_string_equal(d->exec[3], "$x");
+        assert_null(d->exec[4]);
+        assert_string_equal(d->user, "www-data");
+        assert_int_equal(d->n_paths, 3);
+        assert_string_equal(d->paths[1], "/b c");
+        assert_string_equal(d->paths[2], "/d");
+        assert_string_equal(d->unit, "quiesced-writer-w.service");
+}
+
+static void drop_in(void **state) {
+        static const char more[] = "[Writer]\nHook=\nExec=/e\nPaths=\nPaths=/only\nLevel=back-end\n";
+        _cleanup_(descriptor_unrefp) Descriptor *d = NULL;
+
+        assert_int_equal(descriptor_new(&d, "w", "w.writer"), 0);
+        assert_int_equal(descriptor_parse(d, "w.writer", HOOK "Paths=/a\n", strlen(HOOK "Paths=/a\n")), 0);
+        assert_int_equal(descriptor_parse(d, "w.writer.d/x.conf", more, strlen(more)), 0);
+        assert_int_equal(descriptor_finish(d), 0);
+        assert_null(d->error);
+        assert_int_equal(d->kind, DESCRIPTOR_EXEC);
+        assert_int_equal(d->n_paths, 1);
+        assert_string_equal(d->paths[0], "/only");
+        assert_int_equal(d->level, CONTRACT_LEVEL_BACK_END);
+}
+
+/* Directories a and b, a wins. */
+typedef struct Tree {
+        char root[64], a[80], b[80];
+} Tree;
+
+static int tree_setup(void **state) {
+        Tree *t = calloc(1, sizeof(*t));
+
+        assert_non_null(t);
+        strcpy(t->root, "/tmp/quiesced-test.XXXXXX");
+        assert_non_null(mkdtemp(t->root));
+        (void) snprintf(t->a, sizeof(t->a), "%s/a", t->root);
+        (void) snprintf(t->b, sizeof(t->b), "%s/b", t->root);
+        assert_int_equal(mkdir(t->a, 0755) | mkdir(t->b, 0755), 0);
+        *state = t;
+        return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
+static int tree_teardown(void **state) {
+        (void) nftw(((Tree *) *state)->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        free(*state);
+        return 0;
+}
+
+static void write_file(const char *directory, const char *name, const char *text) {
+        char path[256];
+        FILE *f;
+
+        (void) snprintf(path, sizeof(path), "%s/%s", directory, name);
+        f = fopen(path, "we");
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(chmod(path, 0644), 0);
+}
+
+static void load(const Tree *t, Descriptors *ret) {
+        assert_int_equal(descriptors_load(ret, (const char *const[]){t->a, "/nowhere", t->b, NULL}), 0);
+}
+
+static void search_order(void **state) {
+        const Tree *t = *state;
+        Descriptors list;
+        char path[256];
+
+        write_file(t->a, "both.writer", "[Writer]\nHook=/from-a\nUser=u\n");
+        write_file(t->b, "both.writer", "[Writer]\nHook=/from-b\nUser=u\n");
+        write_file(t->b, "alone.writer", HOOK);
+        write_file(t->b, "masked.writer", HOOK);
+        write_file(t->b, "no-writer.conf", "x");
+        write_file(t->b, ".hidden.writer", HOOK);
+        write_file(t->b, "bad name.writer", HOOK);
+        (void) snprintf(path, sizeof(path), "%s/masked.writer", t->a);
+        assert_int_equal(symlink("/dev/null", path), 0);
+        (void) snprintf(path, sizeof(path), "%s/both.writer.d", t->b);
+        assert_int_equal(mkdir(path, 0755), 0);
+        write_file(path, "10.conf", "[Writer]\nDescription=ten\n");
+        write_file(path, "20.conf", "[Writer]\nDescription=twenty\n");
+        (void) snprintf(path, sizeof(path), "%s/both.writer.d", t->a);
+        assert_int_equal(mkdir(path, 0755), 0);
+        write_file(path, "20.conf", "[Writer]\nLevel=back-end\n");
+        load(t, &list);
+        assert_int_equal(list.n_items, 3);
+        assert_string_equal(list.items[0]->name, "alone");
+        assert_string_equal(list.items[1]->name, "bad name");
+        assert_non_null(strstr(list.items[1]->error, "letters, digits"));
+        assert_string_equal(list.items[2]->name, "both");
+        assert_null(list.items[2]->error);
+        assert_string_equal(list.items[2]->hook, "/from-a");
+        /* 20.conf of the first directory hides that of the second. */
+        assert_string_equal(list.items[2]->description, "ten");
+        assert_int_equal(list.items[2]->level, CONTRACT_LEVEL_BACK_END);
+        descriptors_done(&list);
+}
+
+static void not_to_be_trusted(void **state) {
+        const Tree *t = *state;
+        Descriptors list;
+        char path[256];
+
+        write_file(t->a, "writable.writer", HOOK);
+        (void) snprintf(path, sizeof(path), "%s/writable.writer", t->a);
+        assert_int_equal(chmod(path, 0664), 0);
+        write_file(t->a, "foreign.writer", HOOK);
+        (void) snprintf(path, sizeof(path), "%s/foreign.writer", t->a);
+        if (geteuid() == 0)
+                assert_int_equal(chown(path, 65534, 65534), 0);
+        (void) snprintf(path, sizeof(path), "%s/directory.writer", t->a);
+        assert_int_equal(mkdir(path, 0755), 0);
+        (void) snprintf(path, sizeof(path), "%s/fifo.writer", t->a);
+        assert_int_equal(mkfifo(path, 0644), 0);
+        (void) snprintf(path, sizeof(path), "%s/link.writer", t->a);
+        assert_int_equal(symlink("nowhere", path), 0);
+        load(t, &list);
+        assert_int_equal(list.n_items, 5);
+        assert_non_null(strstr(list.items[0]->error, "directory.writer: no regular file"));
+        assert_non_null(strstr(list.items[1]->error, "fifo.writer: no regular file"));
+        if (geteuid() == 0)
+                assert_non_null(strstr(list.items[2]->error, "foreign.writer: belongs to user 65534"));
+        assert_non_null(strstr(list.items[3]->error, "link.writer: cannot be read: No such file"));
+        assert_non_null(strstr(list.items[4]->error, "writable.writer: others than its owner may write it"));
+        descriptors_done(&list);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(one_defect_each),
+                cmocka_unit_test(bytes),
+                cmocka_unit_test(all_keys),
+                cmocka_unit_test(drop_in),
+                cmocka_unit_test_setup_teardown(search_order, tree_setup, tree_teardown),
+                cmocka_unit_test_setup_teardown(not_to_be_trusted, tree_setup, tree_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
