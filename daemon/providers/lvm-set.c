@@ -69,7 +69,7 @@ static int operation_new(SetOperation **ret, Provider *provider, ProviderVolume 
 static void operation_end(SetOperation *operation) {
         LvmVerdict *verdict = &operation->verdict;
 
-        operation->done(operation->fault, verdict->error,
+        operation->done(verdict->error == CONTRACT_OK ? NULL : operation->fault, verdict->error,
                         verdict->error == CONTRACT_OK ? NULL : verdict->text, operation->userdata);
         free(operation);
 }
