@@ -7,7 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 tools=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../../build")
-mnt=$test_work/mnt
+mnt=/mnt/hold
 volumes=(vg0/e vg1/x vg2/te vg2/tx) # ext4 thick, xfs thick, ext4 thin, xfs thin
 
 say() { echo "# $*"; }
