@@ -87,6 +87,7 @@ struct Writers {
         int listen_fd;
         sd_event_source *listen_source;
         bool unlink_socket;
+        uint64_t stranger_usec; /* when one was last told of */
 };
 
 /* notices.c */

@@ -18,7 +18,8 @@
 #include "util/error.h"
 #include "util/log.h"
 
-#define BACKLOG 64
+#define BACKLOG           64
+#define STRANGER_INTERVAL (10 * USEC_PER_SEC)
 
 static Writer *find_owner(Writers *writers, pid_t pid) {
         for (Writer *w = writers->writer_list; w; w = w->next)
@@ -26,6 +27,19 @@ static Writer *find_owner(Writers *writers, pid_t pid) {
                     writers->launcher->ops->owns(w->process, pid))
                         return w;
         return NULL;
+}
+
+/* Anybody may try, as often as he likes: told at most every 10 s. */
+static void tell_of_stranger(Writers *writers, const struct ucred *peer) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(writers->event, CLOCK_BOOTTIME, &now);
+        if (writers->stranger_usec != 0 && now - writers->stranger_usec < STRANGER_INTERVAL)
+                return;
+        writers->stranger_usec = now;
+        log_notice("process %d (user %u) tried to be a writer, but no writer that was just started is this "
+                   "process; only quiesced starts writers",
+                   peer->pid, peer->uid);
 }
 
 static int on_connection(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata) {
