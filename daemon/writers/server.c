@@ -57,10 +57,7 @@ static int on_connection(sd_event_source *source, int listen_fd, uint32_t revent
                 return 0;
         writer = find_owner(writers, peer.pid);
         if (!writer) {
-                log_warning(
-                        "process %d (user %u) tried to be a writer, but no writer that was just started is "
-                        "this process; only quiesced starts writers",
-                        peer.pid, peer.uid);
+                tell_of_stranger(writers, &peer);
                 return 0;
         }
         r = connection_new(writers, writer, TAKE_FD(fd));
