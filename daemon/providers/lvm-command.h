@@ -75,6 +75,7 @@ int lvm_configure(Lvm *lvm);
 
 int lvm_list_recent(Lvm *lvm, const char *vg, uint64_t max_age_usec, LvmListed done, void *userdata);
 void lvm_listings_invalidate(Lvm *lvm, const char *lane);
+bool lvm_listings_answer(Lvm *lvm);
 LvmListing *lvm_listing_free(LvmListing *listing);
 
 void lvm_rcu_begin(LvmRcu *rcu);

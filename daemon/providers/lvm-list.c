@@ -202,6 +202,8 @@ int lvm_list_recent(Lvm *lvm, const char *vg, uint64_t max_age_usec, LvmListed d
                 /* One that runs may have read the group already: it serves only who takes an older one. */
                 if (l->requests && max_age_usec > 0 && !l->stale_when_done)
                         listing = l;
+                else if (l->requests)
+                        continue; /* its answer is on its way */
                 else if (l->taken_usec > 0 && now_usec() - l->taken_usec >= max_age_usec)
                         listing_remove(l);
                 else if (l->taken_usec > 0)
@@ -212,7 +214,27 @@ int lvm_list_recent(Lvm *lvm, const char *vg, uint64_t max_age_usec, LvmListed d
                 if (r < 0)
                         return error_trace(r);
         }
-        return error_trace(listing_add(listing, done, userdata));
+        r = listing_add(listing, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        if (listing->report)
+                lvm_pump(lvm); /* no command will come back to answer it */
+        return 0;
+}
+
+/**
+ * lvm_listings_answer() - answer who asked for what had been listed already
+ * @lvm:        the runner
+ *
+ * Return: whether anybody was answered; the listings may be others then.
+ */
+bool lvm_listings_answer(Lvm *lvm) {
+        for (LvmListing *l = lvm->listings; l; l = l->next)
+                if (l->report && l->requests) {
+                        listing_tell(l, 0, NULL);
+                        return true;
+                }
+        return false;
 }
 
 /**

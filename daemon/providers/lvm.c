@@ -169,6 +169,8 @@ static bool lane_is_busy(const Lvm *lvm, const LvmCommand *command) {
 
 /* Takes one step. Return: whether there may be another. */
 static bool pump_once(Lvm *lvm) {
+        if (lvm_listings_answer(lvm))
+                return true;
         for (LvmCommand *c = lvm->first; c; c = c->next) {
                 LvmAnswer answer = {.error = -ECANCELED, .out = "", .text = "It was cancelled."};
 
@@ -202,8 +204,10 @@ static bool pump_once(Lvm *lvm) {
 static int on_pump(sd_event_source *source, void *userdata) {
         Lvm *lvm = userdata;
 
-        if (!pump_once(lvm))
-                (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        /* Off before the step: what it calls may turn the pump on again. */
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        if (pump_once(lvm))
+                lvm_pump(lvm);
         return 0;
 }
 

@@ -263,17 +263,21 @@ static void test_listings(void **state) {
         until(world->n_listed == 3);
         assert_true(log_has(world, "lvs"));
         assert_false(log_has(world, "lvs\nlvs"));
+        /* One that is over answers who asks a moment later. */
+        assert_int_equal(lvm_list_recent(world->lvm, "vg0", 10 * USEC_PER_SEC, on_listed, world), 0);
+        until(world->n_listed == 4);
+        assert_false(log_has(world, "lvs\nlvs"));
         /* A change makes it stale; who wants it new gets it new in any case. */
         run(world, "vg1", "nothing", NULL);
         until(world->n_answers == 1);
         run(world, "vg0", "nothing", NULL);
         until(world->n_answers == 2);
         assert_int_equal(lvm_list_recent(world->lvm, "vg0", 10 * USEC_PER_SEC, on_listed, world), 0);
-        until(world->n_listed == 4);
+        until(world->n_listed == 5);
         assert_true(log_has(world, "lvs\nlvs"));
         assert_false(log_has(world, "lvs\nlvs\nlvs"));
         assert_int_equal(lvm_list(world->lvm, "vg0", on_listed, world), 0);
-        until(world->n_listed == 5);
+        until(world->n_listed == 6);
         assert_true(log_has(world, "lvs\nlvs\nlvs"));
 }
 
