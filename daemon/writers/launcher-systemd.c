@@ -290,13 +290,15 @@ static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
+/* A unit that runs already belongs to a quiesced that is gone and will not connect again: it is restarted.
+ */
 static int call_start(SystemdProcess *p) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         bool transient = p->descriptor->kind != DESCRIPTOR_SERVICE;
         int r;
 
         r = sd_bus_message_new_method_call(p->launcher->bus, &m, SYSTEMD, SYSTEMD_PATH, MANAGER,
-                                           transient ? "StartTransientUnit" : "StartUnit");
+                                           transient ? "StartTransientUnit" : "RestartUnit");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ss", unit_of(p), "replace");
         if (r >= 0 && transient)

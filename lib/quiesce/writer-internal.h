@@ -22,6 +22,7 @@
 #define WRITER_HOST_INTERFACE "org.quiesce1.WriterHost"
 #define WRITER_SOCKET         "/run/quiesced/writers"
 #define WRITER_FREEZE_WINDOW  (60 * USEC_PER_SEC)
+#define WRITER_END_LIMIT      (60 * USEC_PER_SEC)
 #define WRITER_TEXT_MAX       500u
 #define WRITER_STRINGS_MAX    4096u
 
@@ -54,6 +55,8 @@ struct QuiesceWriter {
         QuiesceWriterEvent *events; /* not answered yet */
         bool ending;
         int end_reason;
+        bool end_limit_passed;
+        sd_event_source *end_limit;
 };
 
 struct QuiesceWriterEvent {

@@ -56,6 +56,7 @@ _public_ QuiesceWriter *quiesce_writer_free(QuiesceWriter *writer) {
         while (writer->events)
                 writer_event_free(writer->events);
         writer_bus_close(writer);
+        sd_event_source_disable_unref(writer->end_limit);
         sd_event_unref(writer->event);
         free(writer->name);
         free(writer->socket_path);
@@ -138,8 +139,8 @@ _public_ int quiesce_writer_attach_event(QuiesceWriter *writer, sd_event *event,
 /**
  * quiesce_writer_set_closed_callback() - be told of the connection's end
  * @writer: the writer
- * @closed: called once, when all that was frozen is let go and all events are answered; the writer may be
- *          freed in it
+ * @closed: called once, when all that was frozen is let go and all events are answered, or 60 s later; the
+ * writer may be freed in it
  *
  * Return: 0; -EINVAL.
  */
@@ -175,12 +176,14 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
  * quiesce_writer_stop() - end a started writer in order (CVssWriter::Unsubscribe)
  * @writer: the writer
  *
- * Calls `abort` for what is frozen; when that and all events are answered, the connection is closed and
- * `closed` is called with 0.
+ * Calls `abort` for what is frozen; when that and all events are answered, or after 60 s, the connection is
+ * closed and `closed` is called with 0. On a writer that was not started it does nothing.
  */
 _public_ void quiesce_writer_stop(QuiesceWriter *writer) {
         assert(writer);
 
+        if (!writer->bus)
+                return;
         quiesce_writer_abort_frozen(writer);
         writer_end(writer, 0);
 }
@@ -224,6 +227,7 @@ _public_ int quiesce_writer_run(QuiesceWriter *writer) {
         writer->closed = NULL;
         quiesce_writer_abort_frozen(writer);
         writer_bus_close(writer);
+        writer->end_limit = sd_event_source_disable_unref(writer->end_limit);
         writer->event = sd_event_unref(writer->event);
         (void) sigprocmask(SIG_SETMASK, &old, NULL);
         return r > 0 ? -r : r;

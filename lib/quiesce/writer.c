@@ -158,12 +158,21 @@ void writer_dispatch(QuiesceWriter *writer, QuiesceWriterEvent *event) {
 static void maybe_closed(QuiesceWriter *writer) {
         void (*closed)(QuiesceWriter *, int, void *) = writer->closed;
 
-        if (!writer->ending || writer->events || writer->frozen)
+        if (!writer->ending || ((writer->events || writer->frozen) && !writer->end_limit_passed))
                 return;
         writer->closed = NULL;
+        writer->end_limit = sd_event_source_disable_unref(writer->end_limit);
         writer_bus_close(writer);
         if (closed)
                 closed(writer, writer->end_reason, writer->userdata);
+}
+
+static int on_end_limit(sd_event_source *source, uint64_t usec, void *userdata) {
+        QuiesceWriter *writer = userdata;
+
+        writer->end_limit_passed = true;
+        maybe_closed(writer);
+        return 0;
 }
 
 /* The connection has ended, or is to end: nobody will send a Thaw. Then, when all that was begun is done,
@@ -173,6 +182,9 @@ void writer_end(QuiesceWriter *writer, int r) {
                 return;
         writer->ending = true;
         writer->end_reason = r;
+        /* An event that is never answered must not keep a process that nobody talks to any more. */
+        (void) sd_event_add_time_relative(writer->event, &writer->end_limit, CLOCK_BOOTTIME,
+                                          WRITER_END_LIMIT, 0, on_end_limit, writer);
         while (writer->frozen)
                 guard_session(writer->frozen, "connection");
         maybe_closed(writer);

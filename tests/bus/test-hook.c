@@ -167,6 +167,13 @@ static void plain_script(void **state) {
         assert_int_equal(room_ask(room, 1, 0, CONTRACT_EVENT_ABORT)->failure, CONTRACT_FAILURE_NONE);
         assert_int_equal(room_ask(room, 1, 0, CONTRACT_EVENT_ABORT)->failure, CONTRACT_FAILURE_NONE);
         assert_string_equal(room_wait_log(room, "thaw", 1), "identify\nfreeze\nthaw\n");
+        /* A new process finds out again. */
+        writers_release(room->writers, 1);
+        room_wait_idle(room);
+        assert_int_equal(writers_adopt(room->writers, 2, (const char *const[]){"h"}, 1), 0);
+        room_send_by_name(room, 2, 0, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        assert_int_equal(room_wait_told(room, 7)->failure, CONTRACT_FAILURE_NONE);
+        assert_int_equal(room_count_log(room, "backup-shutdown"), 0);
 }
 
 /* A script that says 0 to everything has not thawed at Abort. */

@@ -36,6 +36,7 @@ typedef struct FrozenSession FrozenSession;
 typedef struct Hook {
         sd_event *event;
         const char *path;
+        bool identified;
         bool plain; /* only freeze and thaw */
         Run *runs;
         FrozenSession *frozen;
@@ -207,8 +208,13 @@ static void on_script(const ScriptResult *result, void *userdata) {
                 hook->plain = true;
         else if (judge(run, result))
                 r = -ECANCELED;
-        else if (identify)
+        else if (identify && quiesce_writer_event_get_type(run->event) == QUIESCE_EVENT_IDENTIFY)
                 read_identity(run->event, result->output);
+        hook->identified = hook->identified || identify;
+        if (identify && hook->plain) {
+                run_answer(run, 0);
+                return;
+        }
         /* Nothing of it handles an Abort: do what the library would. */
         if (streq(step, "abort") && result->exit_status == NOT_HANDLED) {
                 if (!run->steps[1])
@@ -273,6 +279,9 @@ static int on_event(QuiesceWriter *writer, QuiesceWriterEvent *event, void *user
 
         if (hook->plain && quiesce_writer_event_get_type(event) != QUIESCE_EVENT_IDENTIFY)
                 return 0;
+        /* A process that was started anew, for BackupShutdown: which kind of script is it? */
+        if (!hook->identified && quiesce_writer_event_get_type(event) != QUIESCE_EVENT_IDENTIFY)
+                return begin(hook, event, "identify", quiesce_writer_event_get_type_name(event));
         return begin(hook, event, quiesce_writer_event_get_type_name(event), NULL);
 }
 
