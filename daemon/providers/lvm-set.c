@@ -277,6 +277,11 @@ static void tagging_begin(SetOperation *operation) {
                         .changes = true,
                 };
 
+                if (set->persistent) {
+                        /* It is there again after a reboot, as its origin is. */
+                        (void) lvm_spec_add(&spec, "--setactivationskip");
+                        (void) lvm_spec_add(&spec, "n");
+                }
                 (void) spec_add_volumes(&spec, &operation->groups[g], false, paths);
                 change(&operation->groups[g], &spec);
         }
