@@ -32,8 +32,9 @@ struct LvmListing {
         char *vg;
         ListRequest *requests;
         LvmReport *report;
-        uint64_t taken_usec; /* CLOCK_MONOTONIC; 0: stale */
-        bool stale_when_done;
+        uint64_t taken_usec; /* CLOCK_MONOTONIC */
+        bool stale;          /* something has changed since it was asked for */
+        bool telling;
 };
 
 /* An administrator's taste in reports must not change what we read. */
@@ -89,15 +90,15 @@ void lvm_listings_invalidate(Lvm *lvm, const char *lane) {
         for (LvmListing *l = lvm->listings; l; l = l->next) {
                 if (*l->vg && *lane && !streq(l->vg, lane))
                         continue;
-                l->taken_usec = 0;
-                l->stale_when_done = true;
+                l->stale = true;
         }
 }
 
+/* Its callbacks may ask for listings: as long as they run, this one is out of reach. */
 static void listing_tell(LvmListing *listing, int error, const char *text) {
-        /* A callback may ask for a listing: that one gets requests of its own. */
         ListRequest *requests = TAKE_PTR(listing->requests);
 
+        listing->telling = true;
         while (requests) {
                 ListRequest *request = requests;
 
@@ -105,6 +106,9 @@ static void listing_tell(LvmListing *listing, int error, const char *text) {
                 request->done(error, listing->report, text, request->userdata);
                 free(request);
         }
+        listing->telling = false;
+        if (error < 0 || listing->stale || !*listing->vg)
+                listing_remove(listing);
 }
 
 /* A listing that failed because there is no such group has just no volumes. */
@@ -129,11 +133,8 @@ static void on_listed(const LvmAnswer *answer, void *userdata) {
                 else if (r < 0)
                         (void) snprintf(text, sizeof(text), "There is no memory for LVM's report.");
         }
+        listing->taken_usec = now_usec();
         listing_tell(listing, error, error < 0 ? text : NULL);
-        if (error < 0 || listing->stale_when_done || !*listing->vg)
-                listing_remove(listing);
-        else
-                listing->taken_usec = now_usec();
 }
 
 static int listing_start(LvmListing *listing) {
@@ -197,17 +198,14 @@ int lvm_list_recent(Lvm *lvm, const char *vg, uint64_t max_age_usec, LvmListed d
 
         for (LvmListing *l = lvm->listings, *next; l; l = next) {
                 next = l->next;
-                if (!streq(l->vg, vg ?: ""))
+                if (!streq(l->vg, vg ?: "") || l->telling)
                         continue;
                 /* One that runs may have read the group already: it serves only who takes an older one. */
-                if (l->requests && max_age_usec > 0 && !l->stale_when_done)
+                if (max_age_usec > 0 && !l->stale &&
+                    (!l->report || now_usec() - l->taken_usec < max_age_usec))
                         listing = l;
-                else if (l->requests)
-                        continue; /* its answer is on its way */
-                else if (l->taken_usec > 0 && now_usec() - l->taken_usec >= max_age_usec)
+                else if (l->report && !l->requests)
                         listing_remove(l);
-                else if (l->taken_usec > 0)
-                        listing = l;
         }
         if (!listing) {
                 r = listing_new(&listing, lvm, vg ?: "");
