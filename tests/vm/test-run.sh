@@ -1,0 +1,237 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# vm: --disk 2G --disk 512M
+#
+# quiescectl run, the main job: what the command sees where, how it ends and with what status, and that nothing is left
+# whoever is killed when. Arguments: the parts to run (view, places, killed …). On /srv an ext4 on a thick LV, on /srv/db an xfs on a thin one, on /srv/disk an ext4 on no LV.
+# shellcheck disable=SC2016,SC2317 # the commands' own shells expand; parts are called by name
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+set_up() {
+        make_vg vg /dev/vdb
+        make_thick vg mail 400M
+        make_pool vg pool 800M
+        make_thin vg pool db 400M
+        make_fs ext4 /dev/vg/mail /srv
+        must mkdir -p /srv/db /srv/disk /srv/cache /srv/sub/deep /srv/keep
+        make_fs xfs /dev/vg/db /srv/db
+        make_fs ext4 /dev/vdc /srv/disk
+        must mount -t tmpfs cache /srv/cache
+        for directory in /srv /srv/db /srv/disk /srv/cache /srv/sub/deep /srv/keep; do
+                echo old > $directory/file
+        done
+        must systemctl start quiesced.service
+        out=$test_work/out err=$test_work/err
+}
+
+# run OPTION…: quiescectl run with a deadline, its outputs in files.
+run() { timeout --foreground 120 quiescectl run "$@" > "$out" 2> "$err"; }
+show_outputs() { { cat "$out"; sed 's/^/stderr: /' "$err"; } | explain; }
+
+# run_status NAME STATUS OPTION…
+run_status() {
+        local name=$1 expected=$2 status
+        shift 2
+        run "$@"
+        status=$?
+        check_equal "$name" "$expected" "$status" || show_outputs
+}
+out_has() { check "$1" grep -q -x -e "$2" "$out" || show_outputs; }
+err_has() { check "$1" grep -q -E -e "$2" "$err" || show_outputs; }
+
+# --- what is seen ---------------------------------------------------------------------------------------------------
+
+test_view() {
+        run_status "a command on snapshots ends well" 0 /srv -- sh -c '
+                echo "main $(cat /srv/file) db $(cat /srv/db/file) disk $(cat /srv/disk/file)"
+                touch /srv/new 2> /dev/null || echo ro /srv
+                touch /srv/db/new 2> /dev/null || echo ro /srv/db
+                touch /srv/disk/new /srv/cache/new /run/run-new && echo live
+                echo "$QUIESCE_SESSION $QUIESCE_SET $QUIESCE_INSTANT"
+                echo "in $(pwd)"'
+        out_has "it sees all that is mounted" "main old db old disk old"
+        out_has "the volume is read-only" "ro /srv"
+        out_has "the volume mounted below it, too" "ro /srv/db"
+        out_has "what cannot join is live and writable" live
+        out_has "the environment tells session, set and instant" \
+                '[0-9a-f-]\{36\} [0-9a-f-]\{36\} 20[0-9][0-9]-[0-9-]*T[0-9:]*\.[0-9]\{6\}Z'
+        out_has "the working directory is where it was" "in $(pwd)"
+        err_has "what stays live is named with its reason" '/srv/disk stays live .*: .'
+        err_has "it tells how long all held still" 'writers were frozen for .*writes were held for'
+        check "what was written live is there" test -e /srv/disk/new -a -e /srv/cache/new -a -e /run/run-new
+}
+
+# The command waits in its view while the live volumes change.
+test_instant() {
+        local pid status
+        mkfifo "$test_work/go"
+        quiescectl run /srv -- sh -c 'echo ready; read -r go < "$1"; cat /srv/late /srv/db/late' - "$test_work/go" \
+                > "$out" 2> "$err" &
+        pid=$!
+        await_line "$out" '^ready' "$pid"
+        echo late > /srv/late
+        echo late > /srv/db/late
+        check_equal "no mount of it is seen on the host" "" "$(findmnt -rn -o TARGET,SOURCE | grep -i quiesce)"
+        echo go > "$test_work/go"
+        wait "$pid"
+        status=$?
+        check_equal "what came after the instant is not in it" 1 "$status"
+        check_equal "not a line of it" ready "$(< "$out")"
+}
+
+test_places() {
+        run_status "subdirectories and files are paths, too" 0 /srv/sub /srv/keep/file -- sh -c '
+                cat /srv/sub/deep/file /srv/keep/file
+                touch /srv/sub/new 2> /dev/null || echo ro; touch /srv/live-file && echo rest is live'
+        out_has "they are read-only" ro
+        out_has "the rest of the volume is live" "rest is live"
+        run_status "--one-file-system" 0 -x /srv -- sh -c '
+                touch /srv/db/x && echo live; touch /srv/x 2> /dev/null || echo ro'
+        out_has "leaves what is mounted below live" live
+        run_status "--live" 0 --live /srv/keep --live /srv/db /srv -- sh -c '
+                touch /srv/keep/x /srv/db/x && echo live; touch /srv/x 2> /dev/null || echo ro'
+        out_has "keeps its path live" live
+        out_has "and the rest is not" ro
+        mkdir -p /mnt/snapshots
+        run_status "--mount" 0 --mount /mnt/snapshots /srv/sub /srv/db -- sh -c '
+                cat /mnt/snapshots/srv/sub/deep/file /mnt/snapshots/srv/db/file
+                touch /mnt/snapshots/srv/db/x 2> /dev/null || echo ro; touch /srv/db/y && echo live'
+        out_has "shows them below its directory, read-only" ro
+        out_has "and all else as it is" live
+        cd /srv/sub/deep || return
+        run_status "the working directory may lie in a snapshot" 0 /srv -- sh -c 'cat file; touch x 2> /dev/null || echo ro'
+        out_has "and is the snapshot's then" ro
+        cd / || return
+}
+
+test_user() {
+        echo 'polkit.addRule(function(action, subject) {
+                if (action.id == "org.quiesce1.backup" && subject.user == "nobody") return polkit.Result.YES; });' \
+                > /etc/polkit-1/rules.d/10-test-run.rules
+        must systemctl restart polkit.service
+        timeout 120 setpriv --reuid=nobody --regid=nogroup --clear-groups quiescectl run /srv -- sh -c '
+                echo "$(id -un) $(cat /srv/db/file)"; touch /srv/x 2> /dev/null || echo no; : > "$1" && echo live' - \
+                "$(mktemp -u -p /var/tmp)" > "$out" 2> "$err"
+        check_equal "an ordinary user may, where policy lets him" 0 $? || show_outputs
+        out_has "he stays who he is, and sees the snapshot" "nobody old"
+        out_has "all else is live" live
+        rm /etc/polkit-1/rules.d/10-test-run.rules
+        must systemctl restart polkit.service
+        timeout 120 setpriv --reuid=nobody --regid=nogroup --clear-groups quiescectl run /srv -- true > "$out" 2> "$err"
+        check_equal "but not where it does not" 125 $?
+}
+
+# --- how it ends ----------------------------------------------------------------------------------------------------
+
+test_status() {
+        run_status "the command's status is ours" 3 /srv/db -- sh -c 'exit 3'
+        err_has "and means that the backup is not complete" 'ended with 3 .*backup not complete'
+        run_status "--success-status" 3 --success-status=0,3 /srv/db -- sh -c 'exit 3'
+        err_has "makes it a success" 'ended with 3 .*backup complete'
+        run_status "a command that is not there" 127 /srv/db -- /nonexistent
+        run_status "a command that is none" 126 /srv/db -- /etc/passwd
+        run_status "a command that a signal ends" 143 /srv/db -- sh -c 'kill -TERM $$'
+        run_status "a path on no logical volume" 125 /srv/disk -- true
+        err_has "is named, with what to do" '/srv/disk.*(ext4|LVM)'
+        run_status "a path that is none" 125 /srv/nothing -- true
+        run_status "a writer that is to be ignored" 0 --ignore-writer=nobody-knows /srv/db -- true
+        run_status "--quiet" 0 --quiet /srv/db -- true
+        check_equal "says nothing" "" "$(< "$err")"
+}
+
+test_leftovers() {
+        run_status "a command that leaves processes behind" 0 -q /srv/db -- sh -c 'setsid sleep 4321 & exit 0'
+        check_equal "takes them along" "" "$(pgrep -f 'sleep 4321')"
+}
+
+test_busy() {
+        local pid
+        mkfifo "$test_work/hold"
+        # The slot is free again when the set is made: a second run while the first one's command runs is no trouble.
+        quiescectl run -q /srv/db -- sh -c 'echo ready; read -r go < "$1"' - "$test_work/hold" > "$test_work/first" 2>&1 &
+        pid=$!
+        await_line "$test_work/first" '^ready' "$pid"
+        run_status "a second run while the first one's command runs" 0 /srv/db -- true
+        echo go > "$test_work/hold"
+        wait "$pid"
+        check_equal "the first is not disturbed" 0 $?
+}
+
+# --- who is killed when ---------------------------------------------------------------------------------------------
+
+# await_line FILE PATTERN PID: wait until the file has such a line; PID's end ends the wait, too.
+await_line() { timeout 60 tail -n +1 -f --pid="$3" "$1" 2> /dev/null | grep -q -m 1 -E -e "$2"; }
+
+# Until quiesced has released the session of somebody who was killed.
+await_release() {
+        local deadline=$((SECONDS + 60))
+        while [ -n "$(quiescectl list sessions --no-legend)" ]; do
+                [ "$SECONDS" -lt "$deadline" ] || return 1
+                read -r -t 0.2 <> <(:)
+        done
+}
+
+# end_at SIGNAL WHERE PATTERN: start a run, send the signal when it has said PATTERN.
+end_at() {
+        local signal=$1 where=$2 pattern=$3 pid status
+        : > "$err"
+        env --default-signal=INT quiescectl run /srv -- sh -c '
+                trap "" INT; setsid sleep 4321 & (setsid sh -c "sleep 4321; :" &); echo command runs >&2
+                trap "exit 9" TERM; while :; do sleep 0.2; done' > "$out" 2> "$err" &
+        pid=$!
+        await_line "$err" "$pattern" "$pid"
+        kill "-$signal" "$pid"
+        if [ "$signal" = INT ] && [[ $where = *command* ]]; then
+                kill -INT "$pid"
+        fi
+        wait "$pid"
+        status=$?
+        check "$signal while $where: the session is released" await_release
+        check "$signal while $where: it fails" test "$status" -ne 0
+        check_equal "$signal while $where: no process of the command is left" "" "$(pgrep -f 'sleep 4321')"
+        outside_check "$signal while $where: nothing is left"
+}
+
+test_killed() {
+        end_at KILL "writers are gathered" 'gathering writers'
+        end_at KILL "the writers prepare" 'preparing the writers'
+        end_at KILL "the set is made" 'making the snapshot set'
+        end_at KILL "the command runs" 'command runs'
+        end_at TERM "volumes are added" 'adding'
+        end_at INT "the set is made" 'making the snapshot set'
+        end_at TERM "the command runs" 'command runs'
+        end_at INT "the command runs and does not care" 'command runs'
+}
+
+# quiesced's death does not cut the command off, but the backup is not complete.
+test_restart() {
+        local pid status
+        mkfifo "$test_work/restarted"
+        quiescectl run /srv -- sh -c 'echo command runs >&2; read -r go < "$1"; cat /srv/db/file' - \
+                "$test_work/restarted" > "$out" 2> "$err" &
+        pid=$!
+        await_line "$err" 'command runs' "$pid"
+        systemctl kill -s KILL quiesced.service
+        await_line "$err" 'session is lost' $pid
+        echo go > "$test_work/restarted"
+        wait "$pid"
+        status=$?
+        out_has "quiesced dies: the command reads on" old
+        check_equal "quiesced dies: that the backup is not complete is no success" 125 "$status" || show_outputs
+        check "quiesced dies: the session is released" await_release
+        outside_check "quiesced dies: nothing is left"
+}
+
+set_up
+outside_baseline
+if [ $# -gt 0 ]; then
+        for name in "$@"; do "test_$name"; done
+else
+        for name in view instant places user status leftovers busy; do "test_$name"; done
+        outside_check "after all that went by itself nothing is left"
+        test_killed
+        test_restart
+fi
+outside_check "at the end nothing is left"
+finish
