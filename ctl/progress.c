@@ -67,12 +67,12 @@ void progress_step(Progress *progress, const char *format, ...) {
 /**
  * progress_phase() - quiesced says how far that thing is
  * @progress:   it
- * @phase:      quiesced's word for it; "" says nothing
+ * @phase:      quiesced's word for it; "" and "idle" say nothing
  */
 void progress_phase(Progress *progress, const char *phase) {
         char text[sizeof(progress->last)];
 
-        if (!*phase || !*progress->step)
+        if (!*phase || streq(phase, "idle") || !*progress->step)
                 return;
         (void) snprintf(text, sizeof(text), "%s: %.48s", progress->step, phase);
         progress_draw(progress, text);

@@ -7,14 +7,16 @@
  * not told that a backup is complete, because none was made: their logs stay.
  */
 
+#include <sys/stat.h>
+
 #include "ctl/backup.h"
 #include "ctl/format.h"
 #include "ctl/table.h"
 
 static const char usage[] = "\nUsage:\n"
-                            " quiescectl create [options] PATH...\n"
+                            " quiescectl create [options] PATH|VOLUME...\n"
                             "\n"
-                            "Make a snapshot set of the volumes of PATHs, and print its id.\n"
+                            "Make a snapshot set of volumes, or of those PATHs lie on, and print its id.\n"
                             "\n"
                             "Options:\n"
                             " -n, --no-writers         freeze no applications, file systems only\n"
@@ -22,7 +24,7 @@ static const char usage[] = "\nUsage:\n"
                             " -c, --cow-size SIZE      store of each thick snapshot (default: quiesced's)\n"
                             " -P, --provider NAME      provider of all snapshots (default: what fits)\n"
                             " -w, --wait               wait while another snapshot set is being made\n"
-                            " -H, --host [USER@]HOST   on another host; PATHs are volumes' names there\n"
+                            " -H, --host [USER@]HOST   on another host; a PATH is a mount point there\n"
                             " -J, --json               use JSON output format\n"
                             " -q, --quiet              tell nothing but errors\n"
                             " -h, --help               display this help\n"
@@ -74,6 +76,16 @@ static int take_option(Create *create, int c) {
         }
 }
 
+/* A directory or file stands for the volume it lies on; a device, and what is no path here, for itself. */
+static void name_volume(QuiesceVolume *volume, const char *path, bool elsewhere) {
+        struct stat st;
+
+        if (elsewhere || stat(path, &st) < 0 || S_ISBLK(st.st_mode))
+                volume->name = path;
+        else
+                volume->path = path;
+}
+
 static int create_add(Backup *backup, char **paths, size_t n_paths) {
         int r = 0;
 
@@ -83,10 +95,7 @@ static int create_add(Backup *backup, char **paths, size_t n_paths) {
                 QuiesceVolume volume = {.size = sizeof(volume)};
                 _cleanup_free_ char *snapshot = NULL;
 
-                if (backup->options->host)
-                        volume.name = paths[i];
-                else
-                        volume.path = paths[i];
+                name_volume(&volume, paths[i], backup->options->host);
                 r = backup_add(backup, &volume, &snapshot, &error);
                 if (r < 0 && r != -EINTR) {
                         progress_clear(&backup->progress);

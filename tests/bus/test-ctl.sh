@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# quiescectl's verbs but run, against the real quiesced on a private bus, with the test provider and a test writer. What
+# needs real volumes is in tests/vm/test-run.sh.
+set -u
+build=${QUIESCED_BUILD:?}
+srcdir=$(readlink -f "$(dirname "$0")/../..")
+work=$(mktemp -d /tmp/test-ctl.XXXXXX)
+pids=()
+failures=0
+# shellcheck disable=SC2317 # called by trap
+clean_up() {
+        [ ${#pids[@]} -eq 0 ] || { kill "${pids[@]}"; wait "${pids[@]}"; } 2> /dev/null
+        rm -rf "$work"
+}
+trap clean_up EXIT
+
+# check NAME COMMAND…
+check() {
+        local name=$1 status
+        shift
+        "$@" > "$work/said" 2>&1
+        status=$?
+        if [ $status -eq 0 ]; then
+                echo "ok $name"
+        else
+                echo "not ok $name"
+                echo "# status $status of: $*"
+                sed 's/^/# /' "$work/said"
+                failures=$((failures + 1))
+        fi
+}
+says() { grep -q -E -e "$1" "$work/failed" || { cat "$work/failed"; return 1; }; }
+# fails NAME STATUS PATTERN COMMAND…
+fails() {
+        local name=$1 expected=$2 pattern=$3 status
+        shift 3
+        "$@" > "$work/failed" 2>&1
+        status=$?
+        check "$name" says "$pattern"
+        check "$name: status $expected" test $status -eq "$expected"
+}
+ctl() { timeout 60 "$build/quiescectl" "$@"; }
+# json FILTER COMMAND…: what jq says of the command's output
+json() { ctl "${@:2}" | jq -e -r "$1"; }
+# is EXPECTED FILTER COMMAND…
+is() { [ "$(json "${@:2}")" = "$1" ] || { json "${@:2}"; return 1; }; }
+
+start_all() {
+        mkdir -p "$work/provider/volumes" "$work/writers.d" "$work/run"
+        echo one > "$work/provider/volumes/one"
+        echo two > "$work/provider/volumes/two"
+        printf '[Writer]\nExec=%s log=%s\nUser=%s\n' "$build/quiesced-test-writer" "$work/log" "$(id -un)" \
+                > "$work/writers.d/good.writer"
+        cat > "$work/bus.conf" <<END
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <listen>unix:path=$work/bus</listen>
+  <policy context="default">
+    <allow user="*"/><allow send_type="*"/><allow send_destination="org.freedesktop.DBus"/>
+    <allow receive_type="signal"/><allow receive_type="method_call"/>
+    <allow receive_type="method_return"/><allow receive_type="error"/>
+  </policy>
+  <include>$srcdir/units/org.quiesce1.conf</include>
+</busconfig>
+END
+        export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
+        mkfifo "$work/address"
+        dbus-daemon --config-file="$work/bus.conf" --nofork --nopidfile --print-address > "$work/address" 2> "$work/bus.log" &
+        pids+=($!)
+        read -r -t 30 _ < "$work/address" || { echo "not ok a bus"; exit 1; }
+        fails "without quiesced it says so" 1 'quiesced is not there' ctl list sets
+        "$build/quiesced" "--runtime-dir=$work/run" "--writers-dir=$work/writers.d" "--config-dir=$work" \
+                "--test-provider=$work/provider" --launcher=fork 2> "$work/quiesced.log" &
+        pids+=($!)
+        wait_for_name
+}
+wait_for_name() {
+        local deadline=$((SECONDS + 30))
+        until ctl list sets > /dev/null 2>&1; do
+                [ "$SECONDS" -lt "$deadline" ] || { echo "not ok quiesced starts"; sed 's/^/# /' "$work/quiesced.log"; exit 1; }
+                read -r -t 0.1 <> <(:)
+        done
+}
+
+start_all
+
+for verb in run create list show delete mount umount; do
+        check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl $verb --help)
+        check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl $verb --help)
+        check "$verb --version" grep -q quiesced <(ctl $verb --version)
+        check "$verb is in the manual page" grep -q "quiescectl $verb" "$srcdir/man/quiescectl.1.scd"
+        check "$verb is completed" grep -q "\[$verb\]=" "$srcdir/ctl/completion/quiescectl"
+        for option in $(ctl $verb --help | grep -o -E -e '--[a-z-]+' | grep -v -x -e --help -e --version | sort -u); do
+                check "$verb $option is in the manual page" grep -q -e "$option" "$srcdir/man/quiescectl.1.scd"
+                check "$verb $option is completed" grep -q -e "$option" "$srcdir/ctl/completion/quiescectl"
+        done
+done
+fails "a verb that is none" 1 'no such verb' ctl dance
+fails "no verb" 1 'no verb' ctl
+fails "run without a command" 125 'no command' ctl run /
+
+check "no snapshot is an empty list" is 0 '.snapshots | length' list --json
+check "writers are listed" is good '.writers[] | select(.name == "good").name' list writers --json
+check "one of them by its kind" grep -q -E '^NAME +LEVEL +KIND' <(ctl list writers)
+check "--no-legend leaves the headings out" awk '/^NAME/ { exit 1 }' <(ctl list writers --no-legend)
+check "providers are listed" is true '.providers | length >= 1' list providers --json
+fails "a kind that is none" 1 'no such kind' ctl list dances
+
+ctl create --quiet test:one test:two > "$work/set" 2> "$work/said"
+check "create makes a set and prints its id alone" grep -q -x -E '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$work/set"
+set=$(< "$work/set")
+check "it says nothing when quiet" test ! -s "$work/said"
+check "the set is listed" is "$set" '.sets[0].id' list sets --json
+check "it is persistent" is true '.sets[0].persistent' list sets --json
+check "with two snapshots" is 2 '.sets[0].snapshots' list sets --json
+check "which are listed" is 2 '.snapshots | length' list --json
+check "with their set" is "$set" '.snapshots[0].set' list --json
+check "their creation as RFC 3339" is true \
+        '.snapshots[0].created | test("^20[0-9-]+T[0-9:]+\\.[0-9]{6}Z$")' list --json
+check "show tells of the set" grep -q "$set" <(ctl show "$set")
+snapshot=$(json '.snapshots[0].id' list --json)
+check "show tells of a snapshot in JSON" grep -q "$snapshot" <(ctl show --json "$snapshot")
+check "the writer was frozen" grep -q " freeze " "$work/log"
+check "and not told that a backup is complete" awk '/backup-complete/ { exit 1 }' "$work/log"
+check "the session is gone" is 0 '.sessions | length' list sessions --json
+check "create in JSON" is application '.set[0].consistency' create --quiet --json test:one
+check "a snapshot is deleted" ctl delete "$snapshot"
+check "and gone" is 2 '.snapshots | length' list --json
+check "sets are deleted" ctl delete "$set" "$(json ".sets[] | select(.id != \"$set\").id" list sets --json)"
+check "and gone, too" is 0 '.sets | length' list sets --json
+
+fails "a volume that is none" 1 'test:none' ctl create test:none
+fails "an id that is none" 1 'no snapshot, set or session' ctl show 00000000-0000-0000-0000-000000000001
+fails "to delete what is not there" 1 '00000000-0000-0000-0000-000000000001' \
+        ctl delete 00000000-0000-0000-0000-000000000001
+printf '[Writer]\nExec=%s log=%s freeze=fail:Retryable:not-now\nUser=%s\n' "$build/quiesced-test-writer" "$work/log" \
+        "$(id -un)" > "$work/writers.d/bad.writer"
+fails "a writer that vetoes" 1 'writer bad failed.*not-now' ctl create test:one
+check "leaves nothing" is 0 '.sets | length' list sets --json
+check "is ignored by name" ctl create --ignore-writer bad test:one
+check "and makes the set less" is file-system,true \
+        '(.sets[0].consistency | if . == "crash" then "file-system" else . end) + ",true"' list sets --json
+check "--no-writers asks none" ctl create --no-writers test:two
+
+[ "$failures" -eq 0 ]
+[ -z "${DEBUG:-}" ] || { cat "$work/log" "$work/quiesced.log"; ls -R "$work/provider"; cat "$work/provider/log"; }
