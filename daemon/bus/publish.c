@@ -77,9 +77,13 @@ PublishedSnapshot *published_find_snapshot(Manager *manager, const char *snapsho
  */
 bool published_get_info(const PublishedSnapshot *snapshot, SnapshotSet **ret_set, SnapshotInfo *ret) {
         SnapshotSet *set = sets_find(snapshot->set->manager->sets, snapshot->set->id);
+        SetInfo info;
 
-        for (size_t i = 0; set && snapshot_set_get_snapshot(set, i, ret); i++)
-                if (streq(ret->id, snapshot->id)) {
+        if (!set || !snapshot_set_get_info(set, &info))
+                return false;
+        /* The index of a snapshot that is gone stays empty. */
+        for (size_t i = 0; i < info.n_snapshots; i++)
+                if (snapshot_set_get_snapshot(set, i, ret) && streq(ret->id, snapshot->id)) {
                         *ret_set = set;
                         return true;
                 }
