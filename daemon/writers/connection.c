@@ -50,10 +50,22 @@ static PendingEvent *pending_event_free(PendingEvent *pending) {
 }
 DEFINE_CLEANUP(PendingEvent *, pending_event_free)
 
+/**
+ * connection_next() - the next of the room's connections
+ * @connection: one of them
+ *
+ * Return: the next, or NULL.
+ */
 Connection *connection_next(Connection *connection) {
         return connection->next;
 }
 
+/**
+ * connection_get_writer() - whose process is at the other end
+ * @connection: the connection
+ *
+ * Return: the writer, registered or not.
+ */
 Writer *connection_get_writer(Connection *connection) {
         return connection->writer;
 }
@@ -66,7 +78,14 @@ static bool takes_part(const Connection *connection, const PendingEvent *pending
                session->participants[pending->index].instance == connection->writer->instance;
 }
 
-/* Closes it. Events by name that it still owed an answer to are told as not responded to. */
+/**
+ * connection_free() - close a connection
+ * @connection: the connection, or NULL
+ *
+ * Events by name that it still owed an answer to are told as not responded to.
+ *
+ * Return: NULL.
+ */
 Connection *connection_free(Connection *connection) {
         Connection *c = connection;
 
@@ -201,7 +220,14 @@ static int start_server(Connection *c, int fd) {
         return error_trace(r < 0 ? r : 0);
 }
 
-/* A process of this writer has connected. Takes the descriptor. */
+/**
+ * connection_new() - a process of a writer has connected
+ * @writers: the room, which gets the connection
+ * @writer: whose process it is
+ * @fd: the accepted socket, taken
+ *
+ * Return: 0 or a negative errno: it is closed.
+ */
 int connection_new(Writers *writers, Writer *writer, int fd) {
         Connection *c;
         int r;
@@ -260,8 +286,17 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-/* Sends an event; its answer comes through config.answered. A message that cannot be made or sent is told
- * the same way. */
+/**
+ * connection_send() - send an event
+ * @c: a registered connection
+ * @session: the session
+ * @index: the writer in it
+ * @event: the event; needed during the call only
+ *
+ * Its answer comes through config.answered. A message that cannot be made or sent is told the same way.
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int connection_send(Connection *c, uint64_t session, uint32_t index, const WriterEvent *event) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_(pending_event_freep) PendingEvent *pending = NULL;
@@ -291,7 +326,11 @@ int connection_send(Connection *c, uint64_t session, uint32_t index, const Write
         return 0;
 }
 
-/* The session is released: answers to its events are of no interest. */
+/**
+ * connection_drop_session() - a session is released
+ * @connection: the connection
+ * @session: the session; answers to its events are of no interest any more
+ */
 void connection_drop_session(Connection *connection, uint64_t session) {
         PendingEvent *next;
 

@@ -60,7 +60,7 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *userda
         /* What it has started goes with it, as in a unit. */
         (void) kill(-p->pid, SIGKILL);
         p->pid = 0;
-        p->ended(&p->process, NULL, p->userdata);
+        p->ended(&p->process, p->text, p->userdata);
         return 0;
 }
 
@@ -130,10 +130,6 @@ static int start_child(ForkLauncher *launcher, ForkProcess *p, const Descriptor 
         words_free(arguments);
         if (pid < 0)
                 return error_trace((int) pid);
-        if (error) {
-                (void) waitpid(pid, NULL, 0);
-                return fail_later(launcher, p);
-        }
         p->pid = pid;
         return error_trace(sd_event_add_child(launcher->event, &p->child, pid, WEXITED, on_child, p));
 }

@@ -170,7 +170,15 @@ static ContractLevel level_of(const Writer *writer) {
                                              : CONTRACT_LEVEL_FRONT_END;
 }
 
-/* The method call of an event. */
+/**
+ * message_new_event() - the method call of an event
+ * @ret: the message
+ * @bus: the connection it is for
+ * @writer: who gets it: only level system is told of file systems
+ * @event: the event
+ *
+ * Return: 0 or a negative errno.
+ */
 int message_new_event(sd_bus_message **ret, sd_bus *bus, const Writer *writer, const WriterEvent *event) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
@@ -305,9 +313,15 @@ static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, Co
         return error_trace(r);
 }
 
-/* What a writer answered. Strings live as long as the message and the Answer.
+/**
+ * answer_read() - what a writer answered
+ * @ret: zeroed before; answer_done() it in any case; its strings live as long as it and the message
+ * @m: the reply
+ * @writer: who answered
+ * @event: to what
  *
- * Return: 0; negative: nonsense, answer->text says of which kind if that is known. */
+ * Return: 0; negative errno: nonsense, ret->text says of which kind if that is known.
+ */
 int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEvent event) {
         const Descriptor *d = writer->descriptor;
         int r;
@@ -332,6 +346,10 @@ int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEv
         return 0;
 }
 
+/**
+ * answer_done() - free what answer_read() gave
+ * @answer: emptied
+ */
 void answer_done(Answer *answer) {
         free(answer->text);
         free(answer->paths);

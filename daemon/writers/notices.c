@@ -92,7 +92,13 @@ static int notice_new(Notice **ret, NoticeType type, uint64_t session, uint32_t 
         return 0;
 }
 
-/* The writers of a session are there, or will not come. */
+/**
+ * notice_launched() - the writers of a session are there, or will not come
+ * @writers: the room
+ * @session: the session
+ *
+ * Return: 0 or a negative errno.
+ */
 int notice_launched(Writers *writers, uint64_t session) {
         Notice *notice = NULL;
         int r;
@@ -101,7 +107,14 @@ int notice_launched(Writers *writers, uint64_t session) {
         return error_trace(r ? r : add(writers, notice));
 }
 
-/* A process that took part in a session is gone. */
+/**
+ * notice_gone() - a process that took part in a session is gone
+ * @writers: the room
+ * @session: the session
+ * @index: the writer in it
+ *
+ * Return: 0 or a negative errno.
+ */
 int notice_gone(Writers *writers, uint64_t session, uint32_t index) {
         Notice *notice = NULL;
         int r;
@@ -110,7 +123,16 @@ int notice_gone(Writers *writers, uint64_t session, uint32_t index) {
         return error_trace(r ? r : add(writers, notice));
 }
 
-/* An event cannot be delivered, or will not be answered. */
+/**
+ * notice_not_responding() - an event cannot be delivered, or will not be answered
+ * @writers: the room
+ * @session: the session
+ * @index: the writer in it
+ * @event: the event
+ * @format: why, for people
+ *
+ * Return: 0 or a negative errno.
+ */
 int notice_not_responding(Writers *writers, uint64_t session, uint32_t index, ContractEvent event,
                           const char *format, ...) {
         Notice *notice = NULL;
@@ -128,6 +150,12 @@ int notice_not_responding(Writers *writers, uint64_t session, uint32_t index, Co
         return error_trace(add(writers, notice));
 }
 
+/**
+ * notices_init() - nothing to tell yet
+ * @writers: the room
+ *
+ * Return: 0 or a negative errno.
+ */
 int notices_init(Writers *writers) {
         int r;
 
@@ -137,7 +165,11 @@ int notices_init(Writers *writers) {
         return error_trace(r < 0 ? r : 0);
 }
 
-/* The session is released: nothing is told of it any more. */
+/**
+ * notices_drop_session() - a session is released: nothing is told of it any more
+ * @writers: the room
+ * @session: the session
+ */
 void notices_drop_session(Writers *writers, uint64_t session) {
         for (Notice **n = &writers->notices; *n;) {
                 Notice *notice = *n;
@@ -151,6 +183,10 @@ void notices_drop_session(Writers *writers, uint64_t session) {
         }
 }
 
+/**
+ * notices_done() - what has not been told never will be
+ * @writers: the room
+ */
 void notices_done(Writers *writers) {
         while (writers->notices) {
                 Notice *notice = writers->notices;

@@ -86,7 +86,12 @@ static int bind_socket(Writers *writers) {
         return 0;
 }
 
-/* Listens on the descriptor that was given, or on the path. */
+/**
+ * server_init() - listen, on the descriptor that was given, or else on the path
+ * @writers: the room
+ *
+ * Return: 0 or a negative errno.
+ */
 int server_init(Writers *writers) {
         int r;
 
@@ -101,6 +106,10 @@ int server_init(Writers *writers) {
         return error_trace(r < 0 ? r : 0);
 }
 
+/**
+ * server_done() - listen no more
+ * @writers: the room
+ */
 void server_done(Writers *writers) {
         writers->listen_source = sd_event_source_disable_unref(writers->listen_source);
         writers->listen_fd = fd_close(writers->listen_fd);

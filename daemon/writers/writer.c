@@ -42,7 +42,14 @@ static QueuedEvent *queued_event_free(QueuedEvent *queued) {
 }
 DEFINE_CLEANUP(QueuedEvent *, queued_event_free)
 
-/* The writer of a descriptor, made if there is none; the descriptor of one that does not run is renewed. */
+/**
+ * writer_get() - the writer of a descriptor, made if there is none
+ * @writers: the room
+ * @ret: the writer, the room's
+ * @descriptor: referenced; takes the place of that of a writer that does not run
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int writer_get(Writers *writers, Writer **ret, Descriptor *descriptor) {
         Writer *writer;
 
@@ -65,6 +72,12 @@ int writer_get(Writers *writers, Writer **ret, Descriptor *descriptor) {
         return 0;
 }
 
+/**
+ * writer_free() - forget a writer; its process is told to stop
+ * @writer: the writer, without connections; or NULL
+ *
+ * Return: NULL.
+ */
 Writer *writer_free(Writer *writer) {
         if (!writer)
                 return NULL;
@@ -152,7 +165,14 @@ static void on_process_ended(Process *process, const char *text, void *userdata)
                 (void) writer_want(writer);
 }
 
-/* Starts it unless it runs or is starting. A failure is told to those who wait for it. */
+/**
+ * writer_want() - start a writer unless it runs or is starting
+ * @writer: the writer
+ *
+ * A failure is told to those who wait for it.
+ *
+ * Return: 0 or a negative errno.
+ */
 int writer_want(Writer *writer) {
         Launcher *launcher = writer->writers->launcher;
         int r;
@@ -179,7 +199,10 @@ int writer_want(Writer *writer) {
         return 0;
 }
 
-/* Stops it; whoever it was frozen for has it gone. */
+/**
+ * writer_stop() - stop a writer's process
+ * @writer: the writer; whoever it takes part for is told that it is gone
+ */
 void writer_stop(Writer *writer) {
         if (writer->state == WRITER_STARTING)
                 fail_waiting(writer, "the writer was stopped before it had registered");
@@ -189,7 +212,10 @@ void writer_stop(Writer *writer) {
         }
 }
 
-/* One session less has it. */
+/**
+ * writer_unuse() - a session less has this writer; after the last it is stopped
+ * @writer: the writer
+ */
 void writer_unuse(Writer *writer) {
         assert(writer->n_users > 0);
         if (--writer->n_users == 0) {
@@ -198,7 +224,13 @@ void writer_unuse(Writer *writer) {
         }
 }
 
-/* Its process has said its name. Return: whether that is right. */
+/**
+ * writer_registered() - a process has said its name
+ * @writer: the writer
+ * @connection: its connection
+ *
+ * Return: whether it is the one that was waited for.
+ */
 bool writer_registered(Writer *writer, Connection *connection) {
         if (writer->state != WRITER_STARTING || writer->connection)
                 return false;
@@ -215,7 +247,10 @@ bool writer_registered(Writer *writer, Connection *connection) {
         return true;
 }
 
-/* The registered connection has ended: what is left of its process is of no use. */
+/**
+ * writer_connection_ended() - the registered connection is gone: what is left of its process is of no use
+ * @writer: the writer
+ */
 void writer_connection_ended(Writer *writer) {
         sessions_writer_gone(writer);
         writer->connection = NULL;
@@ -236,7 +271,15 @@ static int on_limit(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* Keeps an event until the writer is there, at most until its limit. */
+/**
+ * writer_queue() - keep an event until the writer is there, at most until its limit
+ * @writer: the writer
+ * @session: the session
+ * @index: the writer in it
+ * @event: an event by name; its words are copied
+ *
+ * Return: 0 or a negative errno.
+ */
 int writer_queue(Writer *writer, uint64_t session, uint32_t index, const WriterEvent *event) {
         _cleanup_(queued_event_freep) QueuedEvent *queued = NULL;
         QueuedEvent **end = &writer->queue;
@@ -270,7 +313,11 @@ int writer_queue(Writer *writer, uint64_t session, uint32_t index, const WriterE
         return 0;
 }
 
-/* The session is released: its waiting events go. */
+/**
+ * writer_drop_queued() - a session is released: its waiting events go
+ * @writer: the writer
+ * @session: the session
+ */
 void writer_drop_queued(Writer *writer, uint64_t session) {
         QueuedEvent *next;
 

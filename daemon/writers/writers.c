@@ -38,6 +38,13 @@ static Session *session_free(Session *session) {
 }
 DEFINE_CLEANUP(Session *, session_free)
 
+/**
+ * writers_find_session() - a session by its handle
+ * @writers: the room
+ * @handle: the handle
+ *
+ * Return: the session, or NULL.
+ */
 Session *writers_find_session(const Writers *writers, uint64_t handle) {
         for (Session *s = writers->sessions; s; s = s->next)
                 if (s->handle == handle)
@@ -105,7 +112,11 @@ static void settle(Session *session, Participant *p, const char *problem) {
                 (void) notice_launched(session->writers, session->handle);
 }
 
-/* A writer has registered (problem is NULL), or will not. */
+/**
+ * sessions_writer_settled() - a writer has registered, or will not
+ * @writer: the writer
+ * @problem: NULL: it has
+ */
 void sessions_writer_settled(Writer *writer, const char *problem) {
         for (Session *s = writer->writers->sessions; s; s = s->next)
                 for (size_t i = 0; i < s->n_participants; i++)
@@ -113,7 +124,10 @@ void sessions_writer_settled(Writer *writer, const char *problem) {
                                 settle(s, &s->participants[i], problem);
 }
 
-/* A writer's process is gone: the sessions in which it took part are told. */
+/**
+ * sessions_writer_gone() - a writer's process is gone: the sessions in which it took part are told
+ * @writer: the writer, its instance still set
+ */
 void sessions_writer_gone(Writer *writer) {
         for (Session *s = writer->writers->sessions; s; s = s->next)
                 for (size_t i = 0; i < s->n_participants; i++) {
@@ -139,7 +153,10 @@ static void fill_spec(ContractWriterSpec *spec, const Participant *p) {
                 spec->text = "the writer ended right after it had registered";
 }
 
-/* All have settled: tell the daemon, once. */
+/**
+ * session_launched() - all of a session's writers have settled: tell the daemon, once
+ * @session: the session
+ */
 void session_launched(Session *session) {
         Writers *writers = session->writers;
         _cleanup_free_ ContractWriterSpec *specs = NULL;

@@ -135,8 +135,13 @@ static int append_good_answer(QuiesceWriterEvent *event, sd_bus_message *reply) 
         return error_trace(r < 0 ? r : sd_bus_message_close_container(reply));
 }
 
-/* Sends the answer that the event holds. r: as a callback returns it. An answer that cannot be sent is as
- * good as none: quiesced then finds the writer not responding. */
+/**
+ * writer_bus_answer() - send the answer that an event holds
+ * @event: the event
+ * @r: as a callback returns it
+ *
+ * An answer that cannot be sent is as good as none: quiesced then finds the writer not responding.
+ */
 void writer_bus_answer(QuiesceWriterEvent *event, int r) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 
@@ -215,7 +220,12 @@ static int connect_socket(const char *path) {
         return TAKE_FD(fd);
 }
 
-/* Connects and sends Register; the rest comes through the event loop. */
+/**
+ * writer_bus_connect() - connect and send Register; the rest comes through the event loop
+ * @writer: the writer
+ *
+ * Return: 0 or a negative errno.
+ */
 int writer_bus_connect(QuiesceWriter *writer) {
         int fd, r;
 
@@ -249,7 +259,10 @@ int writer_bus_connect(QuiesceWriter *writer) {
         return error_trace(r < 0 ? r : register_writer(writer));
 }
 
-/* What is written is flushed; nothing comes from it any more. */
+/**
+ * writer_bus_close() - flush what is written; nothing comes from the connection any more
+ * @writer: the writer
+ */
 void writer_bus_close(QuiesceWriter *writer) {
         writer->registered_slot = sd_bus_slot_unref(writer->registered_slot);
         writer->disconnected_slot = sd_bus_slot_unref(writer->disconnected_slot);

@@ -15,7 +15,14 @@
 #include "util/error.h"
 #include "util/utf8.h"
 
-/* An event not yet answered, in its writer's list. */
+/**
+ * writer_event_new() - an event not yet answered
+ * @ret: the event, in its writer's list
+ * @writer: the writer
+ * @type: which
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int writer_event_new(QuiesceWriterEvent **ret, QuiesceWriter *writer, QuiesceWriterEventType type) {
         QuiesceWriterEvent *event;
 
@@ -30,7 +37,12 @@ int writer_event_new(QuiesceWriterEvent **ret, QuiesceWriter *writer, QuiesceWri
         return 0;
 }
 
-/* Takes it out of its writer's list; does not answer it. */
+/**
+ * writer_event_free() - forget an event, without answering it
+ * @event: the event, or NULL
+ *
+ * Return: NULL.
+ */
 QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event) {
         if (!event)
                 return NULL;
@@ -206,7 +218,13 @@ static int read_variant(sd_bus_message *m, const char *type, QuiesceWriterEvent 
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
-/* The a{sv} `details` at which the message stands. */
+/**
+ * writer_event_read_details() - read the a{sv} `details`
+ * @event: the event
+ * @m: the message, which stands at them
+ *
+ * Return: >= 0, or a negative errno: malformed.
+ */
 int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m) {
         const char *key;
         int r, b;

@@ -133,7 +133,13 @@ static int frozen_session_add(QuiesceWriter *writer, QuiesceWriterEvent *event) 
         return 0;
 }
 
-/* An event has arrived: remember what it means for the guard, then call the writer. Takes the event. */
+/**
+ * writer_dispatch() - an event has arrived
+ * @writer: the writer
+ * @event: taken
+ *
+ * What it means for the guard is remembered, then the callback is called.
+ */
 void writer_dispatch(QuiesceWriter *writer, QuiesceWriterEvent *event) {
         FrozenSession *session = frozen_session_find(writer, event->session);
         int r = 0;
@@ -175,8 +181,11 @@ static int on_end_limit(sd_event_source *source, uint64_t usec, void *userdata) 
         return 0;
 }
 
-/* The connection has ended, or is to end: nobody will send a Thaw. Then, when all that was begun is done,
- * `closed`. */
+/**
+ * writer_end() - the connection has ended, or is to end: nobody will send a Thaw
+ * @writer: the writer
+ * @r: what `closed` is told when all that was begun is done
+ */
 void writer_end(QuiesceWriter *writer, int r) {
         if (writer->ending)
                 return;
