@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Snapshot sets over the test provider: each step answers once and from the loop, failures name the volume,
+ * ABORT overtakes, what was deleted or given up is gone, what a dead daemon left over is removed.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "daemon/sets/sets.h"
+
+#define SET_ID  "00000000-0000-4000-8000-00000000000a"
+#define SESSION "00000000-0000-4000-8000-00000000000b"
+
+typedef struct Answer {
+        ContractStep step;
+        uint32_t volume;
+        ContractError error;
+        char text[512], key[256], first_left[64];
+        uint32_t n_deleted;
+} Answer;
+
+typedef struct Fixture {
+        char directory[64];
+        sd_event *event;
+        Sets *sets;
+        SnapshotSet *set;
+        Answer answers[8];
+        size_t n_answers, n_wanted;
+        bool recovered;
+} Fixture;
+
+static void put(const Fixture *f, const char *name, const char *text) {
+        char path[256];
+        _cleanup_close_ int fd = -EBADF;
+
+        (void) snprintf(path, sizeof(path), "%s/%s", f->directory, name);
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static int setup(void **state) {
+        Fixture *f = calloc(1, sizeof(*f));
+        SetsConfig config = {.runtime_dir = f->directory,
+                             .test_provider_dir = f->directory,
+                             .hold_limit_usec = 10 * USEC_PER_SEC,
+                             .hold_socket_path = "/nowhere"};
+
+        (void) snprintf(f->directory, sizeof(f->directory), "/tmp/test-sets.XXXXXX");
+        assert_non_null(mkdtemp(f->directory));
+        assert_int_equal(sd_event_new(&f->event), 0);
+        assert_int_equal(sets_new(&f->sets, f->event, &config), 0);
+        put(f, "volumes/a", "content of a");
+        put(f, "volumes/b", "content of b");
+        assert_int_equal(sets_new_set(f->sets, &f->set, SET_ID, SESSION, 0, false), 0);
+        *state = f;
+        return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
+static int teardown(void **state) {
+        Fixture *f = *state;
+
+        (void) sets_free(f->sets);
+        sd_event_unref(f->event);
+        assert_int_equal(nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+        free(f);
+        return 0;
+}
+
+static size_t count_snapshots(const Fixture *f) {
+        char path[256];
+        size_t n = 0;
+        DIR *d;
+
+        (void) snprintf(path, sizeof(path), "%s/snapshots", f->directory);
+        d = opendir(path);
+        assert_non_null(d);
+        for (struct dirent *e; (e = readdir(d));)
+                n += e->d_name[0] != '.';
+        (void) closedir(d);
+        return n;
+}
+
+static void on_step(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
+                    void *userdata) {
+        Fixture *f = userdata;
+        Answer *answer = &f->answers[f->n_answers++];
+
+        assert_true(f->n_answers <= ELEMENTSOF(f->answers));
+        *answer = (Answer){
+                .step = step, .volume = volume, .error = result->error, .n_deleted = result->n_deleted};
+        (void) snprintf(answer->text, sizeof(answer->text), "%s", result->text ?: "");
+        (void) snprintf(answer->key, sizeof(answer->key), "%s", result->key ?: "");
+        (void) snprintf(answer->first_left, sizeof(answer->first_left), "%s", result->first_left ?: "");
+}
+
+/* Runs the loop until so many answers have come. */
+static void await(Fixture *f, size_t n) {
+        while (f->n_answers < n)
+                assert_true(sd_event_run(f->event, 20 * USEC_PER_SEC) > 0);
+        /* and lets go what waits to be freed */
+        while (sd_event_run(f->event, 0) > 0)
+                ;
+        assert_int_equal(f->n_answers, n);
+}
+
+static const Answer *begin_prepare(Fixture *f, uint32_t index, const char *name) {
+        VolumeReference reference = {.name = name, .fd = -1};
+        char id[64];
+
+        (void) snprintf(id, sizeof(id), "00000000-0000-4000-8000-0000000001%02u", index);
+        f->n_answers = 0;
+        assert_int_equal(snapshot_set_begin_prepare(f->set, index, id, &reference, NULL, on_step, f), 0);
+        assert_int_equal(f->n_answers, 0);
+        await(f, 1);
+        return &f->answers[0];
+}
+
+static const Answer *step(Fixture *f, ContractStep which) {
+        f->n_answers = 0;
+        assert_int_equal(snapshot_set_step(f->set, which, NULL, on_step, f), 0);
+        assert_int_equal(f->n_answers, 0);
+        await(f, 1);
+        assert_int_equal(f->answers[0].step, which);
+        return &f->answers[0];
+}
+
+static void make(Fixture *f, ContractStep last) {
+        assert_int_equal(begin_prepare(f, 0, "test:a")->error, CONTRACT_OK);
+        assert_int_equal(begin_prepare(f, 1, "test:b")->error, CONTRACT_OK);
+        for (ContractStep s = CONTRACT_STEP_END_PREPARE; s <= last; s++)
+                assert_int_equal(step(f, s)->error, CONTRACT_OK);
+        sets_window_end(f->sets);
+}
+
+static void test_created(void **state) {
+        Fixture *f = *state;
+        SnapshotInfo snapshot;
+        SetInfo set;
+
+        make(f, CONTRACT_STEP_FINAL_COMMIT);
+        assert_int_equal(count_snapshots(f), 2);
+        assert_true(snapshot_set_get_info(f->set, &set));
+        assert_int_equal(set.n_snapshots, 2);
+        assert_true(set.instant_realtime_usec > 0);
+        assert_true(snapshot_set_get_snapshot(f->set, 1, &snapshot));
+        assert_string_equal(snapshot.volume, "test:b");
+        assert_string_equal(snapshot.state, "created");
+        assert_ptr_equal(sets_find(f->sets, snapshot.id), f->set);
+        assert_ptr_equal(sets_find(f->sets, SET_ID), f->set);
+}
+
+static void test_deleted(void **state) {
+        Fixture *f = *state;
+        const Answer *answer;
+
+        make(f, CONTRACT_STEP_FINAL_COMMIT);
+        answer = step(f, CONTRACT_STEP_DELETE);
+        assert_int_equal(answer->error, CONTRACT_OK);
+        assert_int_equal(answer->n_deleted, 2);
+        assert_int_equal(count_snapshots(f), 0);
+        assert_int_equal(sets_count(f->sets), 0);
+}
+
+static void test_deleted_one(void **state) {
+        Fixture *f = *state;
+        SnapshotInfo snapshot;
+
+        make(f, CONTRACT_STEP_FINAL_COMMIT);
+        assert_true(snapshot_set_get_snapshot(f->set, 0, &snapshot));
+        f->n_answers = 0;
+        assert_int_equal(snapshot_set_step(f->set, CONTRACT_STEP_DELETE, "no such", on_step, f), -ENOENT);
+        assert_int_equal(snapshot_set_step(f->set, CONTRACT_STEP_DELETE, snapshot.id, on_step, f), 0);
+        await(f, 1);
+        assert_int_equal(f->answers[0].n_deleted, 1);
+        assert_int_equal(count_snapshots(f), 1);
+        assert_false(snapshot_set_get_snapshot(f->set, 0, &snapshot));
+        assert_true(snapshot_set_get_snapshot(f->set, 1, &snapshot));
+}
+
+static void test_twice(void **state) {
+        Fixture *f = *state;
+        const Answer *answer;
+
+        assert_int_equal(begin_prepare(f, 0, "test:a")->error, CONTRACT_OK);
+        answer = begin_prepare(f, 1, "test:a");
+        assert_int_equal(answer->error, CONTRACT_OK);
+        assert_string_equal(answer->key, "test:a");
+        /* The index is free again, and takes another. */
+        assert_int_equal(begin_prepare(f, 1, "test:b")->error, CONTRACT_OK);
+        assert_int_equal(step(f, CONTRACT_STEP_END_PREPARE)->error, CONTRACT_OK);
+        assert_int_equal(step(f, CONTRACT_STEP_ABORT)->error, CONTRACT_OK);
+}
+
+static void test_unknown(void **state) {
+        Fixture *f = *state;
+        const Answer *answer = begin_prepare(f, 0, "test:nowhere");
+
+        assert_int_equal(answer->error, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
+        assert_non_null(strstr(answer->text, "nowhere"));
+        assert_int_equal(sets_count(f->sets), 0);
+}
+
+static void test_unsupported(void **state) {
+        Fixture *f = *state;
+        VolumeReference reference = {.name = "test:nowhere", .fd = -1}, good = {.name = "test:a", .fd = -1};
+
+        assert_int_equal(sets_is_volume_supported(f->sets, &reference, on_step, f), 0);
+        await(f, 1);
+        assert_int_equal(f->answers[0].error, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
+        assert_int_equal(sets_is_volume_supported(f->sets, &good, on_step, f), 0);
+        await(f, 2);
+        assert_int_equal(f->answers[1].error, CONTRACT_OK);
+        assert_int_equal(sets_count(f->sets), 1);
+}
+
+static void test_failure(void **state) {
+        Fixture *f = *state;
+        const Answer *answer;
+
+        put(f, "script", "# comment\ncommit b fail InsufficientStorage b has no room\n");
+        make(f, CONTRACT_STEP_PRE_COMMIT);
+        answer = step(f, CONTRACT_STEP_COMMIT);
+        assert_int_equal(answer->error, CONTRACT_ERROR_INSUFFICIENT_STORAGE);
+        assert_string_equal(answer->text, "b has no room");
+        assert_int_equal(answer->volume, 1);
+        assert_int_equal(step(f, CONTRACT_STEP_ABORT)->error, CONTRACT_OK);
+        assert_int_equal(count_snapshots(f), 0);
+        assert_int_equal(sets_count(f->sets), 0);
+}
+
+static void test_wait(void **state) {
+        Fixture *f = *state;
+
+        put(f, "script", "end-prepare a mark reached\nend-prepare a wait go\n");
+        assert_int_equal(begin_prepare(f, 0, "test:a")->error, CONTRACT_OK);
+        f->n_answers = 0;
+        assert_int_equal(snapshot_set_step(f->set, CONTRACT_STEP_END_PREPARE, NULL, on_step, f), 0);
+        while (sd_event_run(f->event, 100 * USEC_PER_MSEC) > 0)
+                ;
+        assert_int_equal(f->n_answers, 0);
+        put(f, "go", "");
+        await(f, 1);
+        assert_int_equal(f->answers[0].error, CONTRACT_OK);
+}
+
+static void test_abort_overtakes(void **state) {
+        Fixture *f = *state;
+
+        put(f, "script", "* b wait never\n");
+        assert_int_equal(begin_prepare(f, 0, "test:a")->error, CONTRACT_OK);
+        put(f, "script", "end-prepare a wait never\n");
+        f->n_answers = 0;
+        assert_int_equal(snapshot_set_step(f->set, CONTRACT_STEP_END_PREPARE, NULL, on_step, f), 0);
+        assert_int_equal(snapshot_set_step(f->set, CONTRACT_STEP_LOCK, NULL, on_step, f), -EBUSY);
+        assert_int_equal(snapshot_set_step(f->set, CONTRACT_STEP_ABORT, NULL, on_step, f), 0);
+        await(f, 2);
+        assert_int_equal(f->answers[0].step, CONTRACT_STEP_END_PREPARE);
+        assert_int_equal(f->answers[0].error, CONTRACT_ERROR_ABORTED);
+        assert_int_equal(f->answers[1].step, CONTRACT_STEP_ABORT);
+        assert_int_equal(f->answers[1].error, CONTRACT_OK);
+        assert_int_equal(sets_count(f->sets), 0);
+}
+
+static void on_recovered(int r, void *userdata) {
+        Fixture *f = userdata;
+
+        f->recovered = true;
+}
+
+static bool keep(const char *set_id, void *userdata) {
+        return streq(set_id, "00000000-0000-4000-8000-00000000000c");
+}
+
+static void test_recover(void **state) {
+        Fixture *f = *state;
+
+        put(f, "snapshots/unfinished.persistent." SET_ID ".1", "");
+        put(f, "snapshots/auto-release." SET_ID ".2", "");
+        put(f, "snapshots/auto-release.00000000-0000-4000-8000-00000000000c.3", "");
+        put(f, "snapshots/persistent." SET_ID ".4", "");
+        assert_int_equal(sets_recover_held(f->sets), 0);
+        assert_int_equal(sets_recover(f->sets, keep, on_recovered, f), 0);
+        while (!f->recovered)
+                assert_true(sd_event_run(f->event, 20 * USEC_PER_SEC) > 0);
+        assert_int_equal(count_snapshots(f), 2);
+}
+
+static void test_damaged_journal(void **state) {
+        Fixture *f = *state;
+
+        put(f, "held.json", "{\"volumes\": [");
+        assert_int_equal(sets_recover_held(f->sets), -EBADMSG);
+        put(f, "held.json", "{\"volumes\": 7, \"mounts\": [3, {\"mount-point\": 1}]}");
+        assert_int_equal(sets_recover_held(f->sets), 0);
+}
+
+int main(void) {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_created),         TEST(test_deleted),
+                TEST(test_deleted_one),     TEST(test_twice),
+                TEST(test_unknown),         TEST(test_unsupported),
+                TEST(test_failure),         TEST(test_wait),
+                TEST(test_abort_overtakes), TEST(test_recover),
+                TEST(test_damaged_journal),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

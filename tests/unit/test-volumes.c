@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Volumes found in a mountinfo and a sysfs of our own making: what names one, what lies on it, how deep.
+ *
+ * The machine: dm-0 vg/thin-a (ext4 on /srv, bind-mounted at /bind), dm-1 vg/luks below dm-2 (crypt, xfs on
+ * /secret), dm-3 vg/loop (ext4 on /images) whose file /images/disk lies below loop0 (ext4 on /inner), sda
+ * with sda1 (on /), dm-4 vg/swap, and a tmpfs.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/volumes/lvm-name.h"
+#include "daemon/volumes/volumes.h"
+
+#define VG   "LVM-0123456789abcdefghijklmnopqrstuv"
+#define LV_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LV_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define LV_C "cccccccccccccccccccccccccccccccc"
+#define LV_D "dddddddddddddddddddddddddddddddd"
+
+static char root[] = "/tmp/test-volumes.XXXXXX";
+
+static void put(const char *path, const char *text) {
+        char full[512];
+        _cleanup_fclose_ FILE *f = NULL;
+
+        (void) snprintf(full, sizeof(full), "%s/%s", root, path);
+        for (char *c = full + strlen(root) + 1; (c = strchr(c, '/')); c++) {
+                *c = '\0';
+                (void) mkdir(full, 0700);
+                *c = '/';
+        }
+        f = fopen(full, "we");
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+}
+
+static void put_device(const char *name, const char *number, const char *dm_name, const char *dm_uuid) {
+        char path[256];
+
+#define PUT(file, text)                                                         \
+        ({                                                                      \
+                (void) snprintf(path, sizeof(path), "block/%s/%s", name, file); \
+                put(path, text);                                                \
+        })
+        PUT("dev", number);
+        PUT("size", "2048\n");
+        if (!dm_name)
+                return;
+        PUT("dm/name", dm_name);
+        PUT("dm/uuid", dm_uuid);
+        PUT("dm/suspended", "0\n");
+}
+
+static const char mountinfo[] =
+        "20 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+        "30 20 253:0 / /srv rw,relatime shared:2 - ext4 /dev/mapper/vg-thin--a rw\n"
+        "31 20 253:0 /sub /bind rw,relatime shared:2 - ext4 /dev/mapper/vg-thin--a rw\n"
+        "32 20 253:2 / /secret rw - xfs /dev/mapper/secret rw\n"
+        "33 20 253:3 / /images rw - ext4 /dev/mapper/vg-loop rw\n"
+        "34 20 7:0 / /inner rw - ext4 /dev/loop0 rw\n"
+        "35 20 0:50 / /tmp\\040dir rw - tmpfs tmpfs rw\n"
+        "36 30 0:51 / /srv/over rw - tmpfs tmpfs rw\n";
+
+static int setup(void **state) {
+        assert_non_null(mkdtemp(root));
+        put_device("dm-0", "253:0\n", "vg-thin--a\n", VG LV_A "\n");
+        put_device("dm-1", "253:1\n", "vg-luks\n", VG LV_B "\n");
+        put_device("dm-2", "253:2\n", "secret\n", "CRYPT-LUKS2-1234-secret\n");
+        put_device("dm-3", "253:3\n", "vg-loop\n", VG LV_C "\n");
+        put_device("dm-4", "253:4\n", "vg-swap\n", VG LV_D "\n");
+        put_device("dm-5", "253:5\n", "vg-thin--a-real\n", VG LV_A "-real\n");
+        put_device("sda", "8:0\n", NULL, NULL);
+        put("block/sda/sda1/dev", "8:1\n");
+        put("block/sda/sda1/partition", "1\n");
+        put("block/sda/sda1/size", "8\n");
+        put_device("loop0", "7:0\n", NULL, NULL);
+        put("block/loop0/loop/backing_file", "/images/disk\n");
+        put("block/dm-1/holders/dm-2", "");
+        put("block/dm-5/holders/dm-0", "");
+        put("block/dm-0/dm/suspended", "1\n");
+        put("mountinfo", mountinfo);
+        put("swaps", "Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n/dev/dm-4 partition\t1048572\t0\t-2\n");
+        return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
+static int teardown(void **state) {
+        return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static VolumeWorld *look(void) {
+        char mounts[256], swaps[256];
+        VolumeSources sources = {.mountinfo = mounts, .swaps = swaps, .sysfs = root};
+        VolumeWorld *world = NULL;
+
+        (void) snprintf(mounts, sizeof(mounts), "%s/mountinfo", root);
+        (void) snprintf(swaps, sizeof(swaps), "%s/swaps", root);
+        assert_int_equal(volume_world_new(&world, &sources), 0);
+        return world;
+}
+
+static Volume *volume_at(const char *name) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        Volume *volume = NULL;
+        dev_t device;
+
+        assert_int_equal(volume_world_find_name(world, name, &device), 0);
+        assert_int_equal(volume_new(&volume, world, device), 0);
+        return volume;
+}
+
+static void test_names(void **state) {
+        static const char *const names[] = {"/srv",      "/srv/",     "/dev/vg/thin-a",
+                                            "vg/thin-a", "/dev/dm-0", "/dev/mapper/vg-thin--a",
+                                            "/bind"};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_(volume_freep) Volume *volume = volume_at(names[i]);
+
+                assert_string_equal(volume->name, "vg/thin-a");
+                assert_string_equal(volume->key, VG LV_A);
+                assert_string_equal(volume->vg, "vg");
+                assert_string_equal(volume->lv, "thin-a");
+                assert_true(volume->suspended);
+                assert_int_equal(volume->size, 2048 * 512);
+        }
+}
+
+static void test_no_names(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        dev_t device;
+
+        assert_int_equal(volume_world_find_name(world, "/srv/deeper", &device), VOLUME_NOT_FOUND);
+        assert_int_equal(volume_world_find_name(world, "", &device), VOLUME_NOT_FOUND);
+        assert_int_equal(volume_world_find_name(world, "vg", &device), VOLUME_NOT_FOUND);
+        assert_int_equal(volume_world_find_name(world, "vg/thin--a", &device), VOLUME_NOT_FOUND);
+        assert_int_equal(volume_world_find_name(world, "/dev/mapper/", &device), VOLUME_NOT_FOUND);
+        assert_int_equal(volume_world_find_name(world, "/tmp dir", &device), VOLUME_NOT_ON_DEVICE);
+        assert_int_equal(volume_world_find_name(world, "/srv/over", &device), VOLUME_NOT_ON_DEVICE);
+}
+
+static void test_paths(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        dev_t device;
+
+        assert_int_equal(volume_world_find_path(world, "/srv/deeper/file", &device), 0);
+        assert_int_equal(device, makedev(253, 0));
+        assert_int_equal(volume_world_find_path(world, "/srvother", &device), 0);
+        assert_int_equal(device, makedev(8, 1));
+        assert_int_equal(volume_world_find_path(world, "/srv/over/file", &device), VOLUME_NOT_ON_DEVICE);
+        assert_int_equal(volume_world_find_path(world, "relative", &device), VOLUME_NOT_FOUND);
+}
+
+static void test_direct(void **state) {
+        _cleanup_(volume_freep) Volume *volume = volume_at("/srv");
+
+        assert_int_equal(volume->n_mounts, 1);
+        assert_true(volume->mounts[0].direct);
+        assert_string_equal(volume->mounts[0].mount_point, "/srv");
+        assert_int_equal(volume->mounts[0].mount_id, 30);
+        assert_string_equal(volume->file_system, "ext4");
+        assert_int_equal(volume->n_mount_points, 2);
+        assert_int_equal(volume->depth, 0);
+        assert_null(volume->other_layer);
+        assert_null(volume->swap);
+}
+
+static void test_encrypted(void **state) {
+        _cleanup_(volume_freep) Volume *volume = volume_at("vg/luks");
+
+        assert_int_equal(volume->n_mounts, 1);
+        assert_false(volume->mounts[0].direct);
+        assert_string_equal(volume->mounts[0].type, "xfs");
+        assert_null(volume->file_system);
+        assert_string_equal(volume->other_layer, "CRYPT-LUKS2-1234-secret");
+        assert_int_equal(volume->n_mount_points, 0);
+        assert_int_equal(volume->depth, 1);
+        assert_true(volume_carries(volume, makedev(253, 2)));
+        assert_false(volume_carries(volume, makedev(253, 0)));
+}
+
+static void test_loop(void **state) {
+        _cleanup_(volume_freep) Volume *volume = volume_at("/images");
+
+        assert_int_equal(volume->n_mounts, 2);
+        assert_true(volume_carries(volume, makedev(7, 0)));
+        for (size_t i = 0; i < volume->n_mounts; i++) {
+                bool inner = streq(volume->mounts[i].mount_point, "/inner");
+
+                assert_int_equal(volume->mounts[i].direct, !inner);
+                assert_int_equal(volume->mounts[i].depth, inner ? 0 : 1);
+        }
+}
+
+static void test_partition(void **state) {
+        _cleanup_(volume_freep) Volume *disk = volume_at("/dev/sda");
+        _cleanup_(volume_freep) Volume *partition = volume_at("/");
+
+        assert_true(volume_carries(disk, partition->device));
+        assert_int_equal(disk->n_mounts, 1);
+        assert_false(disk->mounts[0].direct);
+        assert_string_equal(partition->key, "block:8:1");
+        assert_null(partition->vg);
+}
+
+static void test_swap(void **state) {
+        _cleanup_(volume_freep) Volume *volume = volume_at("vg/swap");
+
+        assert_string_equal(volume->swap, "/dev/dm-4");
+}
+
+static void test_logical(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+
+        /* Parts ("-real") and other dm devices do not count. */
+        assert_int_equal(volume_world_count_logical(world), 4);
+}
+
+static void test_fd(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        _cleanup_close_ int fd = open("/proc/self", O_PATH | O_CLOEXEC);
+        dev_t device;
+
+        /* Our own mountinfo does not know this mount, nor is there a device behind it. */
+        assert_int_equal(volume_world_find_fd(world, fd, &device), VOLUME_NOT_ON_DEVICE);
+}
+
+static void test_split(void **state) {
+        static const char *const bad[] = {"", "vg", "vg-", "-lv", "vg-lv-real", "--", "vg--lv"};
+        _cleanup_free_ char *vg = NULL, *lv = NULL;
+
+        assert_int_equal(lvm_name_split("a--b--c-d--e", &vg, &lv), 0);
+        assert_string_equal(vg, "a-b-c");
+        assert_string_equal(lv, "d-e");
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                _cleanup_free_ char *v = NULL, *l = NULL;
+
+                assert_int_equal(lvm_name_split(bad[i], &v, &l), -EINVAL);
+        }
+}
+
+static void test_uuid(void **state) {
+        char uuid[129];
+
+        assert_int_equal(lvm_uuid_make(uuid, sizeof(uuid), "012345-6789-abcd-efgh-ijkl-mnop-qrstuv",
+                                       "aaaaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaaaa", "-cow"),
+                         0);
+        assert_string_equal(uuid, VG LV_A "-cow");
+        assert_false(lvm_uuid_is_volume(uuid));
+        assert_true(lvm_uuid_is_volume(VG LV_A));
+        assert_int_equal(lvm_uuid_make(uuid, sizeof(uuid), "short", LV_A, ""), -EINVAL);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_names),     cmocka_unit_test(test_no_names),
+                cmocka_unit_test(test_paths),     cmocka_unit_test(test_direct),
+                cmocka_unit_test(test_encrypted), cmocka_unit_test(test_loop),
+                cmocka_unit_test(test_partition), cmocka_unit_test(test_swap),
+                cmocka_unit_test(test_logical),   cmocka_unit_test(test_fd),
+                cmocka_unit_test(test_split),     cmocka_unit_test(test_uuid),
+        };
+
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
