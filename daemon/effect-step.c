@@ -148,6 +148,8 @@ static int step_of_set(Manager *manager, SnapshotSet *set, const ContractEffect 
 
         if (!set)
                 return error_origin(-ENOENT);
+        if (effect->step == CONTRACT_STEP_END_PREPARE)
+                snapshot_set_trim(set, effect->volume);
         if (effect->step == CONTRACT_STEP_LOCK)
                 manager_lock_memory(manager, true);
         r = pending_step_new(manager, &step, effect);

@@ -113,6 +113,17 @@ static int volume_prepare(SetVolume *volume, const VolumeReference *reference,
         return error_trace(r);
 }
 
+/**
+ * snapshot_set_trim() - forget volumes that the contract did not take: their calls were cancelled
+ * @set:        the set, in no step
+ * @n_volumes:  how many it took; they are the first
+ */
+void snapshot_set_trim(SnapshotSet *set, uint32_t n_volumes) {
+        assert(set->step == CONTRACT_STEP_NONE);
+        while (set->n_volumes > n_volumes)
+                snapshot_set_drop_volume(set, set->volumes[set->n_volumes - 1]);
+}
+
 /* The step is begun in any case, so that every failure is told in the same way: by its answer. */
 static int prepare_begin(SnapshotSet *set, ContractStep step, uint32_t index, const char *snapshot_id,
                          const VolumeReference *reference, const PrepareOptions *options, StepDone done,
@@ -122,9 +133,7 @@ static int prepare_begin(SnapshotSet *set, ContractStep step, uint32_t index, co
 
         assert(set->step == CONTRACT_STEP_NONE && reference && done);
         set->is_over = false;
-        /* The contract did not take the one that has this index: its call was cancelled. */
-        while (set->n_volumes > index)
-                snapshot_set_drop_volume(set, set->volumes[set->n_volumes - 1]);
+        snapshot_set_trim(set, index);
         if (set->n_volumes >= CONTRACT_VOLUMES_MAX)
                 return error_origin(-ENOBUFS);
         r = set_volume_new(&volume, set, snapshot_id);

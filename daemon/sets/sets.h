@@ -127,6 +127,9 @@ int sets_new_set(Sets *sets, SnapshotSet **ret, const char *set_id, const char *
 int snapshot_set_begin_prepare(SnapshotSet *set, uint32_t volume, const char *snapshot_id,
                                const VolumeReference *reference, const PrepareOptions *options,
                                StepDone done, void *userdata);
+/* Before END_PREPARE: the first n_volumes are the set; what follows was added by calls that were cancelled.
+ */
+void snapshot_set_trim(SnapshotSet *set, uint32_t n_volumes);
 /* END_PREPARE … DELETE. snapshot: DELETE of one, else NULL. ABORT may overtake a running step, whose
  * callback is then called first, with CONTRACT_ERROR_ABORTED. */
 int snapshot_set_step(SnapshotSet *set, ContractStep step, const char *snapshot, StepDone done,

@@ -302,6 +302,35 @@ static void test_same_volume_twice(void **state) {
         (void) client_free(client);
 }
 
+/* A volume whose AddToSnapshotSet was cancelled is not in the set, even if the provider had got it. */
+static void test_cancelled_volume(void **state) {
+        _cleanup_free_ char *one = NULL;
+        Client *client;
+        Call *running;
+
+        bench_add_volume(*state, "one");
+        bench_add_volume(*state, "two");
+        bench_write(*state, "provider/script",
+                    "begin-prepare two mark reached\nbegin-prepare two wait go\n");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        backup_ok(client, "StartSnapshotSet");
+        one = client_add(client, "test:one");
+        running = call_begin(client, client->session, BACKUP_INTERFACE, "AddToSnapshotSet", "va{sv}", "s",
+                             "test:two", 0);
+        bench_wait_file(*state, "provider/reached", "");
+        session_ok(client, "Cancel");
+        assert_refused(call_wait(running), "Cancelled", "");
+        bench_write(*state, "provider/go", "");
+        backup_ok(client, "PrepareForBackup");
+        backup_ok(client, "DoSnapshotSet");
+        assert_int_equal(bench_count(*state, "provider/log", "\ncommit one "), 1);
+        assert_int_equal(bench_count(*state, "provider/log", "\ncommit two "), 0);
+        (void) client_free(client);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
@@ -314,6 +343,7 @@ int main(void) {
                 TEST(test_abort_in_do_snapshot_set),
                 TEST(test_slot),
                 TEST(test_same_volume_twice),
+                TEST(test_cancelled_volume),
         };
 
         return cmocka_run_group_tests_name("bus-backup", tests, NULL, NULL);
