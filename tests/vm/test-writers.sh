@@ -16,7 +16,8 @@ socket=/run/test-writers.socket
 descriptors=$test_work/writers.d
 shipped=(/usr/local/lib/quiesced/writers.d/fsfreeze.writer /usr/lib/quiesced/writers.d/fsfreeze.writer)
 
-# The driver as a coprocess. `tell COMMAND` sends; `expect NAME PATTERN` reads lines until one matches.
+# The driver as a coprocess. `tell COMMAND` sends; `expect NAME PATTERN` reads lines until one matches; without it the
+# rest makes no sense and the test ends.
 start_driver() {
         coproc DRIVER { exec "$driver" systemd "$socket" "$descriptors" 2>&1; }
         # shellcheck disable=SC2153 # set by coproc
@@ -31,7 +32,8 @@ expect() {
                 seen+="$line"$'\n'
         done
         not_ok "$1"
-        { echo "no line matches: $2"; echo "$seen"; } | explain
+        { echo "no line matches: $2"; echo "$seen"; journalctl -q -n 40 -o short-monotonic; } | explain
+        exit 1
 }
 stop_driver() {
         tell release 1
