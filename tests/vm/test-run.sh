@@ -158,6 +158,42 @@ test_busy() {
         check_equal "the first is not disturbed" 0 $?
 }
 
+# What cannot be done is said, with the thing's name, and nothing is left.
+test_refused() {
+        local pid
+        must lvcreate -qq -y -n filler -l 100%FREE vg
+        run_status "a volume group without room" 125 /srv -- true
+        err_has "is named" 'vg.*(space|room|free|extents)'
+        must lvremove -qq -y vg/filler
+
+        must fsfreeze -f /srv/db
+        timeout 120 quiescectl run /srv/db -- true > "$out" 2> "$err"
+        check_equal "a file system that somebody else froze" 125 $? || show_outputs
+        must fsfreeze -u /srv/db
+        err_has "is named" '/srv/db.*(frozen|freez|froze)'
+
+        mkdir -p /etc/quiesced/writers.d
+        printf '[Writer]\nExec=/nonexistent/ghost\nUser=daemon\n' > /etc/quiesced/writers.d/ghost.writer
+        must systemctl restart quiesced.service
+        run_status "a writer whose program is missing" 125 /srv/db -- true
+        err_has "is named" 'ghost'
+        run_status "but it can be ignored" 0 --ignore-writer=ghost /srv/db -- true
+        rm /etc/quiesced/writers.d/ghost.writer
+        must systemctl restart quiesced.service
+
+        : > "$test_work/first"
+        quiescectl run /srv/db -- true > /dev/null 2> "$test_work/first" &
+        pid=$!
+        await_line "$test_work/first" 'adding' "$pid"
+        kill -STOP "$pid"
+        run_status "a second set while one is made" 125 /srv/db -- true
+        err_has "is told to wait" '--wait'
+        kill -CONT "$pid"
+        wait "$pid"
+        check_equal "and the first goes on" 0 $?
+        outside_check "of all that was refused nothing is left"
+}
+
 # --- who is killed when ---------------------------------------------------------------------------------------------
 
 # await_line FILE PATTERN PID: wait until the file has such a line; PID's end ends the wait, too.
@@ -228,7 +264,7 @@ outside_baseline
 if [ $# -gt 0 ]; then
         for name in "$@"; do "test_$name"; done
 else
-        for name in view instant places user status leftovers busy; do "test_$name"; done
+        for name in view instant places user status leftovers busy refused; do "test_$name"; done
         outside_check "after all that went by itself nothing is left"
         test_killed
         test_restart
