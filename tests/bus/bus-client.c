@@ -67,7 +67,21 @@ Client *client_new(Bench *bench) {
         return client;
 }
 
+static void call_free(Call *call) {
+        for (Call **place = &call->client->calls; *place; place = &(*place)->next)
+                if (*place == call) {
+                        *place = call->next;
+                        break;
+                }
+        sd_bus_slot_unref(call->slot);
+        free(call);
+}
+
 Client *client_free(Client *client) {
+        while (client->calls) {
+                sd_bus_message_unref(client->calls->reply);
+                call_free(client->calls);
+        }
         (void) sd_bus_detach_event(client->bus);
         sd_bus_close_unref(client->bus);
         for (size_t i = 0; i < client->n_seen; i++)
@@ -106,6 +120,8 @@ static Call *call_beginv(Client *client, const char *path, const char *interface
 
         assert_non_null(call);
         call->client = client;
+        call->next = client->calls;
+        client->calls = call;
         (void) snprintf(call->member, sizeof(call->member), "%s", member);
         assert_true(sd_bus_message_new_method_call(client->bus, &m, QUIESCE_NAME, path, interface, member) >=
                     0);
@@ -133,8 +149,7 @@ sd_bus_message *call_wait(Call *call) {
         while (!call->reply)
                 run_once(call->client->bench, call->member);
         reply = call->reply;
-        sd_bus_slot_unref(call->slot);
-        free(call);
+        call_free(call);
         return reply;
 }
 

@@ -37,10 +37,12 @@ typedef struct Client {
         char set[37];
         char *seen[SEEN_MAX];
         size_t n_seen;
+        struct Call *calls; /* not answered yet */
 } Client;
 
 /* A call under way. */
 typedef struct Call {
+        struct Call *next;
         sd_bus_message *reply; /* NULL: not answered yet */
         sd_bus_slot *slot;
         Client *client;
