@@ -23,7 +23,7 @@ typedef struct Key {
         const char *section, *name;
         ValueType type;
         size_t offset;
-        unsigned minimum, maximum;
+        unsigned minimum, maximum; /* of a time: in seconds; 0: none */
 } Key;
 
 #define EVENT_KEY(_name, _event) \
@@ -44,7 +44,7 @@ static const Key keys[] = {
         EVENT_KEY("BackupShutdownSec", CONTRACT_EVENT_BACKUP_SHUTDOWN),
         {"Events", "ThawLevelDelaySec", VALUE_USEC, offsetof(Config, contract.thaw_level_delay_usec), 0, 0},
         {"Writers", "StartSec", VALUE_USEC, offsetof(Config, launch_limit_usec), 0, 0},
-        {"Hold", "LimitSec", VALUE_USEC, offsetof(Config, contract.hold_limit_usec), 0, 0},
+        {"Hold", "LimitSec", VALUE_USEC, offsetof(Config, contract.hold_limit_usec), 0, 10}, /* C30 */
         {"Hold", "ExpediteRCU", VALUE_BOOLEAN, offsetof(Config, expedite_rcu), 0, 0},
         {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
         {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
@@ -75,10 +75,18 @@ void config_default(Config *config) {
 
 static int key_set(const Key *key, Config *config, const char *value) {
         void *target = (char *) config + key->offset;
+        uint64_t usec;
+        int r;
 
         switch (key->type) {
         case VALUE_USEC:
-                return config_parse_usec(value, target);
+                r = config_parse_usec(value, &usec);
+                if (r < 0)
+                        return r;
+                if (key->maximum > 0 && usec > key->maximum * USEC_PER_SEC)
+                        return -ERANGE;
+                *(uint64_t *) target = usec;
+                return 0;
         case VALUE_UNSIGNED:
                 return config_parse_unsigned(value, key->minimum, key->maximum, target);
         case VALUE_BOOLEAN:

@@ -102,6 +102,7 @@ static int published_fill_snapshots(PublishedSet *published, SnapshotSet *set, s
                 snapshot->set = published;
                 (void) snprintf(snapshot->id, sizeof(snapshot->id), "%s", info.id);
                 snapshot->size = info.size;
+                (void) snprintf(snapshot->shown_state, sizeof(snapshot->shown_state), "%s", info.state);
                 snapshot->path = bus_path("snapshot", info.id);
                 snapshot->provider = strdup(info.provider);
                 if (!snapshot->path || !snapshot->provider)
@@ -229,8 +230,22 @@ void published_remove_snapshot(Manager *manager, const char *snapshot_id, const 
         set_shrunk(manager, set);
 }
 
+/* Shows a snapshot's state, and with it its set's, if it is another than before. */
+static void snapshot_show(PublishedSnapshot *snapshot, const SnapshotInfo *info) {
+        sd_bus *bus = snapshot->set->manager->bus;
+
+        if (streq(snapshot->shown_state, info->state))
+                return;
+        (void) snprintf(snapshot->shown_state, sizeof(snapshot->shown_state), "%s", info->state);
+        if (!bus)
+                return;
+        (void) sd_bus_emit_properties_changed(bus, snapshot->path, BUS_INTERFACE("Snapshot"), "State", NULL);
+        (void) sd_bus_emit_properties_changed(bus, snapshot->set->path, BUS_INTERFACE("SnapshotSet"),
+                                              "State", NULL);
+}
+
 /**
- * published_refresh() - take off the bus what is not there any more
+ * published_refresh() - show what has changed, take off the bus what is not there any more
  * @manager:    the manager
  * @reason:     a word for SnapshotRemoved
  */
@@ -245,7 +260,9 @@ void published_refresh(Manager *manager, const char *reason) {
                         SnapshotInfo info;
                         SnapshotSet *found;
 
-                        if (!published_get_info(&set->snapshots[i - 1], &found, &info))
+                        if (published_get_info(&set->snapshots[i - 1], &found, &info))
+                                snapshot_show(&set->snapshots[i - 1], &info);
+                        else
                                 snapshot_leave(manager, set, i - 1, reason);
                 }
                 if (set->n_snapshots < before)

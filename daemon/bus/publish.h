@@ -14,6 +14,7 @@ typedef struct PublishedSnapshot {
         char *path;
         char *provider;
         uint64_t size;
+        char shown_state[16];
 } PublishedSnapshot;
 
 struct PublishedSet {
