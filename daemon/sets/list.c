@@ -38,7 +38,7 @@ int sets_volume_key_of_path(Sets *sets, const char *path, char **ret_key) {
                 return -ENODEV;
         if (r < 0)
                 return error_trace(r);
-        r = volume_new(&volume, world, device);
+        r = volume_new(&volume, world, volume_world_find_logical(world, device));
         if (r < 0)
                 return error_trace(r);
         *ret_key = TAKE_PTR(volume->key);

@@ -79,7 +79,7 @@ static int volume_resolve(SetVolume *volume, Sets *sets, const VolumeReference *
                           name);
         if (r != 0)
                 return error_trace(r);
-        return error_trace(volume_set_device(volume, sets, world, device));
+        return error_trace(volume_set_device(volume, sets, world, volume_world_find_logical(world, device)));
 }
 
 /* Whether the wished provider can be this volume's at all. */

@@ -15,8 +15,6 @@
 #include "daemon/volumes/world.h"
 #include "util/error.h"
 
-#define LAYERS_MAX 16u
-
 static bool dev_contains(const dev_t *list, size_t n, dev_t device) {
         for (size_t i = 0; i < n; i++)
                 if (list[i] == device)
@@ -37,23 +35,6 @@ static int dev_add(dev_t **list, size_t *n, dev_t device) {
         return 0;
 }
 
-/* The loop device's file, if it is on that device. */
-static bool loop_lies_on(const VolumeWorld *world, const Device *loop, const Device *below) {
-        struct libmnt_fs *mount;
-
-        if (!loop->backing_file)
-                return false;
-        mount = world_find_mount_of_path(world, loop->backing_file);
-        return mount && world_find_mount_device(world, mount) == below;
-}
-
-static bool lies_directly_on(const VolumeWorld *world, const Device *device, const Device *below) {
-        for (size_t i = 0; i < below->n_holders; i++)
-                if (streq(below->holders[i], device->kernel_name))
-                        return true;
-        return loop_lies_on(world, device, below);
-}
-
 /* Return: height of the device, all it carries having been added; or a negative errno. */
 static int above_collect(Volume *volume, const VolumeWorld *world, const Device *device, unsigned layer) {
         int height = 0;
@@ -67,7 +48,7 @@ static int above_collect(Volume *volume, const VolumeWorld *world, const Device 
         for (size_t i = 0; i < world->n_devices; i++) {
                 const Device *upper = &world->devices[i];
 
-                if (upper == device || !lies_directly_on(world, upper, device))
+                if (upper == device || !world_lies_directly_on(world, upper, device))
                         continue;
                 if (!volume->other_layer) {
                         volume->other_layer = strdup(upper->dm_uuid ?: upper->kernel_name);
@@ -86,7 +67,8 @@ static int device_height(const VolumeWorld *world, const Device *device, unsigne
         int height = 0;
 
         for (size_t i = 0; i < world->n_devices && layer < LAYERS_MAX; i++)
-                if (&world->devices[i] != device && lies_directly_on(world, &world->devices[i], device)) {
+                if (&world->devices[i] != device &&
+                    world_lies_directly_on(world, &world->devices[i], device)) {
                         int h = device_height(world, &world->devices[i], layer + 1) + 1;
 
                         height = h > height ? h : height;

@@ -72,6 +72,9 @@ int volume_world_find_name(const VolumeWorld *world, const char *name, dev_t *re
 int volume_world_find_fd(const VolumeWorld *world, int fd, dev_t *ret);
 int volume_world_find_path(const VolumeWorld *world, const char *path, dev_t *ret);
 
+/* Through LUKS and the like down to the logical volume; the same device if there is none. */
+dev_t volume_world_find_logical(const VolumeWorld *world, dev_t device);
+
 int volume_new(Volume **ret, const VolumeWorld *world, dev_t device);
 Volume *volume_free(Volume *volume);
 DEFINE_CLEANUP(Volume *, volume_free)

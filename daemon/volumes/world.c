@@ -277,6 +277,63 @@ int volume_world_find_fd(const VolumeWorld *world, int fd, dev_t *ret) {
         return 0;
 }
 
+/* The loop device's file, if it is on that device. */
+static bool loop_lies_on(const VolumeWorld *world, const Device *loop, const Device *below) {
+        struct libmnt_fs *mount;
+
+        if (!loop->backing_file)
+                return false;
+        mount = world_find_mount_of_path(world, loop->backing_file);
+        return mount && world_find_mount_device(world, mount) == below;
+}
+
+/**
+ * world_lies_directly_on() - whether there is no layer in between
+ * @world:      the world
+ * @device:     the upper one: a holder, a partition, a loop device
+ * @below:      the lower one
+ *
+ * Return: true if so.
+ */
+bool world_lies_directly_on(const VolumeWorld *world, const Device *device, const Device *below) {
+        for (size_t i = 0; i < below->n_holders; i++)
+                if (streq(below->holders[i], device->kernel_name))
+                        return true;
+        return loop_lies_on(world, device, below);
+}
+
+/* Return: the one device below, NULL if there is none or more than one. */
+static const Device *find_below(const VolumeWorld *world, const Device *device) {
+        const Device *below = NULL;
+
+        for (size_t i = 0; i < world->n_devices; i++) {
+                if (&world->devices[i] == device ||
+                    !world_lies_directly_on(world, device, &world->devices[i]))
+                        continue;
+                if (below)
+                        return NULL;
+                below = &world->devices[i];
+        }
+        return below;
+}
+
+/**
+ * volume_world_find_logical() - the logical volume that carries a device
+ * @world:      the world
+ * @device:     what a file system is mounted from
+ *
+ * Goes down through what lies on one device alone, such as LUKS.
+ *
+ * Return: its number; @device itself if it is one, or if there is none below it.
+ */
+dev_t volume_world_find_logical(const VolumeWorld *world, dev_t device) {
+        const Device *d = world_find_device(world, device);
+
+        for (unsigned layer = 0; d && !d->vg && layer < LAYERS_MAX; layer++)
+                d = find_below(world, d);
+        return d && d->vg ? d->number : device;
+}
+
 /**
  * volume_world_count_logical() - how many logical volumes are active
  * @world:      the world

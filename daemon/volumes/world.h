@@ -7,6 +7,8 @@
 
 #include "daemon/volumes/volumes.h"
 
+#define LAYERS_MAX 16u
+
 typedef struct Device {
         dev_t number;
         char *kernel_name;
@@ -36,4 +38,5 @@ const Device *world_find_kernel_name(const VolumeWorld *world, const char *name)
 const Device *world_find_device_name(const VolumeWorld *world, const char *name);
 /* NULL: it has none. */
 const Device *world_find_mount_device(const VolumeWorld *world, struct libmnt_fs *mount);
+bool world_lies_directly_on(const VolumeWorld *world, const Device *device, const Device *below);
 struct libmnt_fs *world_find_mount_of_path(const VolumeWorld *world, const char *path);

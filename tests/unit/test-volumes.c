@@ -194,6 +194,15 @@ static void test_encrypted(void **state) {
         assert_false(volume_carries(volume, makedev(253, 0)));
 }
 
+static void test_below(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+
+        assert_int_equal(volume_world_find_logical(world, makedev(253, 2)), makedev(253, 1));
+        assert_int_equal(volume_world_find_logical(world, makedev(7, 0)), makedev(253, 3));
+        assert_int_equal(volume_world_find_logical(world, makedev(253, 0)), makedev(253, 0));
+        assert_int_equal(volume_world_find_logical(world, makedev(8, 1)), makedev(8, 1));
+}
+
 static void test_loop(void **state) {
         _cleanup_(volume_freep) Volume *volume = volume_at("/images");
 
@@ -274,6 +283,7 @@ int main(void) {
                 cmocka_unit_test(test_partition), cmocka_unit_test(test_swap),
                 cmocka_unit_test(test_logical),   cmocka_unit_test(test_fd),
                 cmocka_unit_test(test_split),     cmocka_unit_test(test_uuid),
+                cmocka_unit_test(test_below),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -141,7 +141,9 @@ refusals() {
         check_fails "no device" 'block device' driver /proc
         check_fails "nothing" 'is no volume' driver /nowhere
         check_fails "swap" 'swap' driver vg0/swap
-        check_fails "a full group names what is needed" 'InsufficientStorage.*vg0' driver --cow-size 900000000 vg0/e
+        must lvcreate -qq -y -l 100%FREE -n filler vg0
+        check_fails "a full group, named" 'InsufficientStorage.*vg0' driver vg0/e
+        must lvremove -qq -y vg0/filler
         check_fails "a pool" 'NotSupported' driver vg1/pool
         must dmsetup suspend vg0-raw
         check_fails "a suspended volume" 'VolumeBusy' driver vg0/raw
