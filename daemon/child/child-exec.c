@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "util/error.h"
+#include "util/trial-lock.h"
 
 static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
                                           "LVM_SUPPRESS_FD_WARNINGS=1", NULL};
@@ -53,6 +54,9 @@ _Noreturn static void child_run(const ChildStart *start) {
                 (void) fflush(NULL);
                 _exit(status);
         }
+        /* Before syncfs(), which a trial would keep waiting. */
+        if (start->freezes)
+                (void) trial_lock(false, true);
         for (size_t i = 0; i < start->n_sync_fds; i++)
                 (void) syncfs(start->sync_fds[i]); /* only to make the command's own freeze short */
         execvpe(start->argv[0], (char *const *) start->argv, (char *const *) environment);

@@ -13,6 +13,7 @@ typedef struct ChildStart {
         void *argument;
         const int *sync_fds;
         size_t n_sync_fds;
+        bool freezes;
         int out_fd, err_fd, socket_fd; /* the child's ends */
 } ChildStart;
 

@@ -40,6 +40,7 @@ typedef struct ChildSpec {
         /* Synced (syncfs) in the child before the command is executed. */
         const int *sync_fds;
         size_t n_sync_fds;
+        bool freezes; /* it freezes file systems: never while a writer tries whether it can (trial-lock.h) */
 } ChildSpec;
 
 /* Runs in the forked child; what it returns (0…255) is the exit code. What it writes to stdout and stderr is

@@ -138,6 +138,7 @@ static bool command_start(LvmCommand *command) {
                 .out_max = command->out_max,
                 .sync_fds = command->sync_fds,
                 .n_sync_fds = command->n_sync_fds,
+                .freezes = command->suspends,
         };
         int r;
 

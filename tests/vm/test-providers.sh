@@ -167,10 +167,12 @@ END
 }
 
 make_volumes
+content_frozen() { content "frozen by writers" --freeze; }
+
 if [ $# -gt 0 ]; then
-        "$@"
+        for part; do "$part"; done
 else
-        content "frozen by writers" --freeze
+        content_frozen
         rm -f "$mnt/secret/counter"
         refusals
         abort_everywhere

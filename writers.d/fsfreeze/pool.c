@@ -17,6 +17,7 @@
 
 #include "util/error.h"
 #include "util/macro.h"
+#include "util/trial-lock.h"
 
 #define POOL_THREADS_MAX 256u
 #define POOL_STACK       (64u * 1024u)
@@ -30,14 +31,21 @@ struct Pool {
         int fd;
 };
 
+/* Not while an lvm command of quiesced's freezes: its freeze would be taken for a stranger's. */
+static int try_freezing(int fd) {
+        _cleanup_close_ int lock = trial_lock(true, false);
+        int r;
+
+        r = ioctl(fd, FIFREEZE, 0);
+        return r == 0 ? ioctl(fd, FITHAW, 0) : r;
+}
+
 static void carry_out(Job *job) {
         int r;
 
         switch (job->type) {
         case JOB_TRY:
-                r = ioctl(job->fd, FIFREEZE, 0);
-                if (r == 0)
-                        r = ioctl(job->fd, FITHAW, 0);
+                r = try_freezing(job->fd);
                 break;
         case JOB_FREEZE:
                 r = ioctl(job->fd, FIFREEZE, 0);
