@@ -104,7 +104,7 @@ static void say_writers(const DictArray *writers) {
                 if (!*dict_get_string(writer, "failure"))
                         continue;
                 say("writer %s failed at %s: %s%s%s%s%s", dict_get_string(writer, "name"),
-                    dict_get_string(writer, "event"), dict_get_string(writer, "failure"), *text ? ": " : "",
+                    *event ? event : "its start", dict_get_string(writer, "failure"), *text ? ": " : "",
                     text, *retry && !streq(retry, "none") ? "; retry: " : "",
                     *retry && !streq(retry, "none") ? retry : "");
         }
