@@ -114,15 +114,17 @@ StageResult stage_journal_write(SnapshotSet *set) {
 
 /**
  * stage_journal_remove() - nothing is held any more
- * @set:        the set
+ * @set:        the set, with no operation running
  *
- * Also closes the descriptors on its file systems.
+ * Also closes the descriptors on its file systems, which would keep them from being unmounted.
  *
  * Return: STAGE_DONE.
  */
 StageResult stage_journal_remove(SnapshotSet *set) {
         _cleanup_free_ char *path = NULL;
 
+        for (size_t i = 0; i < set->n_volumes; i++)
+                set_volume_close_mounts(set->volumes[i]);
         if (set->journal_written && journal_path(set->sets->config.runtime_dir, &path) == 0) {
                 (void) unlink(path);
                 set->journal_written = false;

@@ -300,84 +300,54 @@ static void on_removed(const char *set_id, const char *snapshot_id, const char *
         printf("removed %s: %s\n", snapshot_id, reason);
 }
 
+enum {
+        RUNTIME,
+        HOLD,
+        TEST_DIR,
+        PERSISTENT,
+        COW,
+        FREEZE,
+        ABORT_AT,
+        TREES,
+        THEN,
+        KEEP,
+        RECOVER,
+        DELETE,
+        DIE_AT
+};
+
+static const struct option options[] = {
+        {"runtime", required_argument, NULL, RUNTIME},   {"hold", required_argument, NULL, HOLD},
+        {"test-dir", required_argument, NULL, TEST_DIR}, {"persistent", no_argument, NULL, PERSISTENT},
+        {"cow-size", required_argument, NULL, COW},      {"freeze", no_argument, NULL, FREEZE},
+        {"abort-at", required_argument, NULL, ABORT_AT}, {"trees", required_argument, NULL, TREES},
+        {"then", required_argument, NULL, THEN},         {"keep", no_argument, NULL, KEEP},
+        {"recover", no_argument, NULL, RECOVER},         {"delete", no_argument, NULL, DELETE},
+        {"die-at", required_argument, NULL, DIE_AT},     {},
+};
+
 static int parse(Driver *driver, SetsConfig *config, int argc, char **argv) {
-        enum {
-                RUNTIME,
-                HOLD,
-                TEST_DIR,
-                PERSISTENT,
-                COW,
-                FREEZE,
-                ABORT_AT,
-                TREES,
-                THEN,
-                KEEP,
-                RECOVER,
-                DELETE,
-                DIE_AT
-        };
-        static const struct option options[] = {
-                {"runtime", required_argument, NULL, RUNTIME},
-                {"hold", required_argument, NULL, HOLD},
-                {"test-dir", required_argument, NULL, TEST_DIR},
-                {"persistent", no_argument, NULL, PERSISTENT},
-                {"cow-size", required_argument, NULL, COW},
-                {"freeze", no_argument, NULL, FREEZE},
-                {"abort-at", required_argument, NULL, ABORT_AT},
-                {"trees", required_argument, NULL, TREES},
-                {"then", required_argument, NULL, THEN},
-                {"keep", no_argument, NULL, KEEP},
-                {"recover", no_argument, NULL, RECOVER},
-                {"delete", no_argument, NULL, DELETE},
-                {"die-at", required_argument, NULL, DIE_AT},
-                {},
-        };
+        const char *values[ELEMENTSOF(options)] = {};
         int c;
 
-        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
-                switch (c) {
-                case RUNTIME:
-                        config->runtime_dir = optarg;
-                        break;
-                case HOLD:
-                        config->hold_socket_path = optarg;
-                        break;
-                case TEST_DIR:
-                        config->test_provider_dir = optarg;
-                        break;
-                case PERSISTENT:
-                        driver->persistent = true;
-                        break;
-                case COW:
-                        driver->options.cow_size = strtoull(optarg, NULL, 10);
-                        break;
-                case FREEZE:
-                        driver->freeze = true;
-                        break;
-                case ABORT_AT:
-                        driver->abort_at = optarg;
-                        break;
-                case TREES:
-                        driver->trees = optarg;
-                        break;
-                case THEN:
-                        driver->then = optarg;
-                        break;
-                case KEEP:
-                        driver->keep = true;
-                        break;
-                case RECOVER:
-                        driver->recover = true;
-                        break;
-                case DELETE:
-                        driver->delete = true;
-                        break;
-                case DIE_AT:
-                        driver->die_at = optarg;
-                        break;
-                default:
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                if (c == '?')
                         return -1;
-                }
+                values[c] = optarg ?: "";
+        }
+        config->runtime_dir = values[RUNTIME] ?: config->runtime_dir;
+        config->hold_socket_path = values[HOLD];
+        config->test_provider_dir = values[TEST_DIR];
+        driver->options.cow_size = values[COW] ? strtoull(values[COW], NULL, 10) : 0;
+        driver->persistent = values[PERSISTENT];
+        driver->freeze = values[FREEZE];
+        driver->abort_at = values[ABORT_AT];
+        driver->trees = values[TREES];
+        driver->then = values[THEN];
+        driver->keep = values[KEEP];
+        driver->recover = values[RECOVER];
+        driver->delete = values[DELETE];
+        driver->die_at = values[DIE_AT];
         driver->volumes = argv + optind;
         driver->n_volumes = argc - optind;
         return driver->recover || driver->n_volumes > 0 ? 0 : -1;

@@ -5,6 +5,7 @@
 # Snapshot sets through sets-driver, which does without bus and writers: thick and thin, ext4, xfs, raw and LUKS in one
 # set over two volume groups; given up at each step; killed at each step and recovered; what is refused and why.
 # Judged from outside: content of the snapshots, dmsetup, lvs, links in /dev/disk/by-uuid, writes to the volumes.
+# shellcheck disable=SC2317 # cases are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -97,7 +98,6 @@ END
 chmod +x "$test_work/look"
 
 content() {
-        local i
         rm -f "$mnt"/vg*/*/after
         start_counter
         check "$1: a set of six, looked into" driver "${@:2}" --trees "$test_work/trees" --then "$test_work/look" \
@@ -155,7 +155,9 @@ refusals() {
 still_open() {
         cat > "$test_work/open" << 'END'
 #!/bin/bash
-# Leaves one behind that has the device open until its fifo is closed.
+# The volume itself is free.
+umount "$(dirname "$0")/mnt/vg0/e" && mount /dev/vg0/e "$(dirname "$0")/mnt/vg0/e" || exit 1
+# Leaves one behind that has the device open until it is killed.
 tail -f /dev/null < "$1" > /dev/null 2>&1 &
 echo $! > "$(dirname "$0")/holder"
 END
