@@ -100,6 +100,7 @@ static void say_writers(const DictArray *writers) {
                 const Dict *writer = &writers->dicts[i];
                 const char *text = dict_get_string(writer, "text"),
                            *retry = dict_get_string(writer, "retry");
+                const char *event = dict_get_string(writer, "event");
 
                 if (!*dict_get_string(writer, "failure"))
                         continue;

@@ -44,6 +44,7 @@ static const struct option long_options[] = {
         {"type", required_argument, NULL, 't'},
         {"cow-size", required_argument, NULL, 'c'},
         {"provider", required_argument, NULL, 'P'},
+        {"timeline", no_argument, NULL, 'T'},
         {"wait", no_argument, NULL, 'w'},
         OPTIONS_QUIET,
         OPTIONS_ALWAYS,
