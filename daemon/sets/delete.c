@@ -154,8 +154,9 @@ void delete_linger(SnapshotSet *set) {
 /**
  * delete_tell() - a snapshot went at last, outside any step
  * @volume:     in state GONE
+ * @reason:     in a word
  */
-void delete_tell(SetVolume *volume) {
+void delete_tell(SetVolume *volume, const char *reason) {
         SnapshotSet *set = volume->set;
         const SetsConfig *config = &set->sets->config;
 
@@ -164,6 +165,6 @@ void delete_tell(SetVolume *volume) {
         if (snapshot_set_is_gone(set))
                 set->is_over = true;
         if (config->removed)
-                config->removed(set->given.id, volume->given.snapshot_id, "released", config->userdata);
+                config->removed(set->given.id, volume->given.snapshot_id, reason, config->userdata);
         snapshot_set_reap(set);
 }

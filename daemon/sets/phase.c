@@ -49,7 +49,7 @@ static void on_volume_done(ProviderVolume *given, ContractError error, const cha
         volume->busy = false;
         volume_note(volume, volume->begun_phase, error, text);
         if (volume->lingers && volume->state == SNAPSHOT_GONE)
-                delete_tell(volume);
+                delete_tell(volume, "released");
         /* DELETE looks at last_error by itself. */
         if (volume->begun_phase == PROVIDER_DELETE)
                 error = CONTRACT_OK;

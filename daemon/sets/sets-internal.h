@@ -15,6 +15,8 @@
 #include "daemon/providers/provider.h"
 #include "daemon/sets/sets.h"
 
+typedef struct Watch Watch;
+
 typedef enum SnapshotState {
         SNAPSHOT_PREPARING,
         SNAPSHOT_CREATED,
@@ -109,6 +111,7 @@ struct Sets {
         size_t n_sets, n_allocated;
         sd_event_source *reap_source; /* frees sets that have nothing left */
         struct Recovery *recovery;
+        Watch *watch;
 };
 
 /* What a stage's function answers: done, or it will call step_advance() later and be called again. */
@@ -164,6 +167,10 @@ StageResult stage_hold_abort(SnapshotSet *set);
 StageResult stage_journal_write(SnapshotSet *set);
 StageResult stage_journal_remove(SnapshotSet *set);
 
+/* watch.c */
+int watch_new(Sets *sets);
+Watch *watch_free(Watch *watch);
+
 /* recover.c */
 void recovery_cancel(Sets *sets);
 
@@ -175,7 +182,7 @@ bool tree_name_holders(SetVolume *volume);
 /* delete.c */
 StageResult stage_delete(SnapshotSet *set);
 void delete_linger(SnapshotSet *set);
-void delete_tell(SetVolume *volume);
+void delete_tell(SetVolume *volume, const char *reason);
 
 /* sets.c */
 int sets_add(Sets *sets, SnapshotSet **ret, const char *set_id, const char *session_id, uint32_t owner_uid,

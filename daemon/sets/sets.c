@@ -86,6 +86,9 @@ int sets_new(Sets **ret, sd_event *event, const SetsConfig *config) {
         r = sets_new_providers(sets);
         if (r < 0)
                 return error_trace(r);
+        r = watch_new(sets);
+        if (r < 0)
+                return error_trace(r);
         *ret = TAKE_PTR(sets);
         return 0;
 }
@@ -101,6 +104,7 @@ int sets_new(Sets **ret, sd_event *event, const SetsConfig *config) {
 Sets *sets_free(Sets *sets) {
         if (!sets)
                 return NULL;
+        sets->watch = watch_free(sets->watch);
         for (size_t i = 0; i < sets->n_sets; i++)
                 (void) snapshot_set_free(sets->sets[i]);
         free(sets->sets);

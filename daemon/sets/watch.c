@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Snapshots that go away otherwise than by a step: somebody removed the LV. When udev tells that a device of
+ * ours is gone, LVM is asked which of the snapshots are still there; a device may go and its LV stay
+ * (vgchange -an). Without udev nobody tells, and nothing is watched.
+ */
+
+#include <systemd/sd-device.h>
+
+#include "daemon/sets/sets-internal.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* Several go together, with their group. */
+#define WATCH_DELAY_USEC (500 * USEC_PER_MSEC)
+
+struct Watch {
+        sd_device_monitor *monitor;
+        sd_event_source *timer;
+        bool asked; /* LVM is being asked */
+};
+
+static bool report_has(const LvmReport *report, const char *snapshot_id) {
+        for (size_t i = 0; i < report->n_volumes; i++) {
+                LvmSnapshot snapshot;
+
+                if (lvm_volume_get_snapshot(&report->volumes[i], &snapshot) &&
+                    streq(snapshot.id, snapshot_id))
+                        return true;
+        }
+        return false;
+}
+
+static bool volume_is_watched(const SetVolume *volume) {
+        return volume->state == SNAPSHOT_CREATED && !volume->busy && volume->given.ops->describe_hold;
+}
+
+static void set_compare(SnapshotSet *set, const LvmReport *report) {
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                SetVolume *volume = set->volumes[i];
+
+                if (!volume_is_watched(volume) || report_has(report, volume->given.snapshot_id))
+                        continue;
+                log_warning("The snapshot %s of %s was removed by somebody else.", volume->given.snapshot_id,
+                            volume->given.name);
+                volume->state = SNAPSHOT_GONE;
+                delete_tell(volume, "removed");
+        }
+}
+
+static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
+        Sets *sets = userdata;
+
+        sets->watch->asked = false;
+        for (size_t i = 0; r >= 0 && i < sets->n_sets; i++)
+                set_compare(sets->sets[i], report);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Sets *sets = userdata;
+
+        if (!sets->watch->asked)
+                sets->watch->asked = lvm_list(sets->lvm, NULL, on_listed, sets) >= 0;
+        return 0;
+}
+
+static int on_device(sd_device_monitor *monitor, sd_device *device, void *userdata) {
+        Sets *sets = userdata;
+        sd_device_action_t action;
+        const char *name;
+
+        if (sd_device_get_action(device, &action) < 0 || action != SD_DEVICE_REMOVE ||
+            sd_device_get_property_value(device, "DM_NAME", &name) < 0 || !strstr(name, LVM_PROVIDER_PREFIX))
+                return 0;
+        if (sd_event_source_set_time_relative(sets->watch->timer, WATCH_DELAY_USEC) >= 0)
+                (void) sd_event_source_set_enabled(sets->watch->timer, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+static int monitor_start(Sets *sets, Watch *watch) {
+        int r;
+
+        r = sd_device_monitor_new(&watch->monitor);
+        if (r < 0)
+                return r;
+        r = sd_device_monitor_filter_add_match_subsystem_devtype(watch->monitor, "block", "disk");
+        if (r < 0)
+                return r;
+        r = sd_device_monitor_attach_event(watch->monitor, sets->event);
+        if (r < 0)
+                return r;
+        return sd_device_monitor_start(watch->monitor, on_device, sets);
+}
+
+/**
+ * watch_new() - look out for snapshots that vanish
+ * @sets:       whose
+ *
+ * Return: 0, or a negative errno; without udev nothing is watched, and that is no error.
+ */
+int watch_new(Sets *sets) {
+        Watch *watch = calloc(1, sizeof(*watch));
+        int r;
+
+        if (!watch)
+                return error_origin(-ENOMEM);
+        sets->watch = watch;
+        r = sd_event_add_time_relative(sets->event, &watch->timer, CLOCK_MONOTONIC, 0, 0, on_timer, sets);
+        if (r < 0)
+                return error_trace(r);
+        r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return error_trace(r);
+        r = monitor_start(sets, watch);
+        if (r < 0)
+                log_info("Snapshots that somebody else removes will not be noticed: %s.", strerror(-r));
+        return 0;
+}
+
+/**
+ * watch_free() - stop looking
+ * @watch:      it or NULL
+ *
+ * Return: NULL.
+ */
+Watch *watch_free(Watch *watch) {
+        if (!watch)
+                return NULL;
+        sd_device_monitor_unref(watch->monitor);
+        (void) sd_event_source_disable_unref(watch->timer);
+        free(watch);
+        return NULL;
+}
