@@ -88,6 +88,9 @@ wait_for_name() {
         done
 }
 
+# Whatever else it says: it knows the option.
+is_taken() { ! ctl "$1" "$2" x --help 2>&1 | grep 'unrecognized option'; }
+
 start_all
 
 for verb in run create list show delete mount umount; do
@@ -98,6 +101,7 @@ for verb in run create list show delete mount umount; do
         check "$verb is completed" grep -q "\[$verb\]=" "$srcdir/ctl/completion/quiescectl"
         for option in $(ctl $verb --help | grep -o -E -e '--[a-z-]+' | grep -v -x -e --help -e --version | sort -u); do
                 check "$verb $option is in the manual page" grep -q -e "$option" "$srcdir/man/quiescectl.1.scd"
+                check "$verb $option is taken" is_taken "$verb" "$option"
                 check "$verb $option is completed" grep -q -e "$option" "$srcdir/ctl/completion/quiescectl"
         done
 done
