@@ -51,7 +51,7 @@ int child_spawn(Child **ret, sd_event *event, const ChildSpec *spec, ChildDone d
 int child_fork(Child **ret, sd_event *event, ChildFunction function, void *argument, uint64_t limit_usec,
                ChildDone done, void *userdata);
 /* Before its callback: the process group is killed and the callback never called. In the callback or after
- * it: memory only. */
+ * it: memory only, but that of the result as well. */
 Child *child_free(Child *child);
 DEFINE_CLEANUP(Child *, child_free)
 

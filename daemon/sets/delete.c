@@ -161,7 +161,6 @@ void delete_tell(SetVolume *volume, const char *reason) {
         const SetsConfig *config = &set->sets->config;
 
         assert(volume->state == SNAPSHOT_GONE);
-        volume->lingers = false;
         if (snapshot_set_is_gone(set))
                 set->is_over = true;
         if (config->removed)

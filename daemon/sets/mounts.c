@@ -44,11 +44,10 @@ static void on_opened(Child *child, const ChildResult *result, void *userdata) {
         SnapshotSet *set = userdata;
         SetVolume *volume = set->only;
 
-        set->helper = child_free(set->helper);
-        if (!volume || set->step != CONTRACT_STEP_BEGIN_PREPARE)
-                return;
+        assert(volume && set->step == CONTRACT_STEP_BEGIN_PREPARE); /* what overtakes frees the child */
         for (size_t i = 0; i < volume->given.origin->n_mounts; i++)
                 volume->mount_fds[i] = TAKE_FD(result->fds[i]);
+        set->helper = child_free(child);
         volume->given.sync_fds = volume->mount_fds;
         volume->given.n_sync_fds = volume->given.origin->n_mounts;
         mounts_check(set, volume);

@@ -44,11 +44,14 @@ static void on_volume_done(ProviderVolume *given, ContractError error, const cha
         SetVolume *volume = userdata;
         SnapshotSet *set = volume->set;
         ContractStep begun = volume->begun_step;
+        bool lingers;
 
         assert(volume->busy);
         volume->busy = false;
         volume_note(volume, volume->begun_phase, error, text);
-        if (volume->lingers && volume->state == SNAPSHOT_GONE)
+        lingers = volume->lingers;
+        volume->lingers = false;
+        if (lingers && volume->state == SNAPSHOT_GONE)
                 delete_tell(volume, "released");
         /* DELETE looks at last_error by itself. */
         if (volume->begun_phase == PROVIDER_DELETE)

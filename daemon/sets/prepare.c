@@ -131,7 +131,9 @@ static int prepare_begin(SnapshotSet *set, ContractStep step, uint32_t index, co
         _cleanup_(set_volume_freep) SetVolume *volume = NULL;
         int r;
 
-        assert(set->step == CONTRACT_STEP_NONE && reference && done);
+        assert(reference && done);
+        if (set->step != CONTRACT_STEP_NONE)
+                return error_origin(-EBUSY);
         set->is_over = false;
         snapshot_set_trim(set, index);
         if (set->n_volumes >= CONTRACT_VOLUMES_MAX)

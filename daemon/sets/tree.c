@@ -170,9 +170,9 @@ static void on_probed(Child *child, const ChildResult *result, void *userdata) {
         SnapshotSet *set = userdata;
         ProviderVolume *given = &set->volumes[set->probed]->given;
 
-        set->helper = child_free(child);
         if (result->error == 0 && result->status == 0)
                 given->file_system = strdup(result->out);
+        set->helper = child_free(child);
         tree_judge(given);
         set->probed++;
         probe_next(set);
@@ -218,13 +218,13 @@ static void on_beside(Child *child, const ChildResult *result, void *userdata) {
         SetVolume *volume = userdata;
         SnapshotSet *set = volume->set;
 
-        set->helper = child_free(child);
         if (volume->attached_fd >= 0)
                 volume->attached_fd = fd_close(volume->attached_fd);
         else if (result->error == 0 && result->n_out > 0)
                 (void) snprintf(volume->last_text, sizeof(volume->last_text),
                                 "The snapshot %s of %s is open in %.256s; it goes when they close it.",
                                 volume->given.snapshot_id, volume->given.name, result->out);
+        set->helper = child_free(child);
         step_advance(set);
 }
 

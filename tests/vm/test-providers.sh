@@ -183,6 +183,6 @@ else
         still_open
 fi
 swapoff /dev/vg0/swap
-umount "$mnt/secret"
+umount "$mnt/secret" "${mounted[@]/#/$mnt/}"
 cryptsetup close secret
 finish
