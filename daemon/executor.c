@@ -27,6 +27,7 @@ static void carry_out_launch(Manager *manager, SessionObject *session, const Con
         int r;
 
         session_shown_remove_writers(session);
+        writers_release(manager->writers, effect->session); /* of a gather before, that was stopped */
         r = session_object_set_writers(session, 0);
         if (r == 0)
                 r = record_set_writers(&session->record, 0);

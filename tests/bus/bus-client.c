@@ -36,7 +36,7 @@ static void describe(FILE *f, sd_bus_message *m, int depth) {
         assert_true(r >= 0);
 }
 
-static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+int client_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         _cleanup_free_ char *text = NULL;
         Client *client = userdata;
         size_t n;
@@ -61,8 +61,8 @@ Client *client_new(Bench *bench) {
         assert_true(sd_bus_set_bus_client(client->bus, true) >= 0);
         assert_true(sd_bus_negotiate_fds(client->bus, true) >= 0);
         assert_true(sd_bus_start(client->bus) >= 0);
-        assert_true(sd_bus_add_match(client->bus, NULL, "type='signal',sender='" QUIESCE_NAME "'", on_signal,
-                                     client) >= 0);
+        assert_true(sd_bus_add_match(client->bus, NULL, "type='signal',sender='" QUIESCE_NAME "'",
+                                     client_on_signal, client) >= 0);
         assert_true(sd_bus_attach_event(client->bus, bench->event, 0) >= 0);
         return client;
 }

@@ -72,6 +72,7 @@ void bench_add_volume(Bench *bench, const char *name);
 void bench_add_writer(Bench *bench, const char *name, const char *arguments);
 unsigned bench_count(Bench *bench, const char *path, const char *text);
 
+int client_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr); /* notes it as seen */
 Client *client_new(Bench *bench);
 Client *client_free(Client *client); /* its connection ends: the requester dies */
 

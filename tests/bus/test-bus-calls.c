@@ -246,6 +246,43 @@ static void test_sessions_per_user(void **state) {
         (void) client_free(client);
 }
 
+/* The bus policy lets signals of others reach who owns the name: systemd tells in signals that a writer's
+ * unit has ended. */
+static void test_policy_lets_signals_in(void **state) {
+        Client *named = client_new(*state), *other = client_new(*state);
+        sd_bus_slot *slot = NULL;
+
+        assert_true(sd_bus_add_match(named->bus, &slot, "type='signal',interface='org.example.Test'",
+                                     client_on_signal, named) >= 0);
+        assert_true(sd_bus_request_name(named->bus, QUIESCE_NAME, 0) >= 0);
+        assert_true(sd_bus_emit_signal(other->bus, "/org/example", "org.example.Test", "Removed", "s",
+                                       "job") >= 0);
+        client_wait_seen(named, "Removed /org/example job");
+        sd_bus_slot_unref(slot);
+        (void) client_free(named);
+        (void) client_free(other);
+}
+
+/* A gather that was cancelled may be called again (C4), and its writers come again. */
+static void test_gather_again(void **state) {
+        Client *client;
+        Call *running;
+
+        bench_add_writer(*state, "alpha", "identify=hang");
+        bench_write(*state, "quiesced.conf", "[Events]\nIdentifySec=1s\n");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        running = call_begin(client, client->session, BACKUP_INTERFACE, "GatherWriterMetadata", "a{sv}", 0);
+        bench_wait_file(*state, "writers.log", "alpha identify");
+        session_ok(client, "Cancel");
+        assert_refused(call_wait(running), "Cancelled", "");
+        backup_ok(client, "GatherWriterMetadata");
+        assert_int_equal(bench_count(*state, "writers.log", "alpha identify"), 2);
+        session_ok(client, "Release");
+        (void) client_free(client);
+}
+
 int main(void) {
 #define STARTED(_test) cmocka_unit_test_setup_teardown(_test, bench_setup_started, bench_teardown)
         const struct CMUnitTest tests[] = {
@@ -257,6 +294,8 @@ int main(void) {
                 STARTED(test_only_the_owner),
                 STARTED(test_nobody_without_polkit),
                 cmocka_unit_test_setup_teardown(test_sessions_per_user, bench_setup, bench_teardown),
+                cmocka_unit_test_setup_teardown(test_policy_lets_signals_in, bench_setup, bench_teardown),
+                cmocka_unit_test_setup_teardown(test_gather_again, bench_setup, bench_teardown),
         };
 
         return cmocka_run_group_tests_name("bus-calls", tests, NULL, NULL);
