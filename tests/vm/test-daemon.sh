@@ -5,7 +5,7 @@
 # after a crash, and it can be stopped.
 
 # shellcheck source=tests/vm/lib.sh
-. "$(dirname "$(readlink -f "$0")")/lib.sh"
+. "$(dirname "$0")/lib.sh"
 
 manager=(org.quiesce1 /org/quiesce1 org.quiesce1.Manager)
 introspect=(busctl introspect --no-pager "${manager[@]}")
