@@ -51,6 +51,10 @@ frozen() {
 }
 # shellcheck disable=SC2317
 thawed() { fsfreeze -f "$1" && fsfreeze -u "$1"; }
+prepare() {
+        tell send 1 0 PrepareForSnapshot
+        expect "prepared" '^answered 1 0 PrepareForSnapshot  '
+}
 main_pid() { systemctl show -P MainPID "$1"; }
 
 must mkdir -p "$descriptors" /run/systemd/system/quiesced-writer-fsfreeze.service.d
@@ -80,7 +84,7 @@ tell send 1 0 Thaw
 expect "Thaw is good" '^answered 1 0 Thaw  '
 for m in "${mounts[@]}"; do check "thawed: ${m##*/}" thawed "$m"; done
 
-tell send 1 0 PrepareForSnapshot
+prepare
 tell send 1 0 Freeze
 expect "frozen again" '^answered 1 0 Freeze  frozen=10,11 '
 must fsfreeze -u "$test_work/x"
@@ -97,7 +101,7 @@ expect "Abort is good" '^answered 1 0 Abort  '
 
 # --- it dies while it has frozen: the hold's work, here the test's; then it comes again by name ----------------------
 
-tell send 1 0 PrepareForSnapshot
+prepare
 tell send 1 0 Freeze
 expect "frozen before kill -9" '^answered 1 0 Freeze  frozen=10,11 '
 must kill -KILL "$(main_pid quiesced-writer-fsfreeze)"
@@ -112,10 +116,8 @@ stop_driver "after its death"
 start_driver
 for m in "${mounts[@]}"; do tell fs "$m"; done
 tell launch 1
-tell send 1 0 PrepareForSnapshot
 expect "available in the second run" '^launched 1 fsfreeze available'
-tell send 1 0 PrepareForSnapshot
-expect "prepared in the second run" '^answered 1 0 PrepareForSnapshot  '
+prepare
 tell send 1 0 Freeze
 expect "frozen before the driver dies" '^answered 1 0 Freeze  frozen=10,11 '
 writer_pid=$(main_pid quiesced-writer-fsfreeze)
