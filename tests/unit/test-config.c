@@ -130,9 +130,10 @@ static void test_drop_ins(void **state) {
 static void test_typing_errors(void **state) {
         Config config;
 
-        write_file("etc", "quiesced.conf",
-                   "[Hold]\nLimitSec=soon\nLimitSec=11s\nLimit=4s\nno line at all\n[Snapshots]\nCowPercent=1000\n"
-                   "MaxPerVolume=7\n");
+        write_file(
+                "etc", "quiesced.conf",
+                "[Hold]\nLimitSec=soon\nLimitSec=11s\nLimit=4s\nno line at all\n[Snapshots]\nCowPercent=1000\n"
+                "MaxPerVolume=7\n");
         load(&config);
         assert_int_equal(config.contract.hold_limit_usec, 10 * USEC_PER_SEC);
         assert_int_equal(config.cow_percent, 20);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # vm: --disk 1G --disk 1G --disk 1G
+# vm-all
 #
 # quiesced-hold with a disk that does not answer, and with somebody who interferes: reported by the device's name, all
 # that answers is let go in time, and nothing stays suspended or frozen.

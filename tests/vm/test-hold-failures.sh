@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # vm: --disk 1G --disk 1G --disk 1G
+# vm-all
 #
 # quiesced-hold, its guard or its peer killed, stopped or late, in each phase. Each time nothing may stay suspended or
 # frozen, and the snapshots must be such that lvremove removes them.
