@@ -135,11 +135,8 @@ static char *why_not_started(const Writer *writer, const char *text) {
                              "writer %s was not started: %s, the script of %s, cannot be executed: %s",
                              d->name, d->hook, d->path, strerror(errno));
         else
-                n = asprintf(
-                        &problem,
-                        "writer %s ended before it registered; see the journal of %s, and whether %s describes "
-                        "a program that is a writer",
-                        d->name, d->unit, d->path);
+                n = asprintf(&problem, "writer %s (%s) ended before it registered; see the journal of %s",
+                             d->name, d->path, d->unit);
         return n < 0 ? NULL : problem;
 }
 

@@ -184,11 +184,10 @@ static int on_launch_limit(sd_event_source *source, uint64_t usec, void *userdat
                 if (p->settled)
                         continue;
                 if (asprintf(&text,
-                             "writer %s did not register within %" PRIu64
-                             " s after it was started; see the journal "
-                             "of %s, and whether %s describes a program that is a writer",
-                             p->name, session->writers->config.launch_limit_usec / USEC_PER_SEC,
-                             p->writer->descriptor->unit, p->writer->descriptor->path) < 0)
+                             "writer %s (%s) did not register within %" PRIu64 " s; see the journal of %s",
+                             p->name, p->writer->descriptor->path,
+                             session->writers->config.launch_limit_usec / USEC_PER_SEC,
+                             p->writer->descriptor->unit) < 0)
                         text = NULL;
                 settle(session, p, text ? text : "did not register in time");
         }
