@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# vm: --disk 2G --disk 2G --timeout 600
+#
+# The main job's promise, 20 times: what `quiescectl run` shows of four volumes (thick and thin, ext4 and xfs, two volume
+# groups) is one instant. A program bumps the same counter on all of them in turn, with fsync: in the snapshots the
+# counters never differ by more than the one write in flight, none is older than what was acknowledged before, none
+# newer than what was written when the command began. A record written, unsynced, just before is in every snapshot; one
+# written just after is in none. Afterwards file systems and LVM are as they were.
+set -uo pipefail
+
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=tests/vm/lib.sh
+. "$here/lib.sh"
+# shellcheck source=tests/vm/job-functions.sh
+. "$here/job-functions.sh"
+
+# Runs inside `quiescectl run`: prints the counters, says "after?" and waits until the other side has written the record
+# that no snapshot may have, then tells what of the records is there.
+look() {
+        local volume
+        counters ""
+        echo "after?" >&4
+        read -r -u 5
+        for volume in "${volumes[@]}"; do
+                [ -e "$volume/before.$1" ] || echo "missing: $volume/before.$1"
+                [ ! -e "$volume/after.$1" ] || echo "too late: $volume/after.$1"
+                ! echo x 2>/dev/null >"$volume/intruder" || echo "writable: $volume"
+        done
+}
+
+one_run() {
+        local round=$1 volume before lowest highest now rest
+        mkfifo "$test_work/ask" "$test_work/answer"
+        read -r before rest <<<"$(counters "")"
+        for volume in "${volumes[@]}"; do echo "$round" >"$volume/before.$round"; done
+        exec 4<>"$test_work/ask" 5<>"$test_work/answer"
+        quiescectl run -q "${volumes[@]}" -- bash -c "$(declare -f counters look); $(declare -p volumes); look $round" \
+                >"$test_work/seen" 2>"$test_work/err" &
+        read -r -t 120 -u 4 rest || { cat "$test_work/err"; kill %%; return 1; }
+        read -r rest now <<<"$(counters "")"
+        for volume in "${volumes[@]}"; do echo "$round" >"$volume/after.$round"; done
+        echo go >&5
+        wait %% || { cat "$test_work/err"; return 1; }
+        exec 4>&- 5>&-
+        rm -f "$test_work/ask" "$test_work/answer"
+        { read -r lowest highest; rest=$(cat); } <"$test_work/seen"
+        echo "round $round: before $before, snapshots $lowest to $highest, now $now"
+        [ -z "$rest" ] || { echo "$rest"; return 1; }
+        [ $((highest - lowest)) -le 1 ] || { echo "not one instant"; return 1; }
+        [ "$before" -le "$highest" ] || { echo "an acknowledged write is missing"; return 1; }
+        [ "$highest" -le "$now" ] || { echo "a write from later is there"; return 1; }
+}
+
+make_job_volumes
+outside_baseline
+start_counter
+for round in $(seq "${ROUNDS:-20}"); do
+        check "content-at-the-instant-$round" one_run "$round"
+done
+stop_counter
+outside_check after-the-runs
+
+# A later plain snapshot still freezes the file system (kernel-notes fact 1), which unmounts and mounts again.
+plain_snapshot() {
+        echo later >"$2/later"
+        if [ "${1%%/*}" = one ]; then lvcreate -qq -y -s -kn -n later "$1"; else lvcreate -qq -y -s -L 64M -n later "$1"; fi
+        mkdir -p /mnt/later
+        mount -o ro,nouuid "/dev/${1%%/*}/later" /mnt/later 2>/dev/null || mount -o ro "/dev/${1%%/*}/later" /mnt/later
+        [ "$(cat /mnt/later/later)" = later ]
+        umount /mnt/later
+        lvremove -qq -y "${1%%/*}/later"
+}
+for volume in one/te one/tx two/e two/x; do
+        check "a-later-lvcreate-freezes-$volume" plain_snapshot "$volume" "/mnt/${volume#*/}"
+        check "unmounts-$volume" umount "/mnt/${volume#*/}"
+        case $volume in
+        */te | */e) check "e2fsck-$volume" e2fsck -fn "/dev/$volume" ;;
+        *) check "xfs_repair-$volume" xfs_repair -n "/dev/$volume" ;;
+        esac
+        check "mounts-again-$volume" mount "/dev/$volume" "/mnt/${volume#*/}"
+done
+for volume in "${volumes[@]}"; do umount "$volume"; done
+check "vgchange-off-and-on" sh -c "vgchange -qq -an one two && vgchange -qq -ay one two"
+clean_disks
+finish
