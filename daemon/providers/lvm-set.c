@@ -6,7 +6,7 @@
  * count.
  *
  * Activation comes first and tags last, group after group in parallel: until the last moment nothing of a
- * set counts, and a set of which a crash left only some with the tag is known by its `quiesced.volumes=`.
+ * set counts, and a set of which a crash left only some with the tag is known by those that lack it.
  */
 
 #include <assert.h>

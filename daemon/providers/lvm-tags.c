@@ -103,7 +103,7 @@ void lvm_tag_instant(char ret[static LVM_TAG_SIZE], uint64_t instant_usec) {
 /**
  * lvm_tag_volumes() - the tag of how many snapshots the set has
  * @ret:        the tag
- * @n_volumes:  of the whole set; fewer of them found again: the set is not whole
+ * @n_volumes:  of the whole set
  */
 void lvm_tag_volumes(char ret[static LVM_TAG_SIZE], uint32_t n_volumes) {
         (void) snprintf(ret, LVM_TAG_SIZE, TAG_VOLUMES "%" PRIu32, n_volumes);

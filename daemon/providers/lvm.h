@@ -65,7 +65,7 @@ typedef struct LvmSnapshot {
         uint32_t owner_uid;
         bool persistent;
         bool final;         /* it counts */
-        uint32_t n_volumes; /* of its set, if final: fewer found again, and the set is not whole */
+        uint32_t n_volumes; /* its set was made with, if final; some may have been deleted since */
         uint64_t instant_realtime_usec;
 } LvmSnapshot;
 

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# vm: --disk 1G
+#
+# An active snapshot has the same UUID and label as its origin: the links in /dev/disk stay the origin's.
+
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+make_vg vg /dev/vdb
+must lvcreate -qq -y -L 400M -T vg/pool
+must lvcreate -qq -y -V 100M -T vg/pool -n origin
+must mkfs.ext4 -q -L the-label /dev/vg/origin
+udevadm settle
+uuid=$(blkid -p -s UUID -o value /dev/vg/origin)
+link=/dev/disk/by-uuid/$uuid
+label=/dev/disk/by-label/the-label
+must test -b "$link"
+
+links() { udevadm settle; readlink -f "$link" "$label" | sort -u; }
+dm_node() { readlink -f "/dev/vg/$1"; }
+appear() {
+        must lvcreate -qq -y -s -kn -n "$1" vg/origin
+        must lvchange -qq -ay -K "vg/$1"
+}
+
+# Without the name that the rule knows, a thin snapshot takes the links over: the test sees what it is for.
+appear other
+check_equal "without the rule the links are taken over" "$(dm_node other)" "$(links)"
+must lvremove -qq -f -y vg/other
+check_equal "and come back" "$(dm_node origin)" "$(links)"
+
+name=quiesced_00112233445566778899aabbccddeeff
+appear $name
+check_equal "an active snapshot does not take the links" "$(dm_node origin)" "$(links)"
+must udevadm trigger --settle --action=change "$(dm_node $name)"
+check_equal "nor when it changes" "$(dm_node origin)" "$(links)"
+must udevadm trigger --settle --action=change --subsystem-match=block
+check_equal "nor at coldplug" "$(dm_node origin)" "$(links)"
+must dmsetup suspend vg-origin
+must dmsetup resume vg-origin
+check_equal "nor after the origin was suspended" "$(dm_node origin)" "$(links)"
+check "udisks is told to ignore it" grep -q '^E: UDISKS_IGNORE=1' <(udevadm info "$(dm_node $name)")
+check_fails "the origin is not ignored" . grep -c UDISKS_IGNORE <(udevadm info "$(dm_node origin)")
+must lvremove -qq -f -y vg/$name
+check_equal "the links stay when it goes" "$(dm_node origin)" "$(links)"
+
+# Thick, the same.
+must lvcreate -qq -y -L 64M -n thick vg
+must mkfs.ext4 -q /dev/vg/thick
+udevadm settle
+link=/dev/disk/by-uuid/$(blkid -p -s UUID -o value /dev/vg/thick) label=$link
+must lvcreate -qq -y -s -L 16M --monitor n -n $name vg/thick
+check_equal "an active thick snapshot does not take the links" "$(dm_node thick)" "$(links)"
+must udevadm trigger --settle --action=change "$(dm_node $name)"
+check_equal "nor when it changes (thick)" "$(dm_node thick)" "$(links)"
+must lvremove -qq -f -y vg
+finish
