@@ -32,6 +32,8 @@ static void carry_out_launch(Manager *manager, SessionObject *session, const Con
         if (r == 0)
                 r = record_set_writers(&session->record, 0);
         if (r == 0)
+                r = writers_reload(manager->writers); /* what an administrator changed counts */
+        if (r == 0)
                 r = writers_launch(manager->writers, effect->session, effect->names, effect->n_names,
                                    effect->names_enabled);
         if (r < 0) {
