@@ -6,7 +6,7 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-tools=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../../build")
+tools=${QUIESCED_BUILD:-$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../../build")}
 mnt=/mnt/hold
 volumes=(vg0/e vg1/x vg2/te vg2/tx) # ext4 thick, xfs thick, ext4 thin, xfs thin
 
