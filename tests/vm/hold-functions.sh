@@ -182,7 +182,7 @@ light_problems() { outside_suspended; outside_kernel; outside_processes; outside
 # $1: name of the case, then its arguments. The look from outside comes while the snapshots are still there.
 run_case() {
         local problems
-        case_failed=no
+        case_failed=no case_running=$*
         SECONDS=0
         say "$*"
         "case_$1" "${@:2}"
@@ -190,6 +190,13 @@ run_case() {
         [ -z "$problems" ] || fail "$problems"
         if [ "$case_failed" = no ]; then ok "$*"; else not_ok "$*"; fi
         say "$SECONDS s"
+        case_running=''
+}
+
+# An error of the shell ends what runs, not the script: a case that broke off so has failed, and what came after it too.
+end_cases() {
+        [ -z "$case_running" ] || not_ok "$case_running: broke off"
+        finish
 }
 
 # Removal of the snapshots, in whatever state, and the whole look from outside. A file system whose device the kernel

@@ -171,4 +171,4 @@ run_all() {
 }
 
 if [ $# -gt 0 ]; then run_case "$@"; else run_all; fi
-finish
+end_cases
