@@ -32,7 +32,7 @@ start_reader() {
 }
 
 let_go() {
-        echo go > "$test_work/go"
+        timeout 10 sh -c 'echo go > "$1"' - "$test_work/go" || return 1
         within 60 tail -f /dev/null --pid="$reader"
 }
 
