@@ -101,6 +101,7 @@ static void die_at_step(void **state, const char *phase) {
         (void) call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
         bench_wait_file(*state, "provider/reached", "");
         (void) client_free(client);
+        client_wait_seen(watcher, "Phase give-up"); /* or the step might go on before the death is noticed */
         bench_write(*state, "provider/go", "");
         client_wait_seen(watcher, signal);
         assert_true(client_has_seen(watcher, "Abort /org/quiesce1"));
