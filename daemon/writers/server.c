@@ -80,6 +80,9 @@ static int bind_socket(Writers *writers) {
         if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
                 return error_origin(-errno);
         writers->unlink_socket = true;
+        /* As quiesced.socket makes it: writers run as their applications do. */
+        if (chmod(writers->socket_path, 0666) < 0)
+                return error_origin(-errno);
         if (listen(fd, BACKLOG) < 0)
                 return error_origin(-errno);
         writers->listen_fd = TAKE_FD(fd);
