@@ -289,8 +289,12 @@ size_t client_seen_at(Client *client, const char *text) {
 }
 
 void client_wait_seen(Client *client, const char *text) {
-        while (!client_has_seen(client, text))
-                run_once(client->bench, text);
+        while (!client_has_seen(client, text)) {
+                if (sd_event_run(client->bench->event, PATIENCE_USEC) > 0)
+                        continue;
+                show_log(client->bench);
+                (void) client_seen_at(client, text); /* shows what was seen, and fails */
+        }
 }
 
 char *reply_get_string(sd_bus_message *reply, const char *key) {
