@@ -206,6 +206,7 @@ await_release() {
                 [ "$SECONDS" -lt "$deadline" ] || return 1
                 read -r -t 0.2 <> <(:)
         done
+        return 0
 }
 
 # end_at SIGNAL WHERE PATTERN: start a run, send the signal when it has said PATTERN.
