@@ -7,6 +7,7 @@
 # counters never differ by more than the one write in flight, none is older than what was acknowledged before, none
 # newer than what was written when the command began. A record written, unsynced, just before is in every snapshot; one
 # written just after is in none. Afterwards file systems and LVM are as they were.
+# shellcheck disable=SC2317 # functions are run by name
 set -uo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
