@@ -3,7 +3,8 @@
 # vm: --disk 2G --disk 512M --timeout 600
 #
 # quiescectl run, the main job: what the command sees where, how it ends and with what status, and that nothing is left;
-# test-run-killed.sh has who is killed when. Arguments: the parts to run (view, places, killed …). On /srv an ext4 on a thick LV, on /srv/db an xfs on a thin one, on /srv/disk an ext4 on no LV.
+# test-run-killed.sh has who is killed when. Arguments: the parts to run (view, places, killed …). On /srv an ext4 on a
+# thick LV, on /srv/db an xfs on a thin one, on /srv/disk an ext4 on no LV.
 # shellcheck disable=SC2016,SC2317 # the commands' own shells expand; parts are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -250,7 +251,7 @@ test_restart() {
         pid=$!
         await_line "$err" 'command runs' "$pid"
         systemctl kill -s KILL quiesced.service
-        await_line "$err" 'session is lost' $pid
+        await_line "$err" 'session is lost' "$pid"
         echo go > "$test_work/restarted"
         wait "$pid"
         status=$?
