@@ -73,7 +73,7 @@ for device; do
         type=$(blkid -p -o value -s TYPE "$device")
         case $type in
         ext4) e2fsck -fn "$device" > /dev/null 2>&1 || problem "e2fsck $device" ;;
-        xfs) xfs_repair -n "$device" > /dev/null 2>&1 || problem "xfs_repair $device" ;;
+        # A frozen xfs leaves its log dirty on purpose: it is repaired in test-hold.sh, once it has been mounted.
         esac
         uuid=$(blkid -p -o value -s UUID "$device")
         link=$(readlink -f "/dev/disk/by-uuid/$uuid")
