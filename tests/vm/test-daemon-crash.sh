@@ -32,9 +32,11 @@ start_reader() {
         await 90 grep -q ready "$test_work/out" || explain < "$test_work/err"
 }
 
+# It is our child: when it has ended it is a zombie until it is waited for.
+reader_ended() { ! grep -q '^State:.[^Z]' "/proc/$reader/status"; }
+
 let_go() {
-        timeout 10 sh -c 'echo go > "$1"' - "$test_work/go" || return 1
-        within 60 tail -f /dev/null --pid="$reader"
+        timeout 10 sh -c 'echo go > "$1"' - "$test_work/go" && await 60 reader_ended && { wait "$reader" || :; }
 }
 
 make_vg vg /dev/vdb
