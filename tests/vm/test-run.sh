@@ -221,7 +221,7 @@ end_at() {
         await_line "$err" "$pattern" "$pid"
         kill "-$signal" "$pid"
         if [ "$signal" = INT ] && [[ $where = *command* ]]; then
-                kill -INT "$pid"
+                kill -TERM "$pid" # two of one kind may become one
         fi
         wait "$pid"
         status=$?
