@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # vm: --disk 1G --disk 1G --disk 1G
+# vm-all
 #
 # quiesced-hold alone on real volumes: thick and thin, ext4 and xfs, three volume groups, driven by hold-driver.
 # Arguments: the case to run, and its arguments; without them all are run.
