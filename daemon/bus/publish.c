@@ -142,14 +142,14 @@ static int published_new(Manager *manager, PublishedSet **ret, SnapshotSet *set)
 /**
  * published_add() - a set is real: it appears on the bus
  * @manager:    the manager
- * @set:        the set; nothing happens if it is there already
+ * @set:        the set; nothing happens if it is there already, or does not count yet
  */
 void published_add(Manager *manager, SnapshotSet *set) {
         PublishedSet *published = NULL;
         SetInfo info;
         int r;
 
-        if (!snapshot_set_get_info(set, &info) || published_find(manager, info.id))
+        if (!snapshot_set_get_info(set, &info) || !info.created || published_find(manager, info.id))
                 return;
         r = published_new(manager, &published, set);
         if (r < 0) {

@@ -364,10 +364,11 @@ bool lvm_gate_is_closed(const Lvm *lvm) {
  * lvm_new() - a runner
  * @ret:        the runner
  * @event:      loop
+ * @program:    to be run instead of LVM's own, by tests; must outlive the runner; or NULL
  *
  * Return: 0, or a negative errno.
  */
-int lvm_new(Lvm **ret, sd_event *event) {
+int lvm_new(Lvm **ret, sd_event *event, const char *program) {
         _cleanup_(lvm_freep) Lvm *lvm = NULL;
         int r;
 
@@ -375,7 +376,7 @@ int lvm_new(Lvm **ret, sd_event *event) {
         if (!lvm)
                 return error_origin(-ENOMEM);
         lvm->event = sd_event_ref(event);
-        lvm->program = LVM_PROGRAM;
+        lvm->program = program ?: LVM_PROGRAM;
         r = sd_event_add_defer(event, &lvm->pump, on_pump, lvm);
         if (r < 0)
                 return error_trace(r);

@@ -69,7 +69,7 @@ typedef struct LvmSnapshot {
         uint64_t instant_realtime_usec;
 } LvmSnapshot;
 
-int lvm_new(Lvm **ret, sd_event *event);
+int lvm_new(Lvm **ret, sd_event *event, const char *program);
 /* Its providers must be freed already. Commands that run are left to end by themselves. */
 Lvm *lvm_free(Lvm *lvm);
 DEFINE_CLEANUP(Lvm *, lvm_free)

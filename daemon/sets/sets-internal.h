@@ -104,7 +104,7 @@ struct SnapshotSet {
 struct Sets {
         sd_event *event;
         SetsConfig config;
-        char *hold_socket_path, *runtime_dir, *test_provider_dir;
+        char *hold_socket_path, *runtime_dir, *lvm_program;
         Lvm *lvm;
         Provider *test_provider, *lvm_provider;
         SnapshotSet **sets; /* questions too */

@@ -42,7 +42,13 @@ static int sets_new_providers(Sets *sets) {
                                     .snapshots_max = sets->config.snapshots_max};
         int r;
 
-        r = lvm_new(&sets->lvm, sets->event);
+        /* What is tried with the test provider must never touch this machine's volumes. */
+        if (sets->config.test_provider_dir &&
+            asprintf(&sets->lvm_program, "%s/lvm", sets->config.test_provider_dir) < 0) {
+                sets->lvm_program = NULL;
+                return error_origin(-ENOMEM);
+        }
+        r = lvm_new(&sets->lvm, sets->event, sets->lvm_program);
         if (r < 0)
                 return error_trace(r);
         r = lvm_set_expedite_rcu(sets->lvm, sets->config.expedite_rcu, sets->runtime_dir);
@@ -116,6 +122,7 @@ Sets *sets_free(Sets *sets) {
         sets->event = sd_event_unref(sets->event);
         free(sets->hold_socket_path);
         free(sets->runtime_dir);
+        free(sets->lvm_program);
         free(sets);
         return NULL;
 }

@@ -83,6 +83,7 @@ typedef struct SetInfo {
         const char *session_id;
         uint32_t owner_uid;
         bool persistent;
+        bool created; /* it counts; before, it is nobody's business but its session's */
         ContractConsistency consistency;
         uint64_t instant_realtime_usec;
         uint64_t hold_usec;    /* longest time that writes to any volume were held */

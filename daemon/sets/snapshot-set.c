@@ -211,6 +211,7 @@ bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret) {
                 .session_id = set->given.session_id,
                 .owner_uid = set->given.owner_uid,
                 .persistent = set->given.persistent,
+                .created = set->created,
                 .consistency = set->consistency,
                 .instant_realtime_usec = set->given.instant_realtime_usec,
                 .hold_usec = end > begin ? end - begin : 0,

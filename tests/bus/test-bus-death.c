@@ -6,7 +6,9 @@
  */
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "bus-harness.h"
@@ -204,6 +206,41 @@ static void test_daemon_killed_owner_reads(void **state) {
         (void) client_free(client);
 }
 
+/* A set that is made while quiesced still looks for what an earlier one left is not taken for such: given
+ * up, it is nowhere. */
+static void test_set_amid_recovery(void **state) {
+        static const char lvm[] = "#!/bin/sh\n"
+                                  "[ \"$1\" = lvs ] || exit 0\n"
+                                  "read -r go < \"${0%/*}/go\"\n"
+                                  "echo '{\"report\": [{\"lv\": []}]}'\n";
+        char path[192], id[37];
+        Bench *bench = *state;
+        Client *client;
+        Call *call;
+        int fd;
+
+        prepare_bench(bench);
+        bench_write(bench, "provider/script", "post-commit one fail UnexpectedProviderError it broke\n");
+        bench_write(bench, "provider/lvm", lvm);
+        (void) snprintf(path, sizeof(path), "%s/lvm", bench->provider);
+        assert_int_equal(chmod(path, 0755), 0);
+        (void) snprintf(path, sizeof(path), "%s/go", bench->provider);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        bench_start(bench);
+        client = client_new(bench);
+        client_prepare(client, "test:one");
+        call = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        fd = open(path, O_WRONLY | O_CLOEXEC); /* once LVM is being asked */
+        assert_true(fd >= 0);
+        (void) close(fd);
+        assert_refused(call_wait(call), "UnexpectedProviderError", "it broke");
+        (void) snprintf(id, sizeof(id), "%s", client->set);
+        session_ok(client, "Release");
+        assert_refused(call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "GetSnapshotSet", "s", id),
+                       "ObjectNotFound", id);
+        (void) client_free(client);
+}
+
 /* Both die. */
 static void test_daemon_and_owner_killed(void **state) {
         Client *client, *watcher;
@@ -297,6 +334,7 @@ int main(void) {
                 TEST(test_killed_process),          TEST(test_daemon_killed_owner_reads),
                 TEST(test_daemon_and_owner_killed), TEST(test_daemon_killed_at_step),
                 TEST(test_daemon_stopped),          TEST(test_bus_lost),
+                TEST(test_set_amid_recovery),
         };
 
         return cmocka_run_group_tests_name("bus-death", tests, NULL, NULL);

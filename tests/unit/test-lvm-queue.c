@@ -56,9 +56,8 @@ static int setup(void **state) {
         real = realpath(fake, NULL);
         (void) snprintf(world->program, sizeof(world->program), "%s/lvm", world->directory);
         if (!real || symlink(real, world->program) < 0 || sd_event_new(&world->event) < 0 ||
-            lvm_new(&world->lvm, world->event) < 0)
+            lvm_new(&world->lvm, world->event, world->program) < 0)
                 return -1;
-        world->lvm->program = world->program;
         return 0;
 }
 

@@ -272,7 +272,7 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         config.snapshots_max = arg_max;
         must(sd_event_new(&driver.event));
-        must(lvm_new(&driver.lvm, driver.event));
+        must(lvm_new(&driver.lvm, driver.event, NULL));
         must(lvm_set_expedite_rcu(driver.lvm, true, "/run"));
         must(provider_lvm_new(&driver.provider, driver.lvm, &config));
         must(volume_world_new(&world, NULL));
