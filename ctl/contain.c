@@ -3,9 +3,9 @@
 /*
  * quiescectl's end of a contained command; see contain.h.
  *
- * The socket tells everything: reports come through it, and its end means that the reaper is gone, which
- * then is reaped itself. The first report counts: a failed setup is also followed by the exit of the process
- * that failed.
+ * The socket tells everything: reports come through it, and its end means that the reaper is gone. The guard
+ * ends after it and is waited for. The first report counts: a failed setup is also followed by the exit of
+ * the process that failed.
  */
 
 #include "ctl/contain.h"
@@ -20,7 +20,7 @@
 
 struct Containment {
         int socket_fd;
-        pid_t reaper;
+        pid_t guard;
         sd_event_source *source;
         bool reported;
         ContainOutcome outcome;
@@ -41,8 +41,8 @@ Containment *contain_free(Containment *containment) {
                 return NULL;
         sd_event_source_disable_unref(containment->source);
         fd_close(containment->socket_fd);
-        if (containment->reaper > 0)
-                (void) waitpid(containment->reaper, NULL, 0);
+        if (containment->guard > 0)
+                (void) waitpid(containment->guard, NULL, 0);
         descendants_kill();
         free(containment);
         return NULL;
@@ -50,8 +50,8 @@ Containment *contain_free(Containment *containment) {
 
 static void containment_end(Containment *containment) {
         containment->source = sd_event_source_disable_unref(containment->source);
-        (void) waitpid(containment->reaper, NULL, 0);
-        containment->reaper = 0;
+        (void) waitpid(containment->guard, NULL, 0);
+        containment->guard = 0;
         descendants_kill();
         if (!containment->reported)
                 containment->outcome.result = CONTAIN_LOST;
@@ -85,13 +85,13 @@ static int containment_fork(Containment *containment, const ContainOptions *opti
                 return error_origin(-errno);
         containment->socket_fd = fds[0];
         (void) fflush(NULL);
-        containment->reaper = fork();
-        if (containment->reaper == 0) {
+        containment->guard = fork();
+        if (containment->guard == 0) {
                 fd_close(fds[0]);
-                reaper_run(fds[1], options);
+                guard_run(fds[1], options);
         }
         fd_close(fds[1]);
-        return containment->reaper < 0 ? error_origin(-errno) : 0;
+        return containment->guard < 0 ? error_origin(-errno) : 0;
 }
 
 /**

@@ -4,14 +4,13 @@
 /*
  * A command that does not outlive us, with all its descendants.
  *
- * Between quiescectl and the command stands a reaper: a process of ours that adopts every descendant of the
- * command (PR_SET_CHILD_SUBREAPER). When the command ends, or quiescectl dies however suddenly, it kills
- * them all and ends after the last. If the reaper itself is killed, quiescectl adopts and kills them; if
- * both are killed at once, the kernel still takes the command (PR_SET_PDEATHSIG).
+ * Between quiescectl and the command stand two processes of ours, the guard and below it the reaper. All
+ * three adopt what their descendants leave behind (PR_SET_CHILD_SUBREAPER). When the command ends, or
+ * quiescectl dies however suddenly, the reaper kills all descendants of the command and ends after the last.
+ * If the reaper is killed, the guard does that; if both are, quiescectl does. So any two of the three may be
+ * killed at the same moment. If all three are, the kernel still takes the command (PR_SET_PDEATHSIG).
  *
- * Why no PID namespace, which would take even the rest: backup tools (restic, borg) write their PID into the
- * locks of their repositories and take a lock of a PID that they cannot see for a stale one. In a PID
- * namespace two backups would break each other's locks.
+ * HACKING.md says why it is neither a PID namespace nor a cgroup.
  */
 
 #include <systemd/sd-event.h>
@@ -53,5 +52,5 @@ void contain_signal(Containment *containment, int signal);
 typedef struct ReaperReport {
         ContainOutcome outcome;
 } ReaperReport;
-void reaper_run(int socket_fd, const ContainOptions *options) __attribute__((noreturn));
+void guard_run(int socket_fd, const ContainOptions *options) __attribute__((noreturn));
 void descendants_kill(void);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The reaper: the process between quiescectl and its command; see contain.h.
+ * The processes between quiescectl and its command; see contain.h.
  *
- * It holds nothing but one socket to quiescectl. What it reads there are signals for the command; end of
- * file means that quiescectl is dead. All its own signals are blocked: a Ctrl-C at the terminal is for the
- * command.
+ * The reaper holds nothing but one socket to quiescectl. What it reads there are signals for the command;
+ * end of file means that quiescectl is dead. The guard holds nothing at all and waits for the reaper's end.
+ * All their own signals are blocked: a Ctrl-C at the terminal is for the command.
  */
 
 #include <errno.h>
@@ -66,11 +66,9 @@ static void report(int socket_fd, const ContainOutcome *outcome) {
 }
 
 /* The command's process, up to exec. */
-static void command_run(int socket_fd, const ContainOptions *options, pid_t group, pid_t reaper) {
+static void command_run(int socket_fd, const ContainOptions *options, pid_t reaper) {
         ContainOutcome outcome = {.result = CONTAIN_SETUP_FAILED};
 
-        if (group > 0)
-                (void) setpgid(0, group);
         if (options->setup && options->setup(options->userdata, &outcome.failure) < 0) {
                 report(socket_fd, &outcome);
                 _exit(EXIT_FAILURE);
@@ -145,39 +143,72 @@ static bool wait_for_command(int socket_fd, int signal_fd, pid_t command, int *r
         }
 }
 
-/**
- * reaper_run() - be the reaper, in a process just forked from quiescectl
- * @socket_fd:  to quiescectl, SOCK_SEQPACKET
- * @options:    the command
- *
- * Its own process group and name keep it out of what is aimed at quiescectl.
- */
-void reaper_run(int socket_fd, const ContainOptions *options) {
+static void be_watcher(const char *name, sigset_t *ret_all) {
+        (void) sigfillset(ret_all);
+        (void) sigprocmask(SIG_SETMASK, ret_all, NULL);
+        (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
+        (void) prctl(PR_SET_NAME, name);
+}
+
+/* What is sent to quiescectl's process group or session, or found by its command line, must not reach this
+ * process. The command has been started by now: it stays in them, at the terminal. */
+static void be_apart(const char *name) {
+        (void) setsid();
+        take_title(name);
+}
+
+static void fork_failed(int socket_fd) {
+        ContainOutcome outcome = {.result = CONTAIN_SETUP_FAILED};
+
+        (void) failure_set(&outcome.failure, errno, "cannot start a process for the command");
+        report(socket_fd, &outcome);
+        _exit(EXIT_FAILURE);
+}
+
+static void reaper_run(int socket_fd, const ContainOptions *options) __attribute__((noreturn));
+static void reaper_run(int socket_fd, const ContainOptions *options) {
+        static const char name[] = "quiesce-reaper";
         ContainOutcome outcome = {.result = CONTAIN_EXITED};
-        pid_t group = getpgrp(), reaper = getpid(), command;
+        pid_t reaper = getpid(), command;
         sigset_t all;
         int signal_fd;
 
-        (void) sigfillset(&all);
-        (void) sigprocmask(SIG_SETMASK, &all, NULL);
-        (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
-        (void) prctl(PR_SET_NAME, "quiesce-reaper");
-        if (group > 0)
-                (void) setpgid(0, 0);
+        be_watcher(name, &all);
         signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
         command = signal_fd < 0 ? -1 : fork();
         if (command == 0)
-                command_run(socket_fd, options, group, reaper);
-        if (command < 0) {
-                outcome.result = CONTAIN_SETUP_FAILED;
-                (void) failure_set(&outcome.failure, errno, "cannot start a process for the command");
-                report(socket_fd, &outcome);
-                _exit(EXIT_FAILURE);
-        }
-        take_title("quiesce-reaper");
+                command_run(socket_fd, options, reaper);
+        if (command < 0)
+                fork_failed(socket_fd);
+        be_apart(name);
         close_all_but(socket_fd, signal_fd);
         if (wait_for_command(socket_fd, signal_fd, command, &outcome.status))
                 report(socket_fd, &outcome);
+        descendants_kill();
+        _exit(EXIT_SUCCESS);
+}
+
+/**
+ * guard_run() - be the guard, in a process just forked from quiescectl, and start the reaper
+ * @socket_fd:  to quiescectl, SOCK_SEQPACKET
+ * @options:    the command
+ */
+void guard_run(int socket_fd, const ContainOptions *options) {
+        static const char name[] = "backup-guard";
+        pid_t reaper, pid;
+        sigset_t all;
+
+        be_watcher(name, &all);
+        reaper = fork();
+        if (reaper == 0)
+                reaper_run(socket_fd, options);
+        if (reaper < 0)
+                fork_failed(socket_fd);
+        be_apart(name);
+        (void) close_range(3, ~0U, 0);
+        do
+                pid = waitpid(-1, NULL, 0);
+        while (pid != reaper && (pid > 0 || errno == EINTR));
         descendants_kill();
         _exit(EXIT_SUCCESS);
 }

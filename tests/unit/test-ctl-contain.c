@@ -20,8 +20,13 @@
 
 #define PATIENCE_SEC 60
 
-/* Three generations, two of them in sessions of their own. */
-#define FAMILY "setsid sleep 4000 & (setsid sh -c 'sleep 4000; :' &); "
+/* Descendants of every kind: in sessions of their own, of parents that are gone, deaf to SIGTERM and SIGHUP,
+ * stopped. */
+#define FAMILY                                                                       \
+        "setsid sleep 4000 & "                                                       \
+        "(setsid sh -c 'sleep 4000; :' &); "                                         \
+        "(setsid sh -c 'trap \"\" TERM HUP INT; sleep 4000 & wait; sleep 4000' &); " \
+        "(setsid sh -c 'kill -STOP $$; :' &); "
 
 static Containment *running;
 
@@ -103,43 +108,72 @@ static pid_t only_child(pid_t pid) {
         return atoi(text);
 }
 
-static void test_we_are_killed(void **state) {
-        pid_t pid;
+enum { US = 1, GUARD = 2, REAPER = 4 };
+
+/* Whoever is killed at one moment: stopped first, so that none sees the death of another. */
+static void kill_at_once(int whom) {
+        pid_t pids[3];
         int fd;
 
-        pid = start_family(&fd);
+        pids[0] = start_family(&fd);
         read_until(fd, "ready\n");
-        assert_int_equal(kill(pid, SIGKILL), 0);
-        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        pids[1] = only_child(pids[0]);
+        pids[2] = only_child(pids[1]);
+        for (int i = 0; i < 3; i++)
+                if (whom & 1 << i)
+                        assert_int_equal(kill(pids[i], SIGSTOP), 0);
+        for (int i = 0; i < 3; i++)
+                if (whom & 1 << i)
+                        assert_int_equal(kill(pids[i], SIGKILL), 0);
+        if (whom == GUARD)
+                assert_int_equal(kill(pids[2], SIGKILL), 0);
         assert_all_gone(fd);
+        assert_int_equal(waitpid(pids[0], NULL, 0), pids[0]);
+}
+
+static void test_we_are_killed(void **state) {
+        kill_at_once(US);
 }
 
 static void test_reaper_is_killed(void **state) {
-        int fd, status;
-        pid_t pid;
-
-        pid = start_family(&fd);
-        read_until(fd, "ready\n");
-        assert_int_equal(kill(only_child(pid), SIGKILL), 0);
-        assert_all_gone(fd);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(status, 0);
+        kill_at_once(REAPER);
 }
 
-static void test_reaper_is_not_us(void **state) {
-        char path[64], text[256] = "", *at;
-        int fd;
-        pid_t pid = start_family(&fd);
-        FILE *file;
+static void test_guard_is_killed(void **state) {
+        kill_at_once(GUARD);
+}
 
+static void test_we_and_reaper_are_killed(void **state) {
+        kill_at_once(US | REAPER);
+}
+
+static void test_we_and_guard_are_killed(void **state) {
+        kill_at_once(US | GUARD);
+}
+
+static void test_guard_and_reaper_are_killed(void **state) {
+        kill_at_once(GUARD | REAPER);
+}
+
+/* What is aimed at quiescectl by its command line must not hit those who clean up behind it. */
+static void test_names(void **state) {
+        pid_t pid, watcher;
+        int fd;
+
+        pid = watcher = start_family(&fd);
         read_until(fd, "ready\n");
-        (void) snprintf(path, sizeof(path), "/proc/%d/cmdline", only_child(pid));
-        file = fopen(path, "re");
-        assert_non_null(file);
-        assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
-        (void) fclose(file);
-        at = strstr(text, "test-ctl-contain");
-        assert_null(at);
+        for (int i = 0; i < 2; i++) {
+                char path[64], text[256] = "";
+                FILE *file;
+
+                watcher = only_child(watcher);
+                (void) snprintf(path, sizeof(path), "/proc/%d/cmdline", watcher);
+                file = fopen(path, "re");
+                assert_non_null(file);
+                assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+                (void) fclose(file);
+                assert_null(strstr(text, "test-ctl-contain"));
+        }
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         assert_all_gone(fd);
@@ -186,9 +220,16 @@ static void test_setup_fails(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_we_are_killed),    cmocka_unit_test(test_reaper_is_killed),
-                cmocka_unit_test(test_reaper_is_not_us), cmocka_unit_test(test_leftovers),
-                cmocka_unit_test(test_signal),           cmocka_unit_test(test_not_found),
+                cmocka_unit_test(test_we_are_killed),
+                cmocka_unit_test(test_reaper_is_killed),
+                cmocka_unit_test(test_guard_is_killed),
+                cmocka_unit_test(test_we_and_reaper_are_killed),
+                cmocka_unit_test(test_we_and_guard_are_killed),
+                cmocka_unit_test(test_guard_and_reaper_are_killed),
+                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_leftovers),
+                cmocka_unit_test(test_signal),
+                cmocka_unit_test(test_not_found),
                 cmocka_unit_test(test_setup_fails),
         };
 

@@ -146,6 +146,30 @@ test_leftovers() {
         check_equal "takes them along" "" "$(pgrep -f 'sleep 4321')"
 }
 
+# Descendants of every kind, and neither quiescectl nor its reaper has a moment to see the other's end.
+test_contained() {
+        local pid reaper left
+        : > "$err"
+        quiescectl run -q /srv/db -- sh -c '
+                setsid sleep 4321 &
+                (setsid sh -c "sleep 4321; :" &)
+                (setsid sh -c "trap \"\" TERM HUP INT; sleep 4321 & wait; sleep 4321" &)
+                (setsid sh -c "kill -STOP \$\$; : sleep 4321" &)
+                echo command runs >&2; sleep 4321' > "$out" 2> "$err" &
+        pid=$!
+        await_line "$err" 'command runs' "$pid"
+        reaper=$(pgrep -x quiesce-reaper)
+        check "a reaper watches over the command" kill -STOP "$pid" "$reaper"
+        kill -KILL "$pid" "$reaper"
+        wait "$pid" 2> /dev/null
+        for left in $(pgrep -x backup-guard) $(pgrep -f 'sleep 4321'); do
+                timeout 30 tail --pid="$left" -f /dev/null
+        done
+        check_equal "killed with quiescectl at one moment: no process of the command is left" "" "$(pgrep -f 'sleep 4321')"
+        check "killed with quiescectl at one moment: the session is released" await_release
+        outside_check "killed with quiescectl at one moment: nothing is left"
+}
+
 test_busy() {
         local pid
         mkfifo "$test_work/hold"
@@ -263,7 +287,7 @@ test_restart() {
 
 set_up
 outside_baseline
-[ $# -gt 0 ] || set -- view instant places user status leftovers busy refused
+[ $# -gt 0 ] || set -- view instant places user status leftovers contained busy refused
 for name in "$@"; do "test_$name"; done
 outside_check "at the end nothing is left"
 finish
