@@ -88,7 +88,8 @@ int backup_add_plan(Backup *backup, Plan *plan) {
         for (size_t i = 0; i < plan->n_entries; i++)
                 if (plan->entries[i].kind == PLAN_LIVE && plan->entries[i].named) {
                         progress_clear(&backup->progress);
-                        say("%s stays live (%s on %s): %s", plan->entries[i].path,
+                        say("%s %s (%s on %s): %s", plan->entries[i].path,
+                            backup->options->elsewhere ? "is left out" : "stays live",
                             plan->entries[i].mount->type, plan->entries[i].mount->source,
                             plan->entries[i].reason);
                 }
@@ -162,11 +163,13 @@ int backup_make_set(Backup *backup) {
 
         if (!backup->options->without_writers) {
                 progress_step(&backup->progress, "preparing the writers");
+                progress_part(&backup->progress, PROGRESS_PART_PREPARE);
                 r = quiesce_backup_prepare(backup->session, &requirement, NULL, &error);
                 if (r < 0)
                         return say_set_error(backup, "cannot prepare the writers", &error, r);
         }
         progress_step(&backup->progress, "making the snapshot set");
+        progress_part(&backup->progress, PROGRESS_PART_SET);
         r = quiesce_backup_do_snapshot_set(backup->session, &requirement, &backup->set, &error);
         if (r < 0)
                 return say_set_error(backup, "no snapshot set was made", &error, r);
@@ -189,8 +192,8 @@ static int backup_open_tree(Backup *backup, Plan *plan, PlanEntry *entry) {
                     volume->mount->source);
                 return CTL_E_SAID;
         }
-        say("%s stays live (%s on %s): %s", entry->path, volume->mount->type, volume->mount->source,
-            error.message);
+        say("%s %s (%s on %s): %s", entry->path, backup->options->elsewhere ? "is left out" : "stays live",
+            volume->mount->type, volume->mount->source, error.message);
         return error_trace(plan_volume_stays_live(plan, entry->volume, error.message));
 }
 

@@ -175,6 +175,7 @@ int backup_begin(Backup *backup) {
                 return r;
         if (!backup->options->without_writers) {
                 progress_step(&backup->progress, "gathering writers");
+                progress_part(&backup->progress, PROGRESS_PART_GATHER);
                 r = quiesce_backup_gather_writer_metadata(backup->session, NULL, &error);
                 if (r < 0)
                         return r == -EINTR ? r : say_bus_error("cannot gather the writers", &error, r);
@@ -202,6 +203,7 @@ int backup_complete(Backup *backup) {
 
         backup->ending = true;
         progress_step(&backup->progress, "telling the writers that the backup is complete");
+        progress_part(&backup->progress, PROGRESS_PART_COMPLETE);
         r = quiesce_backup_complete(backup->session, &error);
         if (r >= 0)
                 return 0;

@@ -24,6 +24,7 @@ typedef struct BackupOptions {
         bool without_writers;
         bool wait;
         bool quiet;
+        bool elsewhere; /* the command sees snapshots below a directory, and all else live */
         uint64_t cow_size;
         const char *provider;
         const char *const *ignore_writers; /* NULL-terminated, or NULL */

@@ -70,10 +70,12 @@ enum {
 
 enum {
         OPTIONS_E_DONE = 1, /* help or version was printed: exit well */
-        OPTIONS_E_UNKNOWN,  /* not a common option */
+        OPTIONS_E_UNKNOWN,  /* not a common option, or a wrong one: the user has been told of that */
 };
 int options_take(Options *options, int c, const char *usage);
 int usage_error(const char *verb, const char *format, ...) _printf_(2, 3);
+int usage_hint(const char *verb);
+int options_refuse_host(const Options *options, const char *verb, const char *synopsis);
 
 /* Messages on stderr, with the program's name before them. */
 void say(const char *format, ...) _printf_(1, 2);

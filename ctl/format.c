@@ -82,6 +82,23 @@ char *format_time(char buffer[static FORMAT_MAX], uint64_t realtime_usec) {
 }
 
 /**
+ * format_local_time() - "2026-11-25 03:45:23", as the clock on the wall here
+ * @buffer:         FORMAT_MAX bytes
+ * @realtime_usec:  µs since 1970
+ *
+ * Return: @buffer; "" if the time is 0 or out of range.
+ */
+char *format_local_time(char buffer[static FORMAT_MAX], uint64_t realtime_usec) {
+        time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
+        struct tm tm;
+
+        if (realtime_usec == 0 || !localtime_r(&seconds, &tm) ||
+            strftime(buffer, FORMAT_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+                buffer[0] = '\0';
+        return buffer;
+}
+
+/**
  * parse_size() - read "512M", "2G", "4096"
  * @text:       a number with at most one unit of 1024
  * @ret:        bytes

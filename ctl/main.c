@@ -46,6 +46,7 @@ static const Verb *verb_find(const char *name) {
 
 int main(int argc, char **argv) {
         const Verb *verb;
+        char title[64];
         int r;
 
         (void) setlocale(LC_ALL, "");
@@ -65,6 +66,9 @@ int main(int argc, char **argv) {
         verb = verb_find(argv[1]);
         if (!verb)
                 return usage_error(NULL, "%s: no such verb", argv[1]);
+        /* What getopt(3) finds wrong begins with it. */
+        (void) snprintf(title, sizeof(title), "quiescectl %s", verb->name);
+        argv[1] = title;
         r = verb->run(argc - 1, argv + 1);
         if (r < 0)
                 say("%s failed: %s", verb->name, strerror(-r));

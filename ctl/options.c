@@ -38,8 +38,36 @@ int usage_error(const char *verb, const char *format, ...) {
         (void) vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
         say("%s", text);
-        say("try 'quiescectl %s%s--help'", verb ? verb : "", verb ? " " : "");
+        return usage_hint(verb);
+}
+
+/**
+ * usage_hint() - tell the user where to look, after what is wrong has been said
+ * @verb:       the verb or NULL
+ *
+ * Return: EXIT_FAILURE, always.
+ */
+int usage_hint(const char *verb) {
+        (void) fprintf(stderr, "Try 'quiescectl %s%s--help' for more information.\n", verb ? verb : "",
+                       verb ? " " : "");
         return EXIT_FAILURE;
+}
+
+/**
+ * options_refuse_host() - tell the user that a verb needs mounts of this machine
+ * @options:    the options
+ * @verb:       the verb
+ * @synopsis:   the rest of its command line
+ *
+ * Return: 0 if no host was given, else CTL_E_SAID.
+ */
+int options_refuse_host(const Options *options, const char *verb, const char *synopsis) {
+        if (!options->host)
+                return 0;
+        say("%s works with mounts, which are a machine's own: instead of --host use"
+            " 'ssh %s quiescectl %s %s'",
+            verb, options->host, verb, synopsis);
+        return CTL_E_SAID;
 }
 
 /**
@@ -105,13 +133,20 @@ int options_take(Options *options, int c, const char *usage) {
  * Return: 0, or CTL_E_SAID.
  */
 int bus_open(sd_bus **ret, const char *host) {
+        const char *name;
         int r;
 
         r = host ? sd_bus_open_system_remote(ret, host) : sd_bus_open_system(ret);
+        /* ssh's failures show in the first answer. */
+        if (r >= 0 && host)
+                r = sd_bus_get_unique_name(*ret, &name);
         if (r >= 0)
                 return 0;
+        *ret = sd_bus_flush_close_unref(*ret);
         if (host)
-                say("%s: cannot reach its system bus through ssh: %s", host, strerror(-r));
+                say("%s: cannot reach its system bus through ssh: %s; does 'ssh %s systemd-stdio-bridge' work "
+                    "there?",
+                    host, strerror(-r), host);
         else
                 say("cannot reach the system bus: %s; is dbus running?", strerror(-r));
         return CTL_E_SAID;

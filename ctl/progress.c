@@ -7,6 +7,7 @@
 #include "ctl/progress.h"
 
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "ctl/ctl.h"
@@ -32,12 +33,22 @@ void progress_init(Progress *progress, bool quiet) {
         *progress = (Progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
 }
 
+/* A line that is wider than the terminal could not be drawn over. */
+static int terminal_room(void) {
+        const int taken = (int) strlen("quiescectl:  ... ");
+        struct winsize size;
+
+        if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+                size.ws_col = 80;
+        return size.ws_col > taken ? size.ws_col - taken : 0;
+}
+
 static void progress_draw(Progress *progress, const char *text) {
         if (progress->quiet || streq(text, progress->last))
                 return;
         (void) snprintf(progress->last, sizeof(progress->last), "%s", text);
         if (progress->terminal)
-                (void) fprintf(stderr, "\r\033[Kquiescectl: %s ...", text);
+                (void) fprintf(stderr, "\r\033[Kquiescectl: %.*s ...", terminal_room(), text);
         else
                 (void) fprintf(stderr, "quiescectl: %s\n", text);
         (void) fflush(stderr);
@@ -65,14 +76,26 @@ void progress_step(Progress *progress, const char *format, ...) {
 }
 
 /**
+ * progress_part() - say what happens in the step that was begun last
+ * @progress:   it
+ * @part:       the part of a backup
+ */
+void progress_part(Progress *progress, ProgressPart part) {
+        if (progress->n_steps > 0)
+                progress->steps[progress->n_steps - 1].part = part;
+}
+
+/**
  * progress_phase() - quiesced says how far that thing is
  * @progress:   it
  * @phase:      quiesced's word for it; "" and "idle" say nothing
+ *
+ * On a terminal only: elsewhere each would be a line of its own.
  */
 void progress_phase(Progress *progress, const char *phase) {
         char text[sizeof(progress->last)];
 
-        if (!*phase || streq(phase, "idle") || !*progress->step)
+        if (!progress->terminal || !*phase || streq(phase, "idle") || !*progress->step)
                 return;
         (void) snprintf(text, sizeof(text), "%s: %.48s", progress->step, phase);
         progress_draw(progress, text);

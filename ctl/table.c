@@ -6,41 +6,52 @@
 
 #include "ctl/table.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <libsmartcols.h>
+#include <pwd.h>
 
 #include "ctl/format.h"
 
-static int column_json_type(ColumnType type) {
-        switch (type) {
+static bool column_is_right(const Column *column) {
+        switch (column->type) {
         case COLUMN_NUMBER:
         case COLUMN_SIZE:
         case COLUMN_DURATION:
-        case COLUMN_COUNT:
-        case COLUMN_USER:
-                return SCOLS_JSON_NUMBER;
-        case COLUMN_BOOLEAN:
-                return SCOLS_JSON_BOOLEAN;
-        case COLUMN_LIST:
-                return SCOLS_JSON_ARRAY_STRING;
+                return true;
         default:
-                return SCOLS_JSON_STRING;
+                return column->flags & COLUMN_COUNTED;
         }
 }
 
 static int table_add_column(struct libscols_table *table, const Column *column) {
-        bool right = column_json_type(column->type) == SCOLS_JSON_NUMBER;
+        bool wrap = column->type == COLUMN_LIST && !(column->flags & COLUMN_COUNTED);
         struct libscols_column *added;
+        int flags = 0;
 
-        added = scols_table_new_column(table, column->name, 0,
-                                       (right ? SCOLS_FL_RIGHT : 0) |
-                                               (column->type == COLUMN_LIST ? SCOLS_FL_WRAP : 0));
+        if (column_is_right(column))
+                flags |= SCOLS_FL_RIGHT;
+        if (column->flags & COLUMN_TRUNCATE)
+                flags |= SCOLS_FL_TRUNC;
+        if (wrap)
+                flags |= SCOLS_FL_WRAP;
+        added = scols_table_new_column(table, column->name, 0, flags);
         if (!added)
                 return error_origin(-ENOMEM);
-        if (column->type == COLUMN_LIST)
+        if (wrap)
                 (void) scols_column_set_wrapfunc(added, scols_wrapnl_chunksize, scols_wrapnl_nextchunk,
                                                  NULL);
-        return error_trace(scols_column_set_json_type(added, column_json_type(column->type)));
+        return 0;
+}
+
+/* Names must not break lines. */
+static char *one_line(const char *text) {
+        char *copy = strdup(text);
+
+        for (char *p = copy; p && *p; p++)
+                if (iscntrl((unsigned char) *p))
+                        *p = '?';
+        return copy;
 }
 
 static char *list_join(char **list) {
@@ -50,10 +61,19 @@ static char *list_join(char **list) {
         for (char **s = list; s && *s; s++)
                 size += strlen(*s) + 1;
         joined = calloc(1, size);
-        for (char **s = list; joined && s && *s; s++)
-                length +=
-                        (size_t) snprintf(joined + length, size - length, "%s%s", s == list ? "" : "\n", *s);
+        for (char **s = list; joined && s && *s; s++) {
+                _cleanup_free_ char *line = one_line(*s);
+
+                length += (size_t) snprintf(joined + length, size - length, "%s%s", s == list ? "" : "\n",
+                                            line ? line : "");
+        }
         return joined;
+}
+
+static char *number_to_text(uint64_t number) {
+        char *text;
+
+        return asprintf(&text, "%" PRIu64, number) < 0 ? NULL : text;
 }
 
 static size_t list_length(char **list) {
@@ -64,42 +84,50 @@ static size_t list_length(char **list) {
         return n;
 }
 
-static char *number_to_text(ColumnType type, uint64_t number, bool json) {
-        char buffer[FORMAT_MAX];
+/* Another machine's users are not ours. */
+static char *user_to_text(uint64_t uid, const Options *options) {
+        const struct passwd *user = options->host ? NULL : getpwuid((uid_t) uid);
 
-        switch (type) {
+        return user ? strdup(user->pw_name) : number_to_text(uid);
+}
+
+static char *format_number(const Column *column, uint64_t number, bool brief, const Options *options) {
+        char text[FORMAT_MAX];
+
+        switch (column->type) {
         case COLUMN_BOOLEAN:
-                return strdup(json ? (number ? "1" : "0") : number ? "yes" : "no");
+                return strdup(number ? "yes" : "no");
         case COLUMN_TIME:
-                return number ? strdup(format_time(buffer, number)) : NULL;
+                if (number == 0)
+                        return NULL;
+                return strdup(brief ? format_local_time(text, number) : format_time(text, number));
         case COLUMN_SIZE:
+                return strdup(format_size(text, number));
         case COLUMN_DURATION:
-                if (!json)
-                        return strdup(type == COLUMN_SIZE ? format_size(buffer, number)
-                                                          : format_duration(buffer, number));
-                __attribute__((fallthrough));
+                return strdup(format_duration(text, number));
+        case COLUMN_USER:
+                return user_to_text(number, options);
         default:
-                (void) snprintf(buffer, sizeof(buffer), "%" PRIu64, number);
-                return strdup(buffer);
+                return number_to_text(number);
         }
 }
 
 /* The cell's text, NULL: empty. Running out of memory shows as an empty cell, too. */
-static char *cell_text(const Column *column, const Dict *row, bool json) {
+static char *cell_text(const Column *column, const Dict *row, bool brief, const Options *options) {
         const DictItem *item = dict_get(row, column->key);
 
         if (!item)
                 return NULL;
         switch (item->type) {
         case DICT_STRING:
-                return strdup(item->string);
+                return *item->string ? one_line(item->string) : NULL;
         case DICT_LIST:
-                if (column->type == COLUMN_COUNT)
-                        return number_to_text(COLUMN_NUMBER, list_length(item->list), json);
+                if (brief && (column->flags & COLUMN_COUNTED))
+                        return number_to_text(list_length(item->list));
                 return item->list && item->list[0] ? list_join(item->list) : NULL;
         case DICT_NUMBER:
         case DICT_BOOLEAN:
-                return number_to_text(column->type, item->number, json);
+                return format_number(column, item->number, brief, options);
         case DICT_TIMES:
         default:
                 return NULL;
@@ -107,33 +135,36 @@ static char *cell_text(const Column *column, const Dict *row, bool json) {
 }
 
 static int table_add_row(struct libscols_table *table, const Column *columns, size_t n_columns,
-                         const Dict *row, bool json) {
+                         const Dict *row, const Options *options) {
         struct libscols_line *line;
+        size_t n = 0;
 
         line = scols_table_new_line(table, NULL);
         if (!line)
                 return error_origin(-ENOMEM);
         for (size_t i = 0; i < n_columns; i++) {
-                char *text = cell_text(&columns[i], row, json);
+                char *text;
 
-                if (text && scols_line_refer_data(line, i, text) < 0)
+                if (columns[i].flags & COLUMN_HIDDEN)
+                        continue;
+                text = cell_text(&columns[i], row, true, options);
+                if (text && scols_line_refer_data(line, n, text) < 0)
                         free(text);
+                n++;
         }
         return 0;
 }
 
 /**
  * table_print() - print dictionaries as a table on stdout
- * @name:       the table's name in JSON
- * @columns:    what to show
+ * @columns:    what to show; hidden ones are not
  * @n_columns:  how many
  * @rows:       one dictionary a row
- * @options:    json, no_legend
+ * @options:    no_legend, host
  *
  * Return: 0 or a negative errno.
  */
-int table_print(const char *name, const Column *columns, size_t n_columns, const DictArray *rows,
-                const Options *options) {
+int table_print(const Column *columns, size_t n_columns, const DictArray *rows, const Options *options) {
         struct libscols_table *table;
         int r = 0;
 
@@ -142,14 +173,42 @@ int table_print(const char *name, const Column *columns, size_t n_columns, const
         if (!table)
                 return error_origin(-ENOMEM);
         (void) scols_table_enable_noheadings(table, options->no_legend);
-        (void) scols_table_enable_json(table, options->json);
-        (void) scols_table_set_name(table, name);
         for (size_t i = 0; r == 0 && i < n_columns; i++)
-                r = table_add_column(table, &columns[i]);
+                if (!(columns[i].flags & COLUMN_HIDDEN))
+                        r = table_add_column(table, &columns[i]);
         for (size_t i = 0; r == 0 && i < rows->n_dicts; i++)
-                r = table_add_row(table, columns, n_columns, &rows->dicts[i], options->json);
+                r = table_add_row(table, columns, n_columns, &rows->dicts[i], options);
         if (r == 0)
                 r = scols_print_table(table);
         scols_unref_table(table);
         return error_trace(r);
+}
+
+/**
+ * details_print() - print all that is known of one thing on stdout, one value a line
+ * @columns:    what to show, hidden ones, too; what is not known is left out
+ * @n_columns:  how many
+ * @row:        the thing
+ * @options:    host
+ *
+ * Return: 0 or a negative errno.
+ */
+int details_print(const Column *columns, size_t n_columns, const Dict *row, const Options *options) {
+        int width = 0;
+
+        for (size_t i = 0; i < n_columns; i++)
+                if ((int) strlen(columns[i].name) > width)
+                        width = (int) strlen(columns[i].name);
+        for (size_t i = 0; i < n_columns; i++) {
+                _cleanup_free_ char *text = cell_text(&columns[i], row, false, options);
+                const char *head = columns[i].name;
+                char *rest = text, *line;
+
+                while ((line = strsep(&rest, "\n"))) {
+                        if (printf("%*s  %s\n", width, head, line) < 0)
+                                return error_origin(-EIO);
+                        head = "";
+                }
+        }
+        return 0;
 }

@@ -11,7 +11,7 @@
 
 #include "ctl/backup.h"
 #include "ctl/format.h"
-#include "ctl/table.h"
+#include "ctl/json.h"
 
 static const char usage[] = "\nUsage:\n"
                             " quiescectl create [options] PATH|VOLUME...\n"
@@ -38,7 +38,6 @@ static const struct option long_options[] = {
         {"cow-size", required_argument, NULL, 'c'},
         {"provider", required_argument, NULL, 'P'},
         {"wait", no_argument, NULL, 'w'},
-        {"no-legend", no_argument, NULL, OPTION_NO_LEGEND},
         {"json", no_argument, NULL, OPTION_JSON},
         OPTIONS_HOST,
         OPTIONS_QUIET,
@@ -72,7 +71,7 @@ static int take_option(Create *create, int c) {
                 create->backup.wait = true;
                 return 0;
         default:
-                return usage_error("create", "wrong option");
+                return usage_hint("create");
         }
 }
 
@@ -105,31 +104,44 @@ static int create_add(Backup *backup, char **paths, size_t n_paths) {
         return r;
 }
 
-static int create_print(const Create *create, const Backup *backup) {
-        static const Column columns[] = {
-                {"ID", "id", COLUMN_STRING},         {"CONSISTENCY", "consistency", COLUMN_STRING},
-                {"INSTANT", "instant", COLUMN_TIME}, {"FREEZE", "freeze", COLUMN_DURATION},
-                {"HOLD", "hold", COLUMN_DURATION},
-        };
-        const QuiesceSnapshotSet *set = backup->set;
-        DictItem items[] = {
-                {.key = (char *) "id", .string = set->id},
-                {.key = (char *) "consistency", .string = set->consistency},
-                {.key = (char *) "instant", .type = DICT_NUMBER, .number = set->instant_usec},
-                {.key = (char *) "freeze", .type = DICT_NUMBER, .number = set->freeze_usec},
-                {.key = (char *) "hold", .type = DICT_NUMBER, .number = set->hold_usec},
-        };
-        Dict row = {.items = items, .n_items = ELEMENTSOF(items)};
-        DictArray rows = {.dicts = &row, .n_dicts = 1};
+/* As "show" prints it. */
+static int create_print_json(sd_bus *bus, const char *id) {
+        _cleanup_(dict_done) Dict row = {};
+        json_t *document;
+        const Kind *kind;
+        int r;
 
+        r = kind_read_one(&row, bus, id, &kind);
+        if (r != 0)
+                return r;
+        document = json_object();
+        r = json_add_row(document, kind, json_from_row(kind->columns, kind->n_columns, &row));
+        if (r < 0) {
+                json_decref(document);
+                return error_trace(r);
+        }
+        return error_trace(json_print(document));
+}
+
+static int create_print(const Create *create, const Backup *backup) {
         if (create->common.json)
-                return table_print("set", columns, ELEMENTSOF(columns), &rows, &create->common);
-        (void) puts(set->id);
+                return error_trace(create_print_json(backup->bus, backup->set->id));
+        (void) puts(backup->set->id);
         return 0;
 }
 
-static int create_all(Create *create, Backup *backup, char **paths, size_t n_paths) {
+static void create_say_times(const Backup *backup, Progress *progress) {
         char frozen[FORMAT_MAX], held[FORMAT_MAX];
+
+        (void) format_duration(held, backup->set->hold_usec);
+        if (backup->options->without_writers)
+                progress_say(progress, "no writers were asked, writes were held for %s", held);
+        else
+                progress_say(progress, "writers were frozen for %s, writes were held for %s",
+                             format_duration(frozen, backup->set->freeze_usec), held);
+}
+
+static int create_all(Create *create, Backup *backup, char **paths, size_t n_paths) {
         int r;
 
         r = backup_init(backup, &create->backup);
@@ -140,9 +152,7 @@ static int create_all(Create *create, Backup *backup, char **paths, size_t n_pat
         if (r == 0)
                 r = backup_make_set(backup);
         if (r == 0) {
-                progress_say(&backup->progress, "writers were frozen for %s, writes were held for %s",
-                             format_duration(frozen, backup->set->freeze_usec),
-                             format_duration(held, backup->set->hold_usec));
+                create_say_times(backup, &backup->progress);
                 r = backup_release(backup, false);
                 return r == 0 ? create_print(create, backup) : r;
         }

@@ -63,7 +63,7 @@ int verb_delete(int argc, char **argv) {
         while ((c = getopt_long(argc, argv, "H:qhV", long_options, NULL)) >= 0) {
                 r = options_take(&options, c, usage);
                 if (r != 0)
-                        return r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_error("delete", "wrong option");
+                        return r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint("delete");
         }
         if (optind >= argc)
                 return usage_error("delete", "no ID given");

@@ -32,22 +32,22 @@ static const char umount_usage[] = "\nUsage:\n"
                                    "\n"
                                    "For more details see quiescectl(1).\n";
 
-static const struct option long_options[] = {OPTIONS_ALWAYS, {}};
+static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_ALWAYS, {}};
 
 /* Return: 0: go on; -1: *ret_status is the exit status. */
-static int take_options(int argc, char **argv, const char *usage, int *ret_status) {
+static int take_options(int argc, char **argv, const char *verb, const char *usage, int *ret_status) {
         Options options = {};
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "H:hV", long_options, NULL)) >= 0) {
                 r = options_take(&options, c, usage);
                 if (r != 0) {
-                        *ret_status =
-                                r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_error(argv[0], "wrong option");
+                        *ret_status = r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint(verb);
                         return -1;
                 }
         }
-        return 0;
+        *ret_status = EXIT_FAILURE;
+        return options_refuse_host(&options, verb, streq(verb, "mount") ? "ID DIR" : "ID") == 0 ? 0 : -1;
 }
 
 /* A method of the snapshot with this id; directory_fd: its first argument, or -1. */
@@ -89,7 +89,7 @@ int verb_mount(int argc, char **argv) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        if (take_options(argc, argv, mount_usage, &r) < 0)
+        if (take_options(argc, argv, "mount", mount_usage, &r) < 0)
                 return r;
         if (argc - optind != 2)
                 return usage_error("mount", "an ID and a DIR are needed");
@@ -113,14 +113,18 @@ int verb_mount(int argc, char **argv) {
  */
 int verb_umount(int argc, char **argv) {
         _cleanup_bus_ sd_bus *bus = NULL;
+        bool said = false;
         int r;
 
-        if (take_options(argc, argv, umount_usage, &r) < 0)
+        if (take_options(argc, argv, "umount", umount_usage, &r) < 0)
                 return r;
         if (optind >= argc)
                 return usage_error("umount", "no ID given");
         r = bus_open(&bus, NULL);
-        for (int i = optind; r == 0 && i < argc; i++)
+        said = r == CTL_E_SAID;
+        for (int i = optind; r >= 0 && bus && i < argc; i++) {
                 r = snapshot_call(bus, argv[i], "Unmount", -1);
-        return r == CTL_E_SAID ? EXIT_FAILURE : r;
+                said |= r == CTL_E_SAID;
+        }
+        return r < 0 ? r : said ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -46,6 +46,7 @@ static const struct option long_options[] = {
         {"provider", required_argument, NULL, 'P'},
         {"timeline", no_argument, NULL, 'T'},
         {"wait", no_argument, NULL, 'w'},
+        OPTIONS_HOST,
         OPTIONS_QUIET,
         OPTIONS_ALWAYS,
         {},
@@ -154,16 +155,23 @@ static int take_options(RunOptions *options, int argc, char **argv) {
         Options common = {};
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "xl:m:s:i:t:c:P:TwqhV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "xl:m:s:i:t:c:P:TwH:qhV", long_options, NULL)) >= 0) {
                 r = options_take(&common, c, usage);
                 if (r == OPTIONS_E_DONE)
                         return RUN_OPTIONS_E_DONE;
+                if (r == OPTIONS_E_UNKNOWN && c == '?') {
+                        (void) usage_hint("run");
+                        return RUN_OPTIONS_E_WRONG;
+                }
                 if (r == OPTIONS_E_UNKNOWN)
-                        r = c == '?' ? wrong("%s", "the command line is wrong") : take_option(options, c);
+                        r = take_option(options, c);
                 if (r != 0)
                         return r;
         }
+        if (options_refuse_host(&common, "run", "PATH... -- COMMAND...") != 0)
+                return RUN_OPTIONS_E_WRONG;
         options->backup.quiet = common.quiet;
+        options->backup.elsewhere = options->directory;
         return 0;
 }
 

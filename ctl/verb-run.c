@@ -130,14 +130,23 @@ static bool run_succeeded(const Run *run, int status) {
         return false;
 }
 
-static void run_say_end(Run *run, int status, bool completed) {
+static void run_say_end(Run *run, bool completed) {
+        const char *result = completed ? "backup complete" : "backup not complete";
         const QuiesceSnapshotSet *set = run->backup.set;
+        Progress *progress = &run->backup.progress;
         char frozen[FORMAT_MAX], held[FORMAT_MAX], took[FORMAT_MAX];
+        int status = run->outcome.status;
 
-        progress_say(&run->backup.progress, "the command ended with %d after %s: %s", status,
-                     format_duration(took, now_usec() - run->started_usec),
-                     completed ? "backup complete" : "backup not complete");
-        progress_say(&run->backup.progress, "writers were frozen for %s, writes were held for %s",
+        (void) format_duration(took, now_usec() - run->started_usec);
+        if (run->outcome.result != CONTAIN_EXITED)
+                progress_say(progress, "the command did not run to its end: %s", result);
+        else if (WIFSIGNALED(status))
+                progress_say(progress, "the command died of SIG%s after %s: %s",
+                             sigabbrev_np(WTERMSIG(status)), took, result);
+        else
+                progress_say(progress, "the command ended with %d after %s: %s", WEXITSTATUS(status), took,
+                             result);
+        progress_say(progress, "writers were frozen for %s, writes were held for %s",
                      format_duration(frozen, set->freeze_usec), format_duration(held, set->hold_usec));
 }
 
@@ -153,7 +162,7 @@ static int run_finish(Run *run) {
                 completed = backup_complete(&run->backup) == 0;
         if (run->options->timeline)
                 backup_say_timeline(&run->backup);
-        run_say_end(run, status, completed);
+        run_say_end(run, completed);
         if (backup_release(&run->backup, run->backup.signal != 0) != 0 || (succeeded && !completed))
                 return EXIT_OURS;
         if (run->backup.signal && status == 0)

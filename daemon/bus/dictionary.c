@@ -8,6 +8,9 @@
 
 #include "daemon/bus/bus.h"
 
+#include "util/error.h"
+#include "util/utf8.h"
+
 /**
  * dictionary_add() - one entry
  * @m:          a message with an open a{sv}
@@ -37,11 +40,24 @@ int dictionary_add(sd_bus_message *m, const char *key, const char *type, ...) {
         return r < 0 ? r : 0;
 }
 
+/* A mount point or a device may have any bytes in its name, a message may not. */
+static int append_string(sd_bus_message *m, const char *string) {
+        _cleanup_free_ char *clean = NULL;
+
+        if (utf8_is_valid(string))
+                return sd_bus_message_append(m, "s", string);
+        clean = strdup(string);
+        if (!clean)
+                return error_origin(-ENOMEM);
+        utf8_clean(clean, strlen(clean));
+        return sd_bus_message_append(m, "s", clean);
+}
+
 /**
  * dictionary_add_strings() - one entry that is a list of strings
  * @m:          a message with an open a{sv}
  * @key:        the key
- * @strings:    the list
+ * @strings:    the list; bytes that are no UTF-8 become '?'
  * @n:          its length
  *
  * Return: 0, or a negative errno.
@@ -57,7 +73,7 @@ int dictionary_add_strings(sd_bus_message *m, const char *key, const char *const
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "s");
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = sd_bus_message_append(m, "s", strings[i]);
+                r = append_string(m, strings[i]);
         for (int i = 0; i < 3 && r >= 0; i++)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : 0;

@@ -74,14 +74,21 @@ static void mount_done(SnapshotSet *set, ContractStep step, uint32_t volume, con
         sd_bus_message_unref(call);
 }
 
-static void mount_begun(sd_bus_message *call, int r) {
+static void mount_begun(Manager *manager, sd_bus_message *call, const char *snapshot_id, int r) {
+        const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
+        SnapshotInfo info;
+        SnapshotSet *set;
+
         if (r >= 0)
                 return;
-        bus_reply_error(call, r == -EOPNOTSUPP ? CONTRACT_ERROR_NOT_SUPPORTED : CONTRACT_ERROR_UNEXPECTED,
-                        r == -EOPNOTSUPP
-                                ? "Mounting on the host is not supported by this version of quiesced; "
-                                  "use OpenTree."
-                                : "The mount could not be begun; try again in a moment.");
+        if (r == -EBUSY)
+                bus_reply_error(call, CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
+                                "The snapshot is mounted on the host already; unmount it first.");
+        else if (r == -EOPNOTSUPP && snapshot && published_get_info(snapshot, &set, &info))
+                bus_reply_error(call, CONTRACT_ERROR_NOT_SUPPORTED, info.no_tree);
+        else
+                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
+                                "The mount could not be begun; try again in a moment.");
         sd_bus_message_unref(call);
 }
 
@@ -95,7 +102,7 @@ static void mount_allowed(Manager *manager, sd_bus_message *call, const char *sn
                 reply_gone(call);
                 return;
         }
-        mount_begun(call,
+        mount_begun(manager, call, snapshot_id,
                     snapshot_set_mount(set, snapshot_id, directory, mount_done, sd_bus_message_ref(call)));
 }
 
@@ -120,7 +127,8 @@ static void unmount_allowed(Manager *manager, sd_bus_message *call, const char *
                 reply_gone(call);
                 return;
         }
-        mount_begun(call, snapshot_set_unmount(set, snapshot_id, mount_done, sd_bus_message_ref(call)));
+        mount_begun(manager, call, snapshot_id,
+                    snapshot_set_unmount(set, snapshot_id, mount_done, sd_bus_message_ref(call)));
 }
 
 static int method_unmount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

@@ -199,13 +199,16 @@ SnapshotSet *snapshot_set_free(SnapshotSet *set) {
  * Return: false if it is no set that others may see yet.
  */
 bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret) {
-        /* What writers froze was held from some moment after the arming until they thawed it: at most this.
-         */
+        /* What writers froze was held from some moment after the arming until they thawed it: at most this,
+         * and no longer than the freeze window around it. */
         uint64_t begin = set->any_frozen ? set->armed_usec : set->suspend_begin_usec;
         uint64_t end = set->any_frozen ? set->ended_usec : set->resumed_usec;
+        uint64_t hold = end > begin ? end - begin : 0;
 
         if (set->is_question)
                 return false;
+        if (set->any_frozen && set->freeze_usec > 0 && hold > set->freeze_usec)
+                hold = set->freeze_usec;
         *ret = (SetInfo){
                 .id = set->given.id,
                 .session_id = set->given.session_id,
@@ -214,7 +217,7 @@ bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret) {
                 .created = set->created,
                 .consistency = set->consistency,
                 .instant_realtime_usec = set->given.instant_realtime_usec,
-                .hold_usec = end > begin ? end - begin : 0,
+                .hold_usec = hold,
                 .suspend_usec = set->suspended_usec > set->suspend_begin_usec
                                         ? set->suspended_usec - set->suspend_begin_usec
                                         : 0,

@@ -30,7 +30,8 @@ void window_begin(Contract *contract, Session *session) {
 void window_end(Contract *contract, Session *session) {
         assert(session_in_window(contract, session) && !contract->dark);
         contract->window = NO_SLOT;
-        session->freeze_end_usec = contract->now_usec;
+        if (session->freeze_begin_usec != 0) /* somebody was sent Freeze */
+                session->freeze_end_usec = contract->now_usec;
         (void) effect_add(contract, CONTRACT_EFFECT_WINDOW_END, session);
 }
 

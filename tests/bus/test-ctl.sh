@@ -115,6 +115,26 @@ check "one of them by its kind" grep -q -E '^NAME +LEVEL +KIND' <(ctl list write
 check "--no-legend leaves the headings out" awk '/^NAME/ { exit 1 }' <(ctl list writers --no-legend)
 check "providers are listed" is true '.providers | length >= 1' list providers --json
 fails "a kind that is none" 1 'no such kind' ctl list dances
+fails "an option that is none" 1 "^quiescectl list: unrecognized option '--dance'" ctl list --dance
+check "an empty list is said" grep -q 'no snapshots' <(ctl list 2>&1)
+check "unless without legend" test -z "$(ctl list --no-legend 2>&1)"
+
+# What sd-bus starts to reach another machine: here it reaches this one's bus.
+mkdir "$work/bin"
+printf '#!/bin/sh\ncase "$*" in *nowhere*) echo "ssh: no such host" >&2; exit 255 ;; esac\nexec systemd-stdio-bridge "-p%s"\n' \
+        "unix:path=$work/bus" > "$work/bin/ssh"
+chmod +x "$work/bin/ssh"
+remote() { PATH=$work/bin:$PATH DBUS_SYSTEM_BUS_ADDRESS=none: ctl "$@"; }
+check "list --host asks another machine" grep -q good <(remote list --host root@elsewhere writers)
+remote_set=$(remote create -H elsewhere --quiet test:one)
+check "create --host makes a set there" is "$remote_set" '.sets[0].id' list sets --json
+check "show --host shows it" grep -q "$remote_set" <(remote show -H elsewhere "$remote_set")
+check "delete --host deletes it" remote delete -H elsewhere "$remote_set"
+check "and it is gone" is 0 '.sets | length' list sets --json
+fails "a machine that is not there" 1 'nowhere: cannot reach its system bus through ssh' remote list -H nowhere
+fails "run has no --host" 125 'ssh elsewhere quiescectl run' ctl run -H elsewhere / -- true
+fails "mount has no --host" 1 'ssh elsewhere quiescectl mount' ctl mount -H elsewhere x /mnt
+fails "umount has no --host" 1 'ssh elsewhere quiescectl umount' ctl umount -H elsewhere x
 
 ctl create --quiet test:one test:two > "$work/set" 2> "$work/said"
 check "create makes a set and prints its id alone" grep -q -x -E '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$work/set"
@@ -122,7 +142,7 @@ set=$(< "$work/set")
 check "it says nothing when quiet" test ! -s "$work/said"
 check "the set is listed" is "$set" '.sets[0].id' list sets --json
 check "it is persistent" is true '.sets[0].persistent' list sets --json
-check "with two snapshots" is 2 '.sets[0].snapshots' list sets --json
+check "with two snapshots" is 2 '.sets[0].snapshots | length' list sets --json
 check "which are listed" is 2 '.snapshots | length' list --json
 check "with their set" is "$set" '.snapshots[0].set' list --json
 check "their creation as RFC 3339" is true \
@@ -133,7 +153,11 @@ check "show tells of a snapshot in JSON" grep -q "$snapshot" <(ctl show --json "
 check "the writer was frozen" grep -q " freeze " "$work/log"
 check "and not told that a backup is complete" awk '/backup-complete/ { exit 1 }' "$work/log"
 check "the session is gone" is 0 '.sessions | length' list sessions --json
-check "create in JSON" is application '.set[0].consistency' create --quiet --json test:one
+check "show tells of several in one JSON document" is "$set,$snapshot" '.sets[0].id + "," + .snapshots[0].id' \
+        show --json "$set" "$snapshot"
+check "an empty list is one in JSON" is 0 '.snapshots[0]["origin-mountpoints"] | length' show --json "$snapshot"
+check "its creation in local time in the table" grep -q -E ' 20[0-9-]+ [0-9:]{8} ' <(ctl list)
+check "create in JSON" is application '.sets[0].consistency' create --quiet --json test:one
 check "a snapshot is deleted" ctl delete "$snapshot"
 check "and gone" is 2 '.snapshots | length' list --json
 check "sets are deleted" ctl delete "$set" "$(json ".sets[] | select(.id != \"$set\").id" list sets --json)"
@@ -154,5 +178,6 @@ check "is ignored by name" ctl create --ignore-writer bad test:one
 check "and makes the set less" is file-system,true \
         '(.sets[0].consistency | if . == "crash" then "file-system" else . end) + ",true"' list sets --json
 check "--no-writers asks none" ctl create --no-writers test:two
+check "and none was frozen" is 0 '[.sets[] | select(.snapshots | length == 1)] | sort_by(.created)[-1].freeze' list sets --json
 
 [ "$failures" -eq 0 ]
