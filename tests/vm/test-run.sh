@@ -106,6 +106,47 @@ test_places() {
         cd / || return
 }
 
+# Whatever bytes a path has, and however it is written.
+test_paths() {
+        local odd=$'/srv/keep/odd \n\xff'
+        must mkdir "$odd"
+        must mount --bind /srv/db "$odd"
+        run_status "a mount point may have any name" 0 "$odd" -- sh -c '
+                cat "$1/file"; touch "$1/x" 2> /dev/null || echo ro; touch /srv/keep/live && echo live' - "$odd"
+        out_has "it shows the snapshot" old
+        out_has "read-only" ro
+        out_has "and all else is live" live
+        check "it hides no volume" grep -q '^vg/db .*/srv/db' <(quiescectl list volumes)
+        must umount "$odd"
+        must ln -s /srv/sub /srv/keep/link
+        cd /srv/keep || return
+        run_status "links, relative paths, twice the same and one inside another are paths" 0 \
+                link/ ../sub ./link/deep ./file //srv//sub/. -- sh -c '
+                cat link/deep/file file; touch link/x file 2> /dev/null || echo ro; touch live && echo live'
+        out_has "they show the snapshot" old
+        out_has "read-only all of them" ro
+        out_has "and the rest is live" live
+        cd / || return
+        run_status "a link to nowhere" 125 /srv/keep/nowhere -- true
+        err_has "is named" '/srv/keep/nowhere: No such file'
+}
+
+# What stays for later: create, mount, umount, delete.
+test_mount() {
+        local set snapshot
+        set=$(quiescectl create --quiet /srv/db)
+        snapshot=$(quiescectl show --json "$set" | jq -r '.sets[0].snapshots[0]')
+        mkdir -p /mnt/look
+        check "a snapshot is mounted" quiescectl mount "$snapshot" /mnt/look
+        check_equal "on the host, and can be read" old "$(cat /mnt/look/file)"
+        check_fails "not twice" 'mounted on the host already' quiescectl mount "$snapshot" /mnt
+        check "it is unmounted" quiescectl umount "$snapshot"
+        check_equal "and gone from the host" "" "$(findmnt -rn -o TARGET /mnt/look)"
+        check "it is mounted anew" quiescectl mount "$snapshot" /mnt/look
+        check "its set is deleted" quiescectl delete --quiet "$set"
+        outside_check "with the set the mount goes"
+}
+
 test_user() {
         echo 'polkit.addRule(function(action, subject) {
                 if (action.id == "org.quiesce1.backup" && subject.user == "nobody") return polkit.Result.YES; });' \
@@ -287,7 +328,7 @@ test_restart() {
 
 set_up
 outside_baseline
-[ $# -gt 0 ] || set -- view instant places user status leftovers contained busy refused
+[ $# -gt 0 ] || set -- view instant places paths mount user status leftovers contained busy refused
 for name in "$@"; do "test_$name"; done
 outside_check "at the end nothing is left"
 finish
