@@ -32,6 +32,8 @@ static Session *session_clone(const Session *session) {
         clone->volumes = copy(session->volumes, session->volumes_allocated, sizeof(Volume), &failed);
         clone->writers = copy(session->writers, session->n_writers, sizeof(Writer), &failed);
         clone->places = copy(session->places, session->places_allocated, sizeof(Place), &failed);
+        clone->components =
+                copy(session->components, session->components_allocated, sizeof(Component), &failed);
         clone->names = copy(session->names, session->names_allocated, sizeof(Name), &failed);
         clone->name_pointers =
                 copy(session->name_pointers, session->names_allocated, sizeof(const char *), &failed);
@@ -106,6 +108,7 @@ static void add_writer(uint64_t *hash, const Contract *contract, const Writer *w
                           (uint64_t) writer->excepted << 50 | (uint64_t) writer->frozen << 51 |
                           (uint64_t) writer->abort_due << 52);
         add(hash, writer->sent);
+        add(hash, (uint64_t) writer->first_component << 32 | writer->n_components);
         add(hash, writer->wish_usec);
         add_time(hash, contract, writer->answer_due_usec);
         add_time(hash, contract, writer->window_end_usec);
@@ -127,6 +130,7 @@ static void add_flags(uint64_t *hash, const Session *session) {
                 session->step_at_release,   session->step_orphaned,
                 session->abort_step,        session->abort_step_queued,
                 session->names_enabled,     session->set_touched,
+                session->component_mode,
         };
         uint64_t bits = 0;
 
@@ -181,6 +185,15 @@ static void add_session(uint64_t *hash, const Contract *contract, const Session 
         for (uint32_t i = 0; i < session->n_places; i++) {
                 add(hash, session->places[i].writer);
                 add_string(hash, session->places[i].key);
+        }
+        for (uint32_t i = 0; i < session->n_components; i++) {
+                const Component *component = &session->components[i];
+
+                add_string(hash, component->path);
+                add_string(hash, component->name);
+                add(hash, (uint64_t) component->selectable |
+                                  (uint64_t) component->selectable_for_restore << 1 |
+                                  (uint64_t) component->selected << 2);
         }
         for (uint32_t i = 0; i < session->n_names; i++)
                 add_string(hash, session->names[i]);

@@ -53,3 +53,6 @@ bool contract_get_session(const Contract *contract, uint64_t session, ContractSe
 bool contract_get_session_at(const Contract *contract, size_t index, ContractSessionInfo *ret);
 bool contract_get_writer(const Contract *contract, uint64_t session, uint32_t writer,
                          ContractWriterInfo *ret);
+/* A writer's components, in the order in which it declared them. */
+bool contract_get_component(const Contract *contract, uint64_t session, uint32_t writer, uint32_t component,
+                            ContractComponentInfo *ret);

@@ -33,7 +33,7 @@ static void gather_launch(Contract *contract, Session *session) {
         ContractEffect *effect;
 
         session->writers = (free(session->writers), NULL);
-        session->n_writers = session->n_places = 0;
+        session->n_writers = session->n_places = session->n_components = 0;
         for (uint32_t i = 0; i < session->n_names; i++)
                 session->name_pointers[i] = session->names[i];
         session->launching = true;

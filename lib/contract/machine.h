@@ -42,8 +42,9 @@ typedef struct Writer {
         bool enabled;
         bool gone; /* the process that took part is */
         bool takes_part;
-        bool placed;        /* all its components lie on volumes that it named */
-        bool excepted;      /* from require-writers */
+        bool placed;                            /* all its components lie on volumes that it named */
+        uint32_t first_component, n_components; /* of the session's */
+        bool excepted;                          /* from require-writers */
         bool frozen;        /* Freeze was sent, neither Thaw nor Abort was answered since */
         bool abort_due;     /* C11 b has happened, its Abort is not sent yet */
         uint64_t wish_usec; /* its own freeze window; 0: the default */
@@ -59,6 +60,14 @@ typedef struct Place {
         uint32_t writer;
         char key[CONTRACT_NAME_MAX];
 } Place;
+
+/* What a writer declared, and whether the requester chose it. A writer's stand together, in its order. */
+typedef struct Component {
+        char path[CONTRACT_PATH_MAX];
+        char name[CONTRACT_NAME_MAX];
+        bool selectable, selectable_for_restore;
+        bool selected;
+} Component;
 
 typedef struct Volume {
         char snapshot[CONTRACT_ID_MAX];
@@ -118,6 +127,7 @@ typedef struct Session {
 
         bool changed; /* since the last STATE_CHANGED */
         bool context_set;
+        bool component_mode;   /* C9: who has no component selected takes no part */
         bool launching;        /* LAUNCH_WRITERS was sent, WRITERS has not come */
         bool prepare_sent;     /* PrepareForBackup was sent to some writer */
         bool sequence_begun;   /* PrepareForSnapshot was sent, or would have been */
@@ -158,6 +168,8 @@ typedef struct Session {
         uint32_t n_writers;
         Place *places;
         uint32_t n_places, places_allocated;
+        Component *components;
+        uint32_t n_components, components_allocated;
         Name *names; /* enabled, or disabled */
         const char **name_pointers;
         uint32_t n_names, names_allocated;
@@ -267,6 +279,14 @@ void gather_begin(Contract *contract, Session *session, const ContractInput *inp
 bool gather_advance(Contract *contract, Session *session);
 int gather_writers(Contract *contract, Session *session, const ContractInput *input);
 void writers_fill(Session *session, Writer *writers, const ContractInput *input);
+
+/* components.c */
+#define SESSION_COMPONENTS_MAX 8192u
+int components_reserve(Session *session, const ContractInput *input);
+bool components_note(Session *session, Writer *writer, const ContractInput *input);
+void component_call(Contract *contract, Session *session, const ContractInput *input);
+bool writer_is_selected(const Session *session, const Writer *writer);
+bool components_complete(Contract *contract, Session *session, const ContractInput *input);
 
 /* slot.c */
 void slot_call(Contract *contract, Session *session, const ContractInput *input);

@@ -23,6 +23,7 @@ static void session_info(const Session *session, ContractSessionInfo *ret) {
                 .freeze_end_usec = session->freeze_end_usec,
                 .n_writers = session->n_writers,
                 .n_volumes = session->n_volumes,
+                .component_mode = session->component_mode,
         };
 }
 
@@ -113,5 +114,33 @@ bool contract_get_writer(const Contract *contract, uint64_t session, uint32_t wr
         };
         memcpy(ret->duration_usec, record->duration_usec, sizeof(ret->duration_usec));
         memcpy(ret->limit_usec, record->limit_usec, sizeof(ret->limit_usec));
+        return true;
+}
+
+/**
+ * contract_get_component() - what a session knows of a component of one of its writers
+ * @contract:   the machine
+ * @session:    handle
+ * @writer:     index
+ * @component:  index among the writer's, in the order in which it declared them
+ * @ret:        filled in; strings live until the next input
+ *
+ * Return: false if there is no such component.
+ */
+bool contract_get_component(const Contract *contract, uint64_t session, uint32_t writer, uint32_t component,
+                            ContractComponentInfo *ret) {
+        const Session *found = session_read(contract, session);
+        const Component *record;
+
+        if (!found || writer >= found->n_writers || component >= found->writers[writer].n_components)
+                return false;
+        record = &found->components[found->writers[writer].first_component + component];
+        *ret = (ContractComponentInfo){
+                .logical_path = record->path,
+                .name = record->name,
+                .selectable = record->selectable,
+                .selectable_for_restore = record->selectable_for_restore,
+                .selected = record->selected,
+        };
         return true;
 }

@@ -16,6 +16,8 @@
  */
 void round_begin(Contract *contract, Session *session, const ContractInput *input) {
         if (input->call == CONTRACT_CALL_PREPARE_FOR_BACKUP) {
+                if (!components_complete(contract, session, input))
+                        return;
                 session->require_writers = input->require_writers;
                 call_begin(session, input, PHASE_PREPARE_FOR_BACKUP);
                 writers_place(session);

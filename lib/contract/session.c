@@ -83,6 +83,7 @@ Session *session_free(Session *session) {
         free(session->volumes);
         free(session->writers);
         free(session->places);
+        free(session->components);
         free(session->names);
         free(session->name_pointers);
         free(session);

@@ -22,10 +22,13 @@ int session_reserve(Session *session, const ContractInput *input) {
         if (input->type == CONTRACT_INPUT_CALL && input->call == CONTRACT_CALL_ADD_TO_SNAPSHOT_SET)
                 return session_grow((void **) &session->volumes, &session->volumes_allocated,
                                     sizeof(session->volumes[0]), session->n_volumes + 1);
-        if (input->type == CONTRACT_INPUT_WRITER_ANSWER && input->event == CONTRACT_EVENT_IDENTIFY &&
-            input->n_names <= NAMES_MAX)
+        if (input->type == CONTRACT_INPUT_WRITER_ANSWER) {
+                r = components_reserve(session, input);
+                if (r < 0 || input->event != CONTRACT_EVENT_IDENTIFY || input->n_names > NAMES_MAX)
+                        return r;
                 return session_grow((void **) &session->places, &session->places_allocated,
                                     sizeof(session->places[0]), session->n_places + input->n_names);
+        }
         if (input->type != CONTRACT_INPUT_CALL || input->n_names > NAMES_MAX ||
             (input->call != CONTRACT_CALL_ENABLE_WRITERS && input->call != CONTRACT_CALL_DISABLE_WRITERS))
                 return 0;
@@ -108,13 +111,8 @@ void setup_call(Contract *contract, Session *session, const ContractInput *input
                 setup_writers(contract, session, input);
                 break;
         case CONTRACT_CALL_SET_BACKUP_STATE:
-                if (input->component_mode)
-                        effect_reply(contract, session, input->call, input->token,
-                                     CONTRACT_ERROR_NOT_SUPPORTED,
-                                     "SetBackupState: component mode is not supported by this version of "
-                                     "quiesced; use volume mode.");
-                else
-                        effect_reply(contract, session, input->call, input->token, CONTRACT_OK, NULL);
+                session->component_mode = input->component_mode;
+                effect_reply(contract, session, input->call, input->token, CONTRACT_OK, NULL);
                 break;
         default: /* GatherWriterStatus: what it answers is read with the getters */
                 effect_reply(contract, session, input->call, input->token, CONTRACT_OK, NULL);

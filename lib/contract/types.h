@@ -11,12 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTRACT_ID_MAX       37u  /* UUID text with its NUL */
-#define CONTRACT_NAME_MAX     128u /* a writer's name, a volume's key */
-#define CONTRACT_TEXT_MAX     512u
-#define CONTRACT_VOLUMES_MAX  64u
-#define CONTRACT_WRITERS_MAX  256u
-#define CONTRACT_SESSIONS_MAX 512u
+#define CONTRACT_ID_MAX         37u  /* UUID text with its NUL */
+#define CONTRACT_NAME_MAX       128u /* a writer's name, a volume's key */
+#define CONTRACT_TEXT_MAX       512u
+#define CONTRACT_PATH_MAX       256u /* a component's logical path */
+#define CONTRACT_VOLUMES_MAX    64u
+#define CONTRACT_WRITERS_MAX    256u
+#define CONTRACT_SESSIONS_MAX   512u
+#define CONTRACT_COMPONENTS_MAX 1024u /* of one writer */
 
 typedef enum ContractKind {
         CONTRACT_BACKUP,
@@ -77,6 +79,8 @@ typedef enum ContractCall {
         CONTRACT_CALL_ABORT_BACKUP,
         CONTRACT_CALL_SAVE_DOCUMENT,
         CONTRACT_CALL_GATHER_WRITER_STATUS,
+        CONTRACT_CALL_GET_WRITER_METADATA,
+        CONTRACT_CALL_GET_WRITER_COMPONENTS,
         CONTRACT_CALL_CANCEL,
         CONTRACT_CALL_RELEASE,
         CONTRACT_CALL_PRE_RESTORE,
@@ -250,6 +254,15 @@ typedef struct ContractWriterSpec {
         bool was_prepared;           /* RECOVERED only: it was sent PrepareForBackup */
 } ContractWriterSpec;
 
+/* A component as its writer declares it. It is known by its logical path ("" or words joined by '/') and its
+ * name; what lies below it in the logical path belongs to its component set. */
+typedef struct ContractComponentSpec {
+        const char *logical_path;
+        const char *name;
+        bool selectable;             /* for backup */
+        bool selectable_for_restore; /* also if it was backed up as part of another's component set */
+} ContractComponentSpec;
+
 typedef struct ContractInput {
         ContractInputType type;
         uint64_t now_usec; /* CLOCK_BOOTTIME */
@@ -271,6 +284,8 @@ typedef struct ContractInput {
         bool wait;            /* START_SNAPSHOT_SET: queue for the slot */
         bool require_writers; /* PREPARE_FOR_BACKUP, DO_SNAPSHOT_SET: C14's require-writers=all */
         const char *snapshot; /* DELETE_SNAPSHOTS, GET_SNAPSHOT_PROPERTIES: set or snapshot id */
+        const char *writer_name; /* GET_WRITER_…, and with the next two ADD_COMPONENT */
+        const char *logical_path, *component;
 
         /* WRITERS, RECOVERED */
         const ContractWriterSpec *writers;
@@ -285,6 +300,8 @@ typedef struct ContractInput {
         ContractFailure failure; /* NONE: good */
         const char *text;        /* failure's or warning's text; also STEP_DONE's */
         bool placed; /* IDENTIFY: all its components lie on the volumes named in `names` (keys) */
+        const ContractComponentSpec *components; /* IDENTIFY */
+        size_t n_components;
 
         /* STEP_DONE */
         ContractStep step;
@@ -333,7 +350,8 @@ typedef struct ContractEffect {
         ContractCall call;   /* REPLY: of which call */
         ContractError error; /* REPLY */
         const char *text;    /* REPLY with an error: for people */
-        uint32_t writer;     /* EVENT, STOP_WRITER */
+        uint32_t writer;     /* EVENT, STOP_WRITER; REPLY of a call on a writer or a component */
+        uint32_t component;  /* REPLY of a call on a component: which of its writer's */
         ContractEvent event; /* EVENT, SIGNAL */
         uint64_t limit_usec; /* EVENT: how long the writer has, for its information; the contract arms the
                                 deadline */
@@ -379,6 +397,7 @@ typedef struct ContractSessionInfo {
         uint64_t opened_usec, freeze_begin_usec, freeze_end_usec; /* CLOCK_BOOTTIME; 0: not yet */
         size_t n_writers;
         size_t n_volumes;
+        bool component_mode;
 } ContractSessionInfo;
 
 typedef struct ContractWriterInfo {
@@ -393,3 +412,10 @@ typedef struct ContractWriterInfo {
         uint64_t limit_usec[_CONTRACT_EVENT_MAX];
         uint32_t n_ignored; /* answers that came late or twice */
 } ContractWriterInfo;
+
+typedef struct ContractComponentInfo {
+        const char *logical_path;
+        const char *name;
+        bool selectable, selectable_for_restore;
+        bool selected; /* by itself; what lies below it is included with it */
+} ContractComponentInfo;

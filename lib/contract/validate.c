@@ -29,6 +29,18 @@ static bool names_valid(const ContractInput *input) {
         return true;
 }
 
+static bool components_valid(const ContractInput *input) {
+        if (input->n_components > CONTRACT_COMPONENTS_MAX || (input->n_components > 0 && !input->components))
+                return false;
+        for (size_t i = 0; i < input->n_components; i++)
+                if (!input->components[i].logical_path ||
+                    strlen(input->components[i].logical_path) >= CONTRACT_PATH_MAX ||
+                    !input->components[i].name || input->components[i].name[0] == '\0' ||
+                    strlen(input->components[i].name) >= CONTRACT_NAME_MAX)
+                        return false;
+        return true;
+}
+
 static bool call_valid(const ContractInput *input) {
         return input->token != 0 && (unsigned) input->call < _CONTRACT_CALL_MAX &&
                input->call != CONTRACT_CALL_NONE && (unsigned) input->context < _CONTRACT_CONTEXT_MAX &&
@@ -57,7 +69,8 @@ static bool input_valid(const ContractInput *input) {
                 return writers_valid(input) && (unsigned) input->error < _CONTRACT_ERROR_MAX;
         case CONTRACT_INPUT_WRITER_ANSWER:
                 return (unsigned) input->event < _CONTRACT_EVENT_MAX &&
-                       (unsigned) input->failure < _CONTRACT_FAILURE_MAX && names_valid(input);
+                       (unsigned) input->failure < _CONTRACT_FAILURE_MAX && names_valid(input) &&
+                       components_valid(input);
         case CONTRACT_INPUT_STEP_DONE:
                 return (unsigned) input->step < _CONTRACT_STEP_MAX &&
                        (unsigned) input->error < _CONTRACT_ERROR_MAX;

@@ -116,8 +116,11 @@ void writer_answer(Contract *contract, Session *session, const ContractInput *in
                 return;
         }
         event_end(contract, session, writer);
-        if (input->event == CONTRACT_EVENT_IDENTIFY)
+        if (input->event == CONTRACT_EVENT_IDENTIFY) {
                 writer_note_places(session, writer, input);
+                if (!components_note(session, writer, input))
+                        return;
+        }
         if (input->failure != CONTRACT_FAILURE_NONE) {
                 writer_fail(session, writer, input->event, input->failure, input->text);
                 return;
@@ -272,17 +275,21 @@ static bool writer_is_on_set(const Session *session, const Writer *writer) {
 }
 
 /**
- * writers_place() - settle who takes part (C9, volume mode)
+ * writers_place() - settle who takes part (C9)
  * @session:    the session, before PrepareForBackup
  *
- * Every enabled writer, except one whose components all lie on volumes outside the set. A set without
- * volumes leaves nobody out.
+ * In component mode: who has a component selected. In volume mode: every enabled writer, except one whose
+ * components all lie on volumes outside the set; a set without volumes leaves nobody out.
  */
 void writers_place(Session *session) {
         for (uint32_t i = 0; i < session->n_writers; i++) {
                 Writer *writer = &session->writers[i];
 
-                writer->takes_part = writer->enabled && (!writer->placed || session->n_volumes == 0 ||
-                                                         writer_is_on_set(session, writer));
+                if (session->component_mode)
+                        writer->takes_part = writer->enabled && writer_is_selected(session, writer);
+                else
+                        writer->takes_part =
+                                writer->enabled && (!writer->placed || session->n_volumes == 0 ||
+                                                    writer_is_on_set(session, writer));
         }
 }

@@ -82,6 +82,8 @@ static const struct {
         {CALL(SAVE_DOCUMENT), "pcCfa"},
         {CALL(IS_VOLUME_SUPPORTED), "igopcCfal"},
         {CALL(GATHER_WRITER_STATUS), "igopcCfal"},
+        {CALL(GET_WRITER_METADATA), "igopcCfal"},
+        {CALL(GET_WRITER_COMPONENTS), "igopcCfal"},
         {CALL(CANCEL), "igopcCfal"},
         {CALL(RELEASE), "igopcCfal"},
         {CALL(PRE_RESTORE), ""},
@@ -142,8 +144,9 @@ static void test_C4_bad_state_names_the_legal_calls(void **state) {
         expect(harness, "reply DoSnapshotSet BadState");
         assert_string_equal(harness->text,
                             "DoSnapshotSet is not legal in state open. Legal now: SetBackupState, "
-                            "IsVolumeSupported, AddToSnapshotSet, PrepareForBackup, AbortBackup, "
-                            "GatherWriterStatus, Cancel and Release.");
+                            "AddComponent, IsVolumeSupported, AddToSnapshotSet, PrepareForBackup, "
+                            "AbortBackup, GatherWriterStatus, GetWriterMetadata, GetWriterComponents, "
+                            "Cancel and Release.");
 }
 
 static void test_C4_set_context_only_once(void **state) {
@@ -246,14 +249,9 @@ static void test_what_is_not_there_is_refused_by_name(void **state) {
         Harness *harness = *state;
 
         to_gathered(harness, 1);
-        call(harness, 1, CALL(ADD_COMPONENT));
-        expect(harness, "reply AddComponent NotSupported");
-        expect_text(harness, "AddComponent");
-        call_input(harness, (ContractInput){.call = CALL(SET_BACKUP_STATE), .component_mode = true});
-        expect(harness, "reply SetBackupState NotSupported");
-        expect_text(harness, "component mode");
-        call_input(harness, (ContractInput){.call = CALL(SET_BACKUP_STATE)});
-        expect(harness, "reply SetBackupState ok");
+        call(harness, 1, CALL(SET_BACKUP_OPTIONS));
+        expect(harness, "reply SetBackupOptions NotSupported");
+        expect_text(harness, "SetBackupOptions");
 }
 
 static void test_C2_restore_knows_no_abort(void **state) {

@@ -74,6 +74,11 @@ static void test_an_input_happens_in_whole_or_not_at_all(void **state) {
         Harness *harness = *state;
         static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
         const ContractWriterSpec writers[] = {{.name = "app", .available = true}};
+        const ContractComponentSpec components[] = {{.logical_path = "", .name = "a", .selectable = true},
+                                                    {"a", "b", false, false},
+                                                    {"a", "c", false, false},
+                                                    {"a", "d", false, false},
+                                                    {"a", "e", false, false}};
 
         try_and_feed(harness, (ContractInput){.type = CONTRACT_INPUT_OPEN, .session = 1, .id = "one"});
         for (size_t i = 0; i < 3; i++)
@@ -96,7 +101,9 @@ static void test_an_input_happens_in_whole_or_not_at_all(void **state) {
                                               .event = CONTRACT_EVENT_IDENTIFY,
                                               .placed = true,
                                               .names = names,
-                                              .n_names = ELEMENTSOF(names)});
+                                              .n_names = ELEMENTSOF(names),
+                                              .components = components,
+                                              .n_components = ELEMENTSOF(components)});
         try_and_feed(harness, (ContractInput){.type = CONTRACT_INPUT_CALL,
                                               .session = 1,
                                               .token = 1,

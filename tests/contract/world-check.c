@@ -55,6 +55,8 @@ bool world_owe_reply(World *world, ContractInput *input) {
         input->token = ++world->n_tokens_made;
         world->tokens[world->n_tokens].token = input->token;
         world->tokens[world->n_tokens].session = input->session;
+        world->tokens[world->n_tokens].call = input->call;
+        world->tokens[world->n_tokens].component_mode = input->component_mode;
         world->n_tokens++;
         return true;
 }
@@ -116,12 +118,31 @@ void world_note_input(World *world, const ContractInput *input) {
         }
 }
 
+/* What a call that succeeded chose. */
+static void note_success(World *world, const ContractEffect *effect, ContractCall which,
+                         bool component_mode) {
+        WorldSession *session = session_of(world, effect->session);
+        ContractComponentInfo info;
+
+        if (session && which == CONTRACT_CALL_SET_BACKUP_STATE)
+                session->component_mode = component_mode;
+        if (!session || which != CONTRACT_CALL_ADD_COMPONENT)
+                return;
+        CHECK(world, effect->writer < session->n_writers);
+        CHECK(world, contract_get_component(world->contract, effect->session, effect->writer,
+                                            effect->component, &info));
+        CHECK(world, info.selected);
+        session->writers[effect->writer].selected = true;
+}
+
 static void check_reply(World *world, const ContractEffect *effect) {
         size_t i = 0;
 
         while (i < world->n_tokens && world->tokens[i].token != effect->token)
                 i++;
         CHECK(world, i < world->n_tokens); /* every call is answered once */
+        if (effect->error == CONTRACT_OK)
+                note_success(world, effect, world->tokens[i].call, world->tokens[i].component_mode);
         world->tokens[i] = world->tokens[--world->n_tokens];
         CHECK(world, !effect->error == !effect->text);
         CHECK(world, !effect->text || effect->text[0] != '\0');
@@ -156,6 +177,8 @@ static void check_order(World *world, const WorldSession *session, const WorldWr
         CHECK(world, !writer->told_shutdown);
         CHECK(world, event == CONTRACT_EVENT_IDENTIFY || event == CONTRACT_EVENT_PREPARE_FOR_BACKUP ||
                              writer->owed_shutdown);
+        CHECK(world, event == CONTRACT_EVENT_IDENTIFY || session->recovered || !session->component_mode ||
+                             writer->selected); /* C9 */
         CHECK(world, effect->by_name == (event == CONTRACT_EVENT_BACKUP_SHUTDOWN));
         CHECK(world, effect->limit_usec > 0);
         switch (event) {

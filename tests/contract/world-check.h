@@ -20,13 +20,14 @@ typedef struct WorldWriter {
         uint64_t due_usec;
         uint32_t sent; /* a bit per event */
         bool gone, frozen, aborted, owed_shutdown, told_shutdown;
+        bool selected; /* a component of it was added */
 } WorldWriter;
 
 typedef struct WorldSession {
         uint64_t handle; /* 0: this place is free */
         char id[CONTRACT_ID_MAX];
         char set_id[CONTRACT_ID_MAX];
-        bool launching, set_created, committed;
+        bool launching, set_created, committed, component_mode, recovered;
         ContractStep step;
         bool abort_step;
         WorldWriter writers[WORLD_WRITERS_MAX];
@@ -48,6 +49,8 @@ struct World {
         WorldSession sessions[WORLD_SESSIONS_MAX];
         struct {
                 uint64_t token, session;
+                ContractCall call;
+                bool component_mode;
         } tokens[WORLD_TOKENS_MAX];
         size_t n_tokens;
         struct {

@@ -81,6 +81,7 @@ static void open_session(World *world) {
                 *session = (WorldSession){.handle = ++world->n_handles};
                 (void) snprintf(session->id, sizeof(session->id), "session-%u", (unsigned) world->n_handles);
                 world->statistics->n_sessions++;
+                session->recovered = recovered;
                 for (uint32_t j = 0; recovered && j < 2; j++) {
                         specs[j] = (ContractWriterSpec){.name = writer_names[j],
                                                         .was_prepared = one_in(world, 2)};
@@ -133,6 +134,9 @@ static ContractCall sensible_call(World *world, const WorldSession *session) {
                         return CONTRACT_CALL_START_SNAPSHOT_SET;
                 return one_in(world, 4) ? CONTRACT_CALL_SET_CONTEXT : CONTRACT_CALL_GATHER_WRITER_METADATA;
         case CONTRACT_GATHERED:
+                if (one_in(world, 3))
+                        return one_in(world, 3) ? CONTRACT_CALL_SET_BACKUP_STATE
+                                                : CONTRACT_CALL_ADD_COMPONENT;
                 return one_in(world, 8) ? CONTRACT_CALL_PREPARE_FOR_BACKUP
                                         : CONTRACT_CALL_START_SNAPSHOT_SET;
         case CONTRACT_OPEN:
@@ -148,8 +152,12 @@ static ContractCall sensible_call(World *world, const WorldSession *session) {
         }
 }
 
+/* One set with everything in it, one beside it, and one that belongs to every backup. */
+static const ContractComponentSpec components[] = {
+        {"", "a", true, false}, {"a", "b", true, true}, {"a/b", "c", false, false}, {"", "d", false, false}};
+
 static void make_call(World *world, WorldSession *session) {
-        static const char *const names[] = {"db", "nobody"};
+        static const char *const names[] = {"db", "nobody"}, *const paths[] = {"", "a", "a/b"};
         bool sensible = !one_in(world, 4);
         char fresh[CONTRACT_ID_MAX];
         ContractInput input = {
@@ -163,6 +171,10 @@ static void make_call(World *world, WorldSession *session) {
                 .n_names = choose(world, 3),
                 .wait = one_in(world, 2),
                 .require_writers = one_in(world, 3),
+                .component_mode = one_in(world, 2),
+                .writer_name = one_in(world, 6) ? "nobody" : writer_names[choose(world, WORLD_WRITERS_MAX)],
+                .logical_path = paths[choose(world, 3)],
+                .component = components[choose(world, 4)].name,
         };
 
         /* What ends everything comes seldom, or nothing would ever get far. */
@@ -215,7 +227,9 @@ static void answer_writer(World *world, WorldSession *session, uint32_t index, C
                                     .text = good ? NULL : "no",
                                     .placed = placed,
                                     .names = places + choose(world, 2),
-                                    .n_names = placed ? 1 : 0});
+                                    .n_names = placed ? 1 : 0,
+                                    .components = components,
+                                    .n_components = choose(world, 5)});
 }
 
 static void answer_step(World *world, WorldSession *session, ContractStep step, bool good) {
