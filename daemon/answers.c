@@ -54,35 +54,78 @@ void writers_launched(uint64_t session, const ContractWriterSpec *writers, size_
         manager_feed(manager, &input);
 }
 
-/* C9: a writer is placed only if every path that it names is on a volume that we know. */
-static size_t paths_to_keys(Manager *manager, const WriterAnswer *answer, char ***ret) {
-        char **keys = calloc(answer->n_paths + 1, sizeof(*keys));
+/* The keys of the volumes on which a writer's data lies. */
+typedef struct Places {
+        char **keys;
+        size_t n_keys, n_allocated;
+} Places;
 
-        for (size_t i = 0; keys && i < answer->n_paths; i++)
-                if (sets_volume_key_of_path(manager->sets, answer->paths[i], &keys[i]) < 0) {
-                        for (size_t j = 0; j < i; j++)
-                                free(keys[j]);
-                        free(keys);
-                        return 0;
-                }
-        *ret = keys;
-        return keys ? answer->n_paths : 0;
+static void places_done(Places *places) {
+        for (size_t i = 0; i < places->n_keys; i++)
+                free(places->keys[i]);
+        free(places->keys);
 }
 
-static void answered_identify(Manager *manager, ContractInput *input, const WriterAnswer *answer) {
-        SessionObject *session = session_object_find(manager, input->session);
-        char **keys = NULL;
+static int places_add(Places *places, Manager *manager, const char *path) {
+        _cleanup_free_ char *key = NULL;
+        int r;
 
-        if (session && session_object_note_identity(session, input->writer, answer) < 0)
-                log_warning("what a writer said about itself could not be kept, ignoring");
-        if (answer->n_paths > 0)
-                input->n_names = paths_to_keys(manager, answer, &keys);
-        input->placed = input->n_names > 0;
-        input->names = (const char *const *) keys;
+        r = sets_volume_key_of_path(manager->sets, path, &key);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < places->n_keys; i++)
+                if (streq(places->keys[i], key))
+                        return 0;
+        if (places->n_keys == places->n_allocated) {
+                char **grown = reallocarray(places->keys, places->n_allocated + 64, sizeof(*grown));
+
+                if (!grown)
+                        return error_origin(-ENOMEM);
+                places->keys = grown;
+                places->n_allocated += 64;
+        }
+        places->keys[places->n_keys++] = TAKE_PTR(key);
+        return 0;
+}
+
+/* C9: a writer is placed only if every path that it names is on a volume that we know. */
+static bool places_find(Places *places, Manager *manager, const WriterMetadata *metadata) {
+        for (size_t i = 0; i < metadata->n_paths; i++)
+                if (places_add(places, manager, metadata->paths[i]) < 0)
+                        return false;
+        for (size_t i = 0; i < metadata->n_components; i++)
+                for (size_t j = 0; j < metadata->components[i].n_files; j++)
+                        if (places_add(places, manager, metadata->components[i].files[j].path) < 0)
+                                return false;
+        return places->n_keys > 0;
+}
+
+static void answered_identify(Manager *manager, ContractInput *input, WriterMetadata *metadata) {
+        SessionObject *session = session_object_find(manager, input->session);
+        _cleanup_free_ ContractComponentSpec *specs = NULL;
+        _cleanup_(places_done) Places places = {};
+
+        if (session)
+                session_object_note_metadata(session, input->writer, metadata);
+        specs = calloc(metadata->n_components + 1, sizeof(*specs));
+        for (size_t i = 0; specs && i < metadata->n_components; i++)
+                specs[i] = (ContractComponentSpec){
+                        .logical_path = metadata->components[i].logical_path,
+                        .name = metadata->components[i].name,
+                        .selectable = metadata->components[i].selectable,
+                        .selectable_for_restore = metadata->components[i].selectable_for_restore,
+                };
+        if (specs) {
+                input->components = specs;
+                input->n_components = metadata->n_components;
+        } else {
+                input->failure = CONTRACT_FAILURE_OUT_OF_RESOURCES;
+                input->text = "quiesced is short of memory";
+        }
+        input->placed = places_find(&places, manager, metadata);
+        input->names = (const char *const *) places.keys;
+        input->n_names = places.n_keys;
         manager_feed(manager, input);
-        for (size_t i = 0; i < input->n_names; i++)
-                free(keys[i]);
-        free(keys);
 }
 
 static void answered_freeze(Manager *manager, uint64_t session, const WriterAnswer *answer) {
@@ -117,8 +160,9 @@ void writers_answered(uint64_t session, uint32_t writer, ContractEvent event, co
                 .text = answer->text,
         };
 
-        if (event == CONTRACT_EVENT_IDENTIFY) {
-                answered_identify(manager, &input, answer);
+        if (event == CONTRACT_EVENT_IDENTIFY && answer->failure == CONTRACT_FAILURE_NONE &&
+            answer->metadata) {
+                answered_identify(manager, &input, answer->metadata);
                 return;
         }
         if (event == CONTRACT_EVENT_FREEZE && answer->n_frozen > 0)

@@ -16,12 +16,54 @@ typedef struct EventFacts {
         SnapshotSet *set;
         WriterFileSystem *file_systems;
         const char **snapshots, **volumes;
+        WriterSelection *selection;
 } EventFacts;
 
 static void event_facts_done(EventFacts *facts) {
         free(facts->file_systems);
         free(facts->snapshots);
         free(facts->volumes);
+        free(facts->selection);
+}
+
+/* Which events tell of components: those in which a writer has to do with data, none within the freeze
+ * window. */
+static bool event_tells_selection(ContractEvent event) {
+        switch (event) {
+        case CONTRACT_EVENT_PREPARE_FOR_BACKUP:
+        case CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT:
+        case CONTRACT_EVENT_POST_SNAPSHOT:
+        case CONTRACT_EVENT_BACKUP_COMPLETE:
+                return true;
+        default:
+                return false;
+        }
+}
+
+static int facts_add_selection(EventFacts *facts, WriterEvent *event, const WriterObject *writer) {
+        const SessionObject *session = writer->session;
+        ContractComponentInfo info;
+
+        if (!event_tells_selection(event->event) || !writer->metadata || writer->metadata->n_components == 0)
+                return 0;
+        facts->selection = calloc(writer->metadata->n_components, sizeof(*facts->selection));
+        if (!facts->selection)
+                return error_origin(-ENOMEM);
+        for (uint32_t i = 0; i < writer->metadata->n_components; i++) {
+                const WriterComponent *component = &writer->metadata->components[i];
+
+                if (!contract_get_component(session->manager->contract, session->handle, writer->index, i,
+                                            &info) ||
+                    !info.selected)
+                        continue;
+                facts->selection[event->n_selection++] = (WriterSelection){
+                        .type = component->type,
+                        .logical_path = component->logical_path,
+                        .name = component->name,
+                };
+        }
+        event->selection = facts->selection;
+        return 0;
 }
 
 static int facts_add_volumes(EventFacts *facts, WriterEvent *event, size_t n) {
@@ -113,6 +155,7 @@ static int event_send(Manager *manager, SessionObject *session, const ContractEf
                 .outcome = effect->outcome,
                 .cause = effect->cause,
                 .backup_type = session->backup_type,
+                .bootable = session->bootable,
         };
         int r;
 
@@ -121,9 +164,12 @@ static int event_send(Manager *manager, SessionObject *session, const ContractEf
                 return error_origin(-ENOENT);
         event.persistent = info.context == CONTRACT_CONTEXT_NAS_ROLLBACK ||
                            info.context == CONTRACT_CONTEXT_APP_ROLLBACK;
+        event.component_mode = info.component_mode;
         if (info.set_id)
                 facts.set = sets_find(manager->sets, info.set_id);
         r = facts_gather(&facts, &event, writer.level);
+        if (r == 0 && effect->writer < session->n_writers)
+                r = facts_add_selection(&facts, &event, &session->writers[effect->writer]);
         if (r < 0)
                 return error_trace(r);
         event_record(session, effect);

@@ -10,33 +10,10 @@
 #include "util/error.h"
 #include "util/log.h"
 
-static void strv_free(char **list) {
-        for (char **s = list; s && *s; s++)
-                free(*s);
-        free(list);
-}
-
-static int strv_copy(char ***ret, const char *const *list, size_t n) {
-        char **copy = calloc(n + 1, sizeof(*copy));
-
-        if (!copy)
-                return error_origin(-ENOMEM);
-        for (size_t i = 0; i < n; i++) {
-                copy[i] = strdup(list[i]);
-                if (!copy[i]) {
-                        strv_free(copy);
-                        return error_origin(-ENOMEM);
-                }
-        }
-        *ret = copy;
-        return 0;
-}
-
 static void writers_clear(SessionObject *session) {
         for (size_t i = 0; i < session->n_writers; i++) {
                 free(session->writers[i].path);
-                free(session->writers[i].description);
-                strv_free(session->writers[i].paths);
+                (void) writer_metadata_unref(session->writers[i].metadata);
         }
         free(session->writers);
         session->writers = NULL;
@@ -170,29 +147,16 @@ int session_object_set_writers(SessionObject *session, size_t n_writers) {
 }
 
 /**
- * session_object_note_identity() - what a writer said about itself
+ * session_object_note_metadata() - what a writer said about itself
  * @session:    the session
  * @writer:     index
- * @answer:     to Identify
- *
- * Return: 0, or -ENOMEM.
+ * @metadata:   of its answer to Identify; referenced
  */
-int session_object_note_identity(SessionObject *session, uint32_t writer, const WriterAnswer *answer) {
-        WriterObject *object;
-        char **paths = NULL;
-        int r;
-
+void session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata) {
         if (writer >= session->n_writers)
-                return 0;
-        object = &session->writers[writer];
-        r = strv_copy(&paths, answer->paths, answer->n_paths);
-        if (r < 0)
-                return error_trace(r);
-        strv_free(object->paths);
-        object->paths = paths;
-        free(object->description);
-        object->description = strdup(answer->description ? answer->description : "");
-        return object->description ? 0 : error_origin(-ENOMEM);
+                return;
+        (void) writer_metadata_unref(session->writers[writer].metadata);
+        session->writers[writer].metadata = writer_metadata_ref(metadata);
 }
 
 /**

@@ -13,9 +13,8 @@
 typedef struct WriterObject {
         SessionObject *session;
         uint32_t index;
-        char *path;        /* D-Bus path */
-        char *description; /* of its Identify answer */
-        char **paths;      /* likewise, NULL-terminated */
+        char *path;               /* D-Bus path */
+        WriterMetadata *metadata; /* of its Identify answer; NULL: none came */
 
         /* As last shown on the bus. */
         bool shown;
@@ -34,6 +33,7 @@ struct SessionObject {
         SessionRecord record;
         bool recovered;          /* of a quiesced that ended */
         const char *backup_type; /* of SetBackupState; told to writers */
+        bool bootable;           /* likewise */
 
         WriterObject *writers;
         size_t n_writers;
@@ -54,6 +54,6 @@ SessionObject *session_object_find(Manager *manager, uint64_t handle);
 SessionObject *session_object_find_id(Manager *manager, const char *id);
 size_t session_objects_count_uid(const Manager *manager, uint32_t uid);
 int session_object_set_writers(SessionObject *session, size_t n_writers);
-int session_object_note_identity(SessionObject *session, uint32_t writer, const WriterAnswer *answer);
+void session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata);
 bool session_object_get_info(const SessionObject *session, ContractSessionInfo *ret);
 void session_object_save(SessionObject *session);

@@ -7,6 +7,7 @@
  */
 
 #include "daemon/bus/backup-reply.h"
+#include "daemon/bus/component-bus.h"
 
 #include "contract/names.h"
 #include "util/error.h"
@@ -126,6 +127,7 @@ static int method_set_backup_state(sd_bus_message *m, void *userdata, sd_bus_err
                 return r;
         input.component_mode = component_mode;
         call->backup_type = streq(type, "full") ? "full" : "copy";
+        call->bootable = bootable;
         bus_call_feed(call, &input);
         return 1;
 }
@@ -153,10 +155,6 @@ static int backup_call_unread(sd_bus_message *m, SessionObject *session, Contrac
                 return r;
         bus_call_feed(call, &input);
         return 1;
-}
-
-static int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return backup_call_unread(m, userdata, CONTRACT_CALL_ADD_COMPONENT, reterr);
 }
 
 static int method_set_backup_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

@@ -23,50 +23,6 @@ int reply_fresh_id(BusCall *call, const ContractEffect *effect, sd_bus_message *
         return sd_bus_message_append(reply, "s", call->fresh_id);
 }
 
-static int append_writer_metadata(sd_bus_message *reply, const WriterObject *writer,
-                                  const ContractWriterInfo *info) {
-        size_t n_paths = 0;
-        int r;
-
-        while (writer->paths && writer->paths[n_paths])
-                n_paths++;
-        r = sd_bus_message_open_container(reply, 'a', "{sv}");
-        if (r >= 0)
-                r = dictionary_add(reply, "name", "s", info->name);
-        if (r >= 0)
-                r = dictionary_add(reply, "level", "s", contract_level_to_string(info->level));
-        if (r >= 0)
-                r = dictionary_add(reply, "description", "s",
-                                   writer->description ? writer->description : "");
-        if (r >= 0)
-                r = dictionary_add(reply, "state", "s", contract_writer_state_to_string(info->state));
-        if (r >= 0)
-                r = dictionary_add(reply, "text", "s", info->text ? info->text : "");
-        if (r >= 0)
-                r = dictionary_add_strings(reply, "paths", (const char *const *) writer->paths, n_paths);
-        return r >= 0 ? sd_bus_message_close_container(reply) : r;
-}
-
-/**
- * reply_gather_writer_metadata() - one dictionary a writer
- * @call:       the call
- * @effect:     REPLY
- * @reply:      the answer
- *
- * Return: 0 or more, or a negative errno.
- */
-int reply_gather_writer_metadata(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
-        SessionObject *session = session_object_find(call->manager, call->session);
-        ContractWriterInfo info;
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-        for (uint32_t i = 0; session && i < session->n_writers && r >= 0; i++)
-                if (contract_get_writer(call->manager->contract, call->session, i, &info))
-                        r = append_writer_metadata(reply, &session->writers[i], &info);
-        return r >= 0 ? sd_bus_message_close_container(reply) : r;
-}
-
 /**
  * reply_is_volume_supported() - yes, or no and why
  * @call:       the call

@@ -6,7 +6,6 @@
 #include "daemon/bus/call.h"
 
 int reply_fresh_id(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
-int reply_gather_writer_metadata(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
 int reply_is_volume_supported(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
 int reply_failed_writers(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
 int reply_do_snapshot_set(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);

@@ -100,6 +100,9 @@ void bus_call_feed(BusCall *call, ContractInput *input) {
         input->token = call->token;
         input->fresh_id = call->fresh_id[0] ? call->fresh_id : NULL;
         input->snapshot = call->snapshot;
+        input->writer_name = call->writer_name;
+        input->logical_path = call->logical_path;
+        input->component = call->component;
         manager_feed(call->manager, input);
 }
 
@@ -114,6 +117,16 @@ static void reply_success(BusCall *call, const ContractEffect *effect) {
         sd_bus_message_unref(reply);
 }
 
+/* What the call said that writers are told later, now that it is legal. */
+static void call_note(const BusCall *call) {
+        SessionObject *session = session_object_find(call->manager, call->session);
+
+        if (!session || !call->backup_type)
+                return;
+        session->backup_type = call->backup_type;
+        session->bootable = call->bootable;
+}
+
 /**
  * bus_call_reply() - carry out REPLY
  * @manager:    the manager
@@ -126,12 +139,8 @@ void bus_call_reply(Manager *manager, const ContractEffect *effect) {
 
         if (!call)
                 return;
-        if (effect->error == CONTRACT_OK && call->backup_type) {
-                SessionObject *session = session_object_find(manager, call->session);
-
-                if (session)
-                        session->backup_type = call->backup_type;
-        }
+        if (effect->error == CONTRACT_OK)
+                call_note(call);
         if (effect->error == CONTRACT_OK)
                 reply_success(call, effect);
         else if (call->call == CONTRACT_CALL_IS_VOLUME_SUPPORTED &&

@@ -25,6 +25,8 @@ struct BusCall {
         VolumeReference volume;  /* in the message */
         PrepareOptions options;  /* in the message */
         const char *backup_type; /* SetBackupState: static */
+        bool bootable;
+        const char *writer_name, *logical_path, *component; /* in the message */
 };
 
 int bus_call_new(Manager *manager, BusCall **ret, uint64_t session, ContractCall call, sd_bus_message *m,

@@ -5,6 +5,7 @@
  */
 
 #include "daemon/bus/call.h"
+#include "daemon/bus/component-bus.h"
 
 #include "contract/names.h"
 #include "util/error.h"
@@ -227,6 +228,12 @@ const sd_bus_vtable session_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GatherWriterStatus", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("aa{sv}", writers), method_gather_writer_status,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetWriterMetadata", SD_BUS_ARGS("s", writer, "a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", metadata), method_get_writer_metadata,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetWriterComponents", SD_BUS_ARGS("s", writer, "a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", components), method_get_writer_components,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Kind", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

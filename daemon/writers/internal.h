@@ -9,6 +9,7 @@
  *   server.c      the listening socket: who connects, may it?
  *   connection.c  one connection: Register, events out, answers in
  *   message.c     an event as a D-Bus message, an answer as a WriterAnswer
+ *   metadata.c    what a writer says of itself; metadata-read.c reads it from its answer
  *   notices.c     what is to be told from the event loop instead of from within a call
  *
  * A *process* of a writer has a number, its instance. A session remembers the instance it began with: all
@@ -133,8 +134,10 @@ int message_new_event(sd_bus_message **ret, sd_bus *bus, const Writer *writer, c
 typedef struct Answer {
         WriterAnswer answer;
         char *text;
-        const char **paths;
         uint32_t *frozen;
 } Answer;
 int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEvent event);
 void answer_done(Answer *answer);
+
+/* metadata-read.c */
+int metadata_read_entry(WriterMetadata *metadata, sd_bus_message *m, const char *key);

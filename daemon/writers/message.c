@@ -16,9 +16,7 @@
 
 #define ERROR_PREFIX "org.quiesce1.Error.Writer."
 #define NULL_ID      "00000000-0000-0000-0000-000000000000"
-#define PATHS_MAX    1024u
 #define FROZEN_MAX   1024u
-#define PATH_LENGTH  4096u
 
 /* Which arguments an event has before `details`. */
 typedef enum Shape {
@@ -141,6 +139,23 @@ static int append_file_systems(sd_bus_message *m, const WriterEvent *e) {
         return r < 0 ? r : close_entry(m);
 }
 
+static int append_selection(sd_bus_message *m, const WriterEvent *e) {
+        int r;
+
+        if (e->n_selection == 0)
+                return 0;
+        r = open_entry(m, "components", "aa{sv}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "a{sv}");
+        for (size_t i = 0; r >= 0 && i < e->n_selection; i++)
+                r = sd_bus_message_append(m, "a{sv}", 3, "type", "s", e->selection[i].type, "logical-path",
+                                          "s", e->selection[i].logical_path, "name", "s",
+                                          e->selection[i].name);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : close_entry(m);
+}
+
 static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) {
         bool window = e->event == CONTRACT_EVENT_FREEZE || e->event == CONTRACT_EVENT_THAW;
         int r;
@@ -155,6 +170,12 @@ static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) 
                 r = sd_bus_message_append(m, "{sv}{sv}", "outcome", "s",
                                           contract_outcome_to_string(e->outcome), "cause", "s",
                                           contract_cause_to_string(e->cause));
+        if (r >= 0 && e->bootable)
+                r = sd_bus_message_append(m, "{sv}", "bootable", "b", 1);
+        if (r >= 0 && e->component_mode)
+                r = sd_bus_message_append(m, "{sv}", "component-mode", "b", 1);
+        if (r >= 0)
+                r = append_selection(m, e);
         if (r >= 0)
                 r = append_volumes(m, e);
         if (r >= 0 && e->event == CONTRACT_EVENT_POST_SNAPSHOT)
@@ -227,30 +248,6 @@ static int read_failure(Answer *answer, sd_bus_message *m) {
         return error_trace(answer_text(answer, e->message));
 }
 
-static int read_paths(Answer *answer, sd_bus_message *m) {
-        const char *path;
-        int r;
-
-        free(answer->paths);
-        answer->answer.n_paths = 0;
-        answer->paths = calloc(PATHS_MAX, sizeof(*answer->paths));
-        if (!answer->paths)
-                return error_origin(-ENOMEM);
-        r = sd_bus_message_enter_container(m, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "s");
-        while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &path)) > 0) {
-                if (answer->answer.n_paths >= PATHS_MAX)
-                        return nonsense(answer, "more paths than 1024");
-                if (path[0] != '/' || strlen(path) >= PATH_LENGTH)
-                        return nonsense(answer, "a path that is not absolute or too long");
-                answer->paths[answer->answer.n_paths++] = path;
-        }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
 static int read_frozen(Answer *answer, sd_bus_message *m) {
         const void *indices;
         size_t size;
@@ -273,6 +270,16 @@ static int read_frozen(Answer *answer, sd_bus_message *m) {
         return sd_bus_message_exit_container(m);
 }
 
+static int read_metadata(Answer *answer, sd_bus_message *m, const char *key) {
+        int r;
+
+        r = metadata_read_entry(answer->answer.metadata, m, key);
+        if (r != -E2BIG && r != -EINVAL)
+                return error_trace(r);
+        return nonsense(answer, r == -E2BIG ? "more paths, components or files than 1024"
+                                            : "a word that is not known");
+}
+
 static int read_entry(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
         const char *key, *text;
         int r;
@@ -284,14 +291,30 @@ static int read_entry(Answer *answer, sd_bus_message *m, const Writer *writer, C
                 r = sd_bus_message_read(m, "v", "s", &text);
                 return r < 0 ? error_trace(r) : answer_text(answer, text);
         }
-        if (event == CONTRACT_EVENT_IDENTIFY && streq(key, "description"))
-                return sd_bus_message_read(m, "v", "s", &answer->answer.description);
-        if (event == CONTRACT_EVENT_IDENTIFY && streq(key, "paths"))
-                return read_paths(answer, m);
+        if (event == CONTRACT_EVENT_IDENTIFY)
+                return read_metadata(answer, m, key);
         if (event == CONTRACT_EVENT_FREEZE && level_of(writer) == CONTRACT_LEVEL_SYSTEM &&
             streq(key, "frozen"))
                 return read_frozen(answer, m);
         return sd_bus_message_skip(m, "v");
+}
+
+/* Where it is silent the descriptor speaks. */
+static int finish_metadata(Answer *answer, const Descriptor *d) {
+        WriterMetadata *metadata = answer->answer.metadata;
+        char text[CONTRACT_TEXT_MAX];
+        int r = 0;
+
+        if (writer_metadata_check(metadata, text, sizeof(text)))
+                return nonsense(answer, text);
+        utf8_clean(metadata->description, CONTRACT_TEXT_MAX - 1);
+        if (metadata->description[0] == '\0' && d->description)
+                r = writer_metadata_set(&metadata->description, d->description);
+        if (metadata->n_paths > 0 || metadata->n_components > 0)
+                return error_trace(r);
+        for (size_t i = 0; i < d->n_paths && r == 0; i++)
+                r = writer_metadata_add_path(metadata, d->paths[i]);
+        return error_trace(r);
 }
 
 static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
@@ -326,23 +349,21 @@ int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEv
         const Descriptor *d = writer->descriptor;
         int r;
 
+        if (event == CONTRACT_EVENT_IDENTIFY) {
+                r = writer_metadata_new(&ret->answer.metadata);
+                if (r < 0)
+                        return error_trace(r);
+        }
         if (sd_bus_message_is_method_error(m, NULL))
                 r = read_failure(ret, m);
         else
                 r = read_good(ret, m, writer, event);
+        if (r >= 0 && event == CONTRACT_EVENT_IDENTIFY && ret->answer.failure == CONTRACT_FAILURE_NONE)
+                r = finish_metadata(ret, d);
         if (r < 0)
                 return error_trace(r);
         ret->answer.text = ret->text;
-        ret->answer.paths = ret->paths;
         ret->answer.frozen = ret->frozen;
-        if (event == CONTRACT_EVENT_IDENTIFY) {
-                if (ret->answer.n_paths == 0) {
-                        ret->answer.paths = (const char *const *) d->paths;
-                        ret->answer.n_paths = d->n_paths;
-                }
-                if (!ret->answer.description)
-                        ret->answer.description = d->description;
-        }
         return 0;
 }
 
@@ -352,7 +373,7 @@ int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEv
  */
 void answer_done(Answer *answer) {
         free(answer->text);
-        free(answer->paths);
         free(answer->frozen);
+        (void) writer_metadata_unref(answer->answer.metadata);
         *answer = (Answer){};
 }

@@ -15,6 +15,7 @@
 #include <systemd/sd-event.h>
 
 #include "contract/types.h"
+#include "daemon/writers/metadata.h"
 #include "util/macro.h"
 
 typedef struct Writers Writers;
@@ -26,13 +27,11 @@ typedef enum WritersLauncher {
 
 /* What a writer answered to an event. */
 typedef struct WriterAnswer {
-        ContractFailure failure; /* NONE: good */
-        const char *text;        /* of the failure, or a warning; or NULL */
-        const char *const
-                *paths; /* IDENTIFY: where its data is; the descriptor's Paths= if it says nothing itself */
-        size_t n_paths;
-        const char *description; /* IDENTIFY */
-        const uint32_t *frozen;  /* FREEZE, level system: indices of the file systems it froze */
+        ContractFailure failure;  /* NONE: good */
+        const char *text;         /* of the failure, or a warning; or NULL */
+        WriterMetadata *metadata; /* IDENTIFY, good: to be referenced; paths are the descriptor's if it says
+                                   * nothing itself */
+        const uint32_t *frozen;   /* FREEZE, level system: indices of the file systems it froze */
         size_t n_frozen;
 } WriterAnswer;
 
@@ -45,6 +44,11 @@ typedef struct WriterFileSystem {
         int fd;          /* O_RDONLY on the mount's root; stays the caller's */
 } WriterFileSystem;
 
+/* A component that was selected, as an event tells of it. */
+typedef struct WriterSelection {
+        const char *type, *logical_path, *name;
+} WriterSelection;
+
 /* What goes with an event. Strings and arrays need live only during the call of writers_send(). */
 typedef struct WriterEvent {
         ContractEvent event;
@@ -55,7 +59,9 @@ typedef struct WriterEvent {
         ContractOutcome outcome; /* BACKUP_SHUTDOWN, ABORT, SESSION_CLOSED */
         ContractCause cause;
         const char *backup_type;
-        bool persistent;
+        bool persistent, bootable, component_mode;
+        const WriterSelection *selection;
+        size_t n_selection;
         const char *const *volumes; /* keys */
         size_t n_volumes;
         const WriterFileSystem *file_systems; /* PREPARE_FOR_SNAPSHOT */

@@ -58,29 +58,50 @@ _public_ int quiesce_backup_disable_writers(QuiesceBackup *backup, const char *c
         return error_trace(r);
 }
 
-/**
- * quiesce_backup_set_state() - what kind of backup this is
- * @backup:     the session
- * @type:       "full" or "copy"
- * @bootable:   whether the system itself is to be restored from it
- * @error:      gets the error that was answered; may be NULL
- *
- * Mirrors IVssBackupComponents::SetBackupState; component mode is not offered yet.
- *
- * Return: 0 or a negative errno.
- */
-_public_ int quiesce_backup_set_state(QuiesceBackup *backup, const char *type, bool bootable,
-                                      sd_bus_error *error) {
+static int set_state(QuiesceBackup *backup, const char *type, bool bootable, bool component_mode,
+                     sd_bus_error *error) {
         _cleanup_(message_unrefp) sd_bus_message *call = NULL;
         int r;
 
         r = quiesce_backup_new_call(backup, &call, QUIESCE_BUS_BACKUP, "SetBackupState");
         if (r >= 0)
-                r = sd_bus_message_append(call, "a{sv}", 3, "component-mode", "b", 0, "type", "s", type,
-                                          "bootable", "b", (int) bootable);
+                r = sd_bus_message_append(call, "a{sv}", 3, "component-mode", "b", (int) component_mode,
+                                          "type", "s", type, "bootable", "b", (int) bootable);
         if (r >= 0)
                 r = requester_call(backup, call, NULL, error);
         return error_trace(r);
+}
+
+/**
+ * quiesce_backup_set_state() - what kind of backup this is, of volumes
+ * @backup:     the session
+ * @type:       "full" or "copy"
+ * @bootable:   whether the system itself is to be restored from it
+ * @error:      gets the error that was answered; may be NULL
+ *
+ * Mirrors IVssBackupComponents::SetBackupState in volume mode.
+ *
+ * Return: 0 or a negative errno.
+ */
+_public_ int quiesce_backup_set_state(QuiesceBackup *backup, const char *type, bool bootable,
+                                      sd_bus_error *error) {
+        return error_trace(set_state(backup, type, bootable, false, error));
+}
+
+/**
+ * quiesce_backup_set_component_state() - what kind of backup this is, of components
+ * @backup:     the session
+ * @type:       "full" or "copy"
+ * @bootable:   whether the system itself is to be restored from it
+ * @error:      gets the error that was answered; may be NULL
+ *
+ * Mirrors IVssBackupComponents::SetBackupState in component mode.
+ *
+ * Return: 0 or a negative errno.
+ */
+_public_ int quiesce_backup_set_component_state(QuiesceBackup *backup, const char *type, bool bootable,
+                                                sd_bus_error *error) {
+        return error_trace(set_state(backup, type, bootable, true, error));
 }
 
 /**

@@ -90,8 +90,19 @@ int quiesce_backup_set_context(QuiesceBackup *backup, const char *context, sd_bu
 int quiesce_backup_disable_writers(QuiesceBackup *backup, const char *const *names, sd_bus_error *error);
 /* type: "full" or "copy". */
 int quiesce_backup_set_state(QuiesceBackup *backup, const char *type, bool bootable, sd_bus_error *error);
+/* Component mode: the writers of the components that are added take part, and no others. */
+int quiesce_backup_set_component_state(QuiesceBackup *backup, const char *type, bool bootable,
+                                       sd_bus_error *error);
 int quiesce_backup_gather_writer_metadata(QuiesceBackup *backup, sd_bus_message **ret_reply,
                                           sd_bus_error *error);
+
+/* One writer's dictionary (a{sv}), and those of its components that were added (aa{sv}); org.quiesce1(5). */
+int quiesce_backup_get_writer_metadata(QuiesceBackup *backup, const char *writer, sd_bus_message **ret_reply,
+                                       sd_bus_error *error);
+int quiesce_backup_get_writer_components(QuiesceBackup *backup, const char *writer,
+                                         sd_bus_message **ret_reply, sd_bus_error *error);
+int quiesce_backup_add_component(QuiesceBackup *backup, const char *writer, const char *logical_path,
+                                 const char *name, sd_bus_error *error);
 
 /* ret_set, here and below: free() it; may be NULL. */
 typedef struct QuiesceStartOptions {

@@ -120,6 +120,8 @@ static int append_good_answer(QuiesceWriterEvent *event, sd_bus_message *reply) 
                 for (int i = 0; r >= 0 && i < 3; i++)
                         r = sd_bus_message_close_container(reply);
         }
+        if (r >= 0 && event->type == QUIESCE_EVENT_IDENTIFY)
+                r = writer_declaration_append(&event->declaration, reply);
         if (r >= 0 && event->frozen) {
                 r = sd_bus_message_open_container(reply, 'e', "sv");
                 if (r >= 0)

@@ -56,6 +56,8 @@ QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event) {
         for (size_t i = 0; i < event->n_paths; i++)
                 free(event->paths[i]);
         free(event->file_systems);
+        free(event->selection);
+        writer_declaration_done(&event->declaration);
         free(event->paths);
         free(event->frozen);
         free(event->volumes);
@@ -202,8 +204,18 @@ static int read_file_systems(sd_bus_message *m, QuiesceWriterEvent *event) {
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
+static int read_boolean(sd_bus_message *m, bool *ret) {
+        int r, value;
+
+        r = sd_bus_message_read(m, "v", "b", &value);
+        if (r >= 0)
+                *ret = value;
+        return error_trace(r);
+}
+
 /* A variant whose content is read by a function of ours. */
-static int read_variant(sd_bus_message *m, const char *type, QuiesceWriterEvent *event) {
+static int read_variant(sd_bus_message *m, const char *key, const char *type, QuiesceWriterEvent *event) {
+        bool components = streq(key, "components");
         int r;
 
         r = sd_bus_message_enter_container(m, 'v', type);
@@ -213,6 +225,8 @@ static int read_variant(sd_bus_message *m, const char *type, QuiesceWriterEvent 
                 r = read_strings(m, &event->volumes);
         else if (streq(type, "a{ss}"))
                 r = read_pairs(m, &event->snapshots);
+        else if (components)
+                r = writer_selection_read(event, m);
         else
                 r = read_file_systems(m, event);
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
@@ -227,7 +241,7 @@ static int read_variant(sd_bus_message *m, const char *type, QuiesceWriterEvent 
  */
 int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m) {
         const char *key;
-        int r, b;
+        int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         if (r < 0)
@@ -244,16 +258,20 @@ int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m) {
                         r = sd_bus_message_read(m, "v", "s", &event->outcome);
                 else if (streq(key, "cause"))
                         r = sd_bus_message_read(m, "v", "s", &event->cause);
-                else if (streq(key, "persistent")) {
-                        r = sd_bus_message_read(m, "v", "b", &b);
-                        if (r >= 0)
-                                event->persistent = b;
-                } else if (streq(key, "volumes"))
-                        r = read_variant(m, "as", event);
+                else if (streq(key, "persistent"))
+                        r = read_boolean(m, &event->persistent);
+                else if (streq(key, "bootable"))
+                        r = read_boolean(m, &event->bootable);
+                else if (streq(key, "component-mode"))
+                        r = read_boolean(m, &event->component_mode);
+                else if (streq(key, "components"))
+                        r = read_variant(m, key, "aa{sv}", event);
+                else if (streq(key, "volumes"))
+                        r = read_variant(m, key, "as", event);
                 else if (streq(key, "snapshots"))
-                        r = read_variant(m, "a{ss}", event);
+                        r = read_variant(m, key, "a{ss}", event);
                 else if (streq(key, "file-systems"))
-                        r = read_variant(m, "aa{sv}", event);
+                        r = read_variant(m, key, "aa{sv}", event);
                 else
                         r = sd_bus_message_skip(m, "v");
                 if (r >= 0)

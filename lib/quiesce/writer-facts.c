@@ -110,6 +110,32 @@ _public_ int quiesce_writer_event_is_persistent(const QuiesceWriterEvent *event)
 }
 
 /**
+ * quiesce_writer_event_is_bootable() - whether the system itself is to be restored from the backup
+ * @event: the event
+ *
+ * Mirrors CVssWriter::IsBootableStateBackedUp.
+ *
+ * Return: 1 or 0.
+ */
+_public_ int quiesce_writer_event_is_bootable(const QuiesceWriterEvent *event) {
+        assert(event);
+        return event->bootable;
+}
+
+/**
+ * quiesce_writer_event_is_component_mode() - whether the requester chose components
+ * @event: the event
+ *
+ * Mirrors CVssWriter::AreComponentsSelected.
+ *
+ * Return: 1; 0: it backs up volumes.
+ */
+_public_ int quiesce_writer_event_is_component_mode(const QuiesceWriterEvent *event) {
+        assert(event);
+        return event->component_mode;
+}
+
+/**
  * quiesce_writer_event_get_outcome() - how the session ended
  * @event: BackupShutdown, Abort or SessionClosed
  *

@@ -29,6 +29,28 @@
 #define EVENT_NONE ((QuiesceWriterEventType) 0)
 #define EVENT_MAX  ((size_t) QUIESCE_EVENT_SESSION_CLOSED + 1)
 
+/* What Identify declares. */
+typedef struct DeclaredFiles {
+        char *path, *pattern;
+        int recursive;
+} DeclaredFiles;
+
+typedef struct DeclaredComponent {
+        char *type, *logical_path, *name, *caption;
+        int selectable, selectable_for_restore;
+        DeclaredFiles *files;
+        size_t n_files;
+} DeclaredComponent;
+
+typedef struct Declaration {
+        DeclaredComponent *components;
+        size_t n_components;
+        DeclaredFiles *exclude_files;
+        size_t n_exclude_files;
+        char *restore_method; /* NULL: not said */
+        int never_restored;
+} Declaration;
+
 /* One session between Freeze and Thaw or Abort. */
 typedef struct FrozenSession FrozenSession;
 struct FrozenSession {
@@ -67,12 +89,15 @@ struct QuiesceWriterEvent {
         char *own_session, *own_set;
         const char *session, *set, *backup_type, *outcome, *cause, *guard;
         uint64_t limit_usec;
-        bool persistent;
+        bool persistent, bootable, component_mode;
         bool aborting_by_default; /* thaw was called for an Abort, post_snapshot is next */
         const char **volumes, **snapshots;
         QuiesceFileSystem *file_systems;
         size_t n_file_systems;
+        QuiesceSelection *selection;
+        size_t n_selection;
         /* the answer */
+        Declaration declaration;
         QuiesceFailure failure; /* 0: none said */
         char *text, *warning, *description;
         char **paths;
@@ -97,3 +122,8 @@ int writer_event_new(QuiesceWriterEvent **ret, QuiesceWriter *writer, QuiesceWri
 QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event);
 DEFINE_CLEANUP(QuiesceWriterEvent *, writer_event_free)
 int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m);
+
+/* writer-components.c */
+int writer_declaration_append(const Declaration *declaration, sd_bus_message *reply);
+void writer_declaration_done(Declaration *declaration);
+int writer_selection_read(QuiesceWriterEvent *event, sd_bus_message *m);

@@ -103,6 +103,27 @@ typedef struct QuiesceFileSystem {
         int fd; /* of the mount's root; the event's: duplicate it to keep it */
 } QuiesceFileSystem;
 
+/* What can be backed up or restored by itself (IVssCreateWriterMetadata::AddComponent). It is known by its
+ * logical path, "" or words joined by '/', and its name; a selectable one includes all whose logical path
+ * leads through it. */
+typedef struct QuiesceComponent {
+        size_t size;              /* sizeof(QuiesceComponent), set by the caller */
+        const char *type;         /* "database" or "filegroup" */
+        const char *logical_path; /* NULL: "" */
+        const char *name;
+        const char *caption;        /* for people; may be NULL */
+        int selectable;             /* whether a requester may choose it */
+        int selectable_for_restore; /* also if it was backed up as part of another's component set */
+} QuiesceComponent;
+
+/* A component that the requester chose, as an event tells of it; its strings are the event's. */
+typedef struct QuiesceSelection {
+        size_t size; /* sizeof(QuiesceSelection), set by the caller */
+        const char *type;
+        const char *logical_path;
+        const char *name;
+} QuiesceSelection;
+
 /* name: as in the descriptor NAME.writer; NULL: from $QUIESCE_WRITER_NAME, which quiesced sets. */
 int quiesce_writer_new(QuiesceWriter **ret, const char *name, const QuiesceWriterCallbacks *callbacks,
                        void *userdata);
@@ -137,6 +158,8 @@ const char *quiesce_writer_event_get_set(const QuiesceWriterEvent *event);      
 uint64_t quiesce_writer_event_get_limit_usec(const QuiesceWriterEvent *event);   /* UINT64_MAX: not told */
 const char *quiesce_writer_event_get_backup_type(const QuiesceWriterEvent *event);
 int quiesce_writer_event_is_persistent(const QuiesceWriterEvent *event);
+int quiesce_writer_event_is_bootable(const QuiesceWriterEvent *event);
+int quiesce_writer_event_is_component_mode(const QuiesceWriterEvent *event);
 const char *quiesce_writer_event_get_outcome(const QuiesceWriterEvent *event); /* BackupShutdown … or "" */
 const char *quiesce_writer_event_get_cause(const QuiesceWriterEvent *event);
 /* Why the library itself called `abort` ("connection", "window", "stop"), or NULL. */
@@ -144,6 +167,9 @@ const char *quiesce_writer_event_get_guard(const QuiesceWriterEvent *event);
 const char *const *quiesce_writer_event_get_volumes(const QuiesceWriterEvent *event); /* NULL-terminated */
 const char *const *quiesce_writer_event_get_snapshots(
         const QuiesceWriterEvent *event); /* volume, device … */
+/* PrepareForBackup, PrepareForSnapshot, PostSnapshot and BackupComplete tell of the components chosen. */
+size_t quiesce_writer_event_count_components(const QuiesceWriterEvent *event);
+int quiesce_writer_event_get_component(const QuiesceWriterEvent *event, size_t i, QuiesceSelection *ret);
 size_t quiesce_writer_event_count_file_systems(const QuiesceWriterEvent *event);
 int quiesce_writer_event_get_file_system(const QuiesceWriterEvent *event, size_t i, QuiesceFileSystem *ret);
 
@@ -152,7 +178,17 @@ int quiesce_writer_event_fail(QuiesceWriterEvent *event, QuiesceFailure failure,
         __attribute__((format(printf, 3, 4))); /* returns -ECANCELED, to be returned by the callback */
 int quiesce_writer_event_warn(QuiesceWriterEvent *event, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
-int quiesce_writer_event_add_path(QuiesceWriterEvent *event, const char *path);        /* Identify */
+int quiesce_writer_event_add_path(QuiesceWriterEvent *event, const char *path); /* Identify */
+int quiesce_writer_event_add_component(QuiesceWriterEvent *event,
+                                       const QuiesceComponent *component); /* Identify, as the next three */
+int quiesce_writer_event_add_files(QuiesceWriterEvent *event, const char *logical_path, const char *name,
+                                   const char *path, const char *pattern, int recursive);
+int quiesce_writer_event_add_exclude_files(QuiesceWriterEvent *event, const char *path, const char *pattern,
+                                           int recursive);
+/* method: "restore-if-not-there", "restore-if-can-replace" (the default), "stop-restore-start",
+ * "restore-stop-start", "restore-to-alternate-location", "restore-at-reboot",
+ * "restore-at-reboot-if-cannot-replace", "custom". never: it takes part in no restore. */
+int quiesce_writer_event_set_restore_method(QuiesceWriterEvent *event, const char *method, int never);
 int quiesce_writer_event_set_description(QuiesceWriterEvent *event, const char *text); /* Identify */
 int quiesce_writer_event_set_frozen(QuiesceWriterEvent *event, const uint32_t *indices,
                                     size_t n_indices); /* Freeze, level system */

@@ -315,3 +315,61 @@ char *reply_get_string(sd_bus_message *reply, const char *key) {
         assert_true(sd_bus_message_exit_container(reply) >= 0);
         return strdup(text);
 }
+
+static void print_value(FILE *f, sd_bus_message *m);
+
+static void print_container(FILE *f, sd_bus_message *m, char type, const char *contents) {
+        bool dictionary = contents[0] == '{', first = true;
+        const char *separator = type == 'e' ? "=" : ", ";
+
+        assert_true(sd_bus_message_enter_container(m, type, contents) > 0);
+        (void) fputs(type == 'a' ? dictionary ? "{" : "[" : type == 'r' ? "(" : "", f);
+        while (sd_bus_message_at_end(m, false) == 0) {
+                if (!first)
+                        (void) fputs(separator, f);
+                first = false;
+                print_value(f, m);
+        }
+        (void) fputs(type == 'a' ? dictionary ? "}" : "]" : type == 'r' ? ")" : "", f);
+        assert_true(sd_bus_message_exit_container(m) > 0);
+}
+
+static void print_value(FILE *f, sd_bus_message *m) {
+        const char *contents;
+        union {
+                const char *s;
+                int b;
+                uint64_t t;
+                uint32_t u;
+        } value = {};
+        char type;
+
+        assert_true(sd_bus_message_peek_type(m, &type, &contents) > 0);
+        if (contents) {
+                print_container(f, m, type, contents);
+                return;
+        }
+        assert_true(sd_bus_message_read_basic(m, type, &value) > 0);
+        if (type == 's' || type == 'o')
+                (void) fprintf(f, "'%s'", value.s);
+        else if (type == 'b')
+                (void) fputs(value.b ? "true" : "false", f);
+        else if (type == 't')
+                (void) fprintf(f, "%llu", (unsigned long long) value.t);
+        else
+                (void) fprintf(f, "%u", (unsigned) value.u);
+}
+
+char *reply_to_text(sd_bus_message *reply) {
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        assert_non_null(f);
+        if (sd_bus_message_get_error(reply))
+                fail_msg("%s", sd_bus_message_get_error(reply)->message);
+        while (sd_bus_message_at_end(reply, true) == 0)
+                print_value(f, reply);
+        assert_int_equal(fclose(f), 0);
+        return text;
+}

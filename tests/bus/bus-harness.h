@@ -101,3 +101,6 @@ bool client_has_seen(Client *client, const char *text);
 void client_wait_seen(Client *client, const char *text);
 /* A value of an a{sv} that is entered at the message's place; "" if there is none. */
 char *reply_get_string(sd_bus_message *reply, const char *key);
+/* The whole of an answer as text, "{name='db', selectable=true, files=[('/srv', '*', false)]}"; free() it.
+ */
+char *reply_to_text(sd_bus_message *reply);

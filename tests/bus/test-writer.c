@@ -5,10 +5,13 @@
  *
  *   quiesced-test-writer [NAME=VALUE]… [EVENT=ACTION]…
  *
- * log=FILE appends a line for each event: "NAME EVENT SESSION SET OUTCOME CAUSE GUARD PID". level=, window=
- * (seconds), path= (of its data) are what it registers and identifies with; abort=default leaves Abort to
- * the library. register=never connects and keeps silent, register=NAME takes another name, register=exit
- * ends before.
+ * log=FILE appends a line for each event: "NAME EVENT SESSION SET OUTCOME CAUSE GUARD PID type=TYPE", then
+ * "bootable", "component-mode" and a word "component=LOGICAL-PATH/NAME" for each component that it tells.
+ * level=, window= (seconds), path= (of its data) are what it registers and identifies with;
+ * component=TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER (flags s: selectable, r: for restore; any number of times),
+ * tree=yes (four components: see declare()), exclude=FOLDER and restore=METHOD[:never] what it declares.
+ * abort=default leaves Abort to the library. register=never connects and keeps silent, register=NAME takes
+ * another name, register=exit ends before.
  *
  * EVENT is as in quiesce_writer_event_get_type_name(); ACTION is one of
  *   ok            (the default)
@@ -51,14 +54,22 @@ static void log_event(const QuiesceWriter *writer, const QuiesceWriterEvent *e) 
         const char *session = quiesce_writer_event_get_session(e), *set = quiesce_writer_event_get_set(e);
         const char *outcome = quiesce_writer_event_get_outcome(e),
                    *cause = quiesce_writer_event_get_cause(e);
-        char line[512];
+        QuiesceSelection selected = {.size = sizeof(selected)};
+        char line[4096];
         int fd, n;
 
         if (!path)
                 return;
-        n = snprintf(line, sizeof(line), "%s %s %s %s %s %s %s %d\n", writer->name,
+        n = snprintf(line, sizeof(line), "%s %s %s %s %s %s %s %d type=%s%s%s", writer->name,
                      quiesce_writer_event_get_type_name(e), *session ? session : "-", *set ? set : "-",
-                     *outcome ? outcome : "-", *cause ? cause : "-", guard ? guard : "-", getpid());
+                     *outcome ? outcome : "-", *cause ? cause : "-", guard ? guard : "-", getpid(),
+                     quiesce_writer_event_get_backup_type(e),
+                     quiesce_writer_event_is_bootable(e) ? " bootable" : "",
+                     quiesce_writer_event_is_component_mode(e) ? " component-mode" : "");
+        for (size_t i = 0; quiesce_writer_event_get_component(e, i, &selected) == 0 && n < 3000; i++)
+                n += snprintf(line + n, sizeof(line) - (size_t) n, " component=%.300s/%.200s",
+                              selected.logical_path, selected.name);
+        line[n++] = '\n';
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0 || write(fd, line, (size_t) n) != n)
                 _exit(77);
@@ -158,12 +169,60 @@ static int act(QuiesceWriterEvent *event, const char *action) {
         return -EINVAL;
 }
 
+/* TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER */
+static int declare_component(QuiesceWriterEvent *event, const char *text) {
+        _cleanup_free_ char *copy = strdup(text);
+        char *rest = copy, *fields[5];
+        QuiesceComponent component = {.size = sizeof(component)};
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                fields[i] = rest ? strsep(&rest, ":") : (char *) "";
+        component.type = fields[0];
+        component.logical_path = fields[1];
+        component.name = fields[2];
+        component.caption = "declared by a test";
+        component.selectable = strchr(fields[3], 's') != NULL;
+        component.selectable_for_restore = strchr(fields[3], 'r') != NULL;
+        r = quiesce_writer_event_add_component(event, &component);
+        if (r < 0 || !*fields[4])
+                return r;
+        return quiesce_writer_event_add_files(event, fields[1], fields[2], fields[4], "*",
+                                              streq(fields[0], "filegroup"));
+}
+
+static int declare(QuiesceWriterEvent *event) {
+        const char *restore = word("restore"), *never = restore ? strstr(restore, ":never") : NULL;
+        /* A line of a descriptor is too short for them. */
+        static const char *const tree[] = {
+                "database::instance:s:/srv/db", "filegroup:instance:wiki:sr:/srv/db/wiki",
+                "filegroup:instance/wiki:log::/srv/log", "filegroup::config::/etc/db"};
+        _cleanup_free_ char *method = NULL;
+        int r = 0;
+
+        for (size_t i = 0; word("tree") && i < ELEMENTSOF(tree) && r >= 0; i++)
+                r = declare_component(event, tree[i]);
+
+        for (char **w = arg_words; *w && r >= 0; w++)
+                if (after(*w, "component="))
+                        r = declare_component(event, after(*w, "component="));
+        if (r >= 0 && word("exclude"))
+                r = quiesce_writer_event_add_exclude_files(event, word("exclude"), "*.tmp", 1);
+        if (r >= 0 && restore) {
+                method = strndup(restore, never ? (size_t) (never - restore) : strlen(restore));
+                r = quiesce_writer_event_set_restore_method(event, method, never != NULL);
+        }
+        return r;
+}
+
 static int on_event(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
         const char *action = word(quiesce_writer_event_get_type_name(event));
 
         log_event(writer, event);
         if (quiesce_writer_event_get_type(event) == QUIESCE_EVENT_IDENTIFY && word("path"))
                 (void) quiesce_writer_event_add_path(event, word("path"));
+        if (quiesce_writer_event_get_type(event) == QUIESCE_EVENT_IDENTIFY && declare(event) < 0)
+                return quiesce_writer_event_fail(event, QUIESCE_FAILURE_NON_RETRYABLE, "bad arguments");
         return act(event, action ? action : "ok");
 }
 

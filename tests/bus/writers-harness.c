@@ -42,9 +42,10 @@ static void on_answered(uint64_t session, uint32_t writer, ContractEvent event, 
 
         told->failure = answer->failure;
         (void) snprintf(told->text, sizeof(told->text), "%s", answer->text ? answer->text : "");
-        for (size_t i = 0, at = 0; i < answer->n_paths && at < sizeof(told->paths); i++)
+        for (size_t i = 0, at = 0;
+             answer->metadata && i < answer->metadata->n_paths && at < sizeof(told->paths); i++)
                 at += (size_t) snprintf(told->paths + at, sizeof(told->paths) - at, "%s%s", i ? ":" : "",
-                                        answer->paths[i]);
+                                        answer->metadata->paths[i]);
         for (size_t i = 0, at = 0; i < answer->n_frozen && at < sizeof(told->frozen); i++)
                 at += (size_t) snprintf(told->frozen + at, sizeof(told->frozen) - at, "%s%u", i ? "," : "",
                                         answer->frozen[i]);

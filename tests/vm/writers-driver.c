@@ -48,8 +48,8 @@ static void on_answered(uint64_t session, uint32_t writer, ContractEvent event, 
         for (size_t i = 0; i < answer->n_frozen; i++)
                 printf("%s%" PRIu32, i ? "," : "", answer->frozen[i]);
         printf(" paths=");
-        for (size_t i = 0; i < answer->n_paths; i++)
-                printf("%s%s", i ? ":" : "", answer->paths[i]);
+        for (size_t i = 0; answer->metadata && i < answer->metadata->n_paths; i++)
+                printf("%s%s", i ? ":" : "", answer->metadata->paths[i]);
         printf(" %s\n", answer->text ? answer->text : "");
         n_told++;
 }

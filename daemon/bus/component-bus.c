@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Methods about writers and their components: each names the writer, and the component by its logical path
+ * and name; the contract finds it and decides.
+ */
+
+#include "daemon/bus/component-bus.h"
+
+#include "util/error.h"
+
+/* A new call on a writer; its name is read. */
+static int writer_call(sd_bus_message *m, SessionObject *session, ContractCall which, BusCallReply reply,
+                       sd_bus_error *reterr) {
+        ContractInput input = {};
+        const char *writer;
+        BusCall *call;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "s", &writer);
+        if (r < 0)
+                return error_origin(r);
+        r = options_read_none(m, reterr);
+        if (r == 0)
+                r = bus_call_new(session->manager, &call, session->handle, which, m, reply);
+        if (r < 0)
+                return r;
+        call->writer_name = writer;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+/**
+ * method_get_writer_metadata() - Session.GetWriterMetadata
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_get_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return writer_call(m, userdata, CONTRACT_CALL_GET_WRITER_METADATA, reply_get_writer_metadata,
+                           reterr);
+}
+
+/**
+ * method_get_writer_components() - Session.GetWriterComponents
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_get_writer_components(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return writer_call(m, userdata, CONTRACT_CALL_GET_WRITER_COMPONENTS, reply_get_writer_components,
+                           reterr);
+}
+
+/* A new call on a component; the three words that name it are read. */
+static int component_call_new(sd_bus_message *m, SessionObject *session, ContractCall which, BusCall **ret,
+                              sd_bus_error *reterr) {
+        const char *writer, *logical_path, *component;
+        int r;
+
+        r = session_check_owner(session, m, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "sss", &writer, &logical_path, &component);
+        if (r < 0)
+                return error_origin(r);
+        r = bus_call_new(session->manager, ret, session->handle, which, m, NULL);
+        if (r < 0)
+                return error_trace(r);
+        (*ret)->writer_name = writer;
+        (*ret)->logical_path = logical_path;
+        (*ret)->component = component;
+        return 0;
+}
+
+/* Reads the options, of which there are none, and lets the contract have it. */
+static int component_call_feed(BusCall *call, sd_bus_message *m, sd_bus_error *reterr) {
+        ContractInput input = {};
+        int r;
+
+        r = options_read_none(m, reterr);
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return r;
+        }
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+/**
+ * method_add_component() - Backup.AddComponent
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        BusCall *call;
+        int r;
+
+        r = component_call_new(m, userdata, CONTRACT_CALL_ADD_COMPONENT, &call, reterr);
+        return r < 0 ? r : component_call_feed(call, m, reterr);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Methods and answers about writers and their components, of whichever interface. */
+
+#include "daemon/bus/call.h"
+
+int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_get_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_get_writer_components(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+
+/* metadata-reply.c: BusCallReply */
+int reply_gather_writer_metadata(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
+int reply_get_writer_metadata(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
+int reply_get_writer_components(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
