@@ -17,7 +17,7 @@ static int signal_received(sd_event_source *source, const struct signalfd_siginf
         if (backup->ending && backup->signal)
                 _exit(128 + number);
         if (backup->signalled)
-                backup->signalled(number, backup->userdata);
+                backup->signalled(number, info->ssi_code == SI_KERNEL, backup->userdata);
         if (!backup->signal)
                 backup->signal = number;
         return 0;

@@ -40,7 +40,8 @@ typedef struct Backup {
         int signal;  /* the first that asked us to end; 0: none */
         bool ending; /* the session is being ended: a further signal ends us at once */
         bool lost;   /* quiesced, or the bus, has gone since the session was opened */
-        void (*signalled)(int signal, void *userdata); /* instead of giving up */
+        /* Instead of giving up. from_terminal: all of our process group got it. */
+        void (*signalled)(int signal, bool from_terminal, void *userdata);
         void *userdata;
 } Backup;
 

@@ -56,15 +56,21 @@ static int run_setup(void *userdata, Failure *ret_failure) {
         return namespace_build(run->plan, run->options->directory, run->cwd, ret_failure);
 }
 
-static void run_signalled(int number, void *userdata) {
+/* borg and others take a second SIGINT for "at once", so that of a Ctrl-C is not sent on: the command has
+ * it. */
+static void run_signalled(int number, bool from_terminal, void *userdata) {
         Run *run = userdata;
 
         if (!run->command)
                 return;
-        if (run->backup.signal)
+        if (run->backup.signal) {
                 contain_signal(run->command, SIGKILL);
-        else
+                return;
+        }
+        if (!from_terminal)
                 contain_signal(run->command, number);
+        progress_say(&run->backup.progress, "SIG%s: waiting for the command to end; once more kills it",
+                     sigabbrev_np(number));
 }
 
 static void run_ended(const ContainOutcome *outcome, void *userdata) {

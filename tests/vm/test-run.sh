@@ -187,6 +187,29 @@ test_leftovers() {
         check_equal "takes them along" "" "$(pgrep -f 'sleep 4321')"
 }
 
+# At a terminal: progress is drawn, and a Ctrl-C reaches the command once, not twice.
+test_terminal() {
+        local pid keys status
+        mkfifo "$test_work/keys" "$test_work/continue"
+        : > "$test_work/signals"
+        SHELL=/bin/sh script -q -e -c "quiescectl run /srv/db -- sh -c '
+                trap \"echo INT >> $test_work/signals\" INT; echo ready; sleep 4321
+                read -r go < $test_work/continue; exit 3'" /dev/null < "$test_work/keys" > "$out" &
+        pid=$!
+        exec {keys}> "$test_work/keys"
+        await_line "$out" '^ready' "$pid"
+        printf '\003' >&"$keys"
+        await_line "$out" 'SIGINT: waiting for the command to end' "$pid"
+        echo go > "$test_work/continue"
+        wait "$pid"
+        status=$?
+        exec {keys}>&-
+        check_equal "Ctrl-C: the command's status is ours" 3 "$status" || explain < "$out"
+        check_equal "Ctrl-C: the command gets it once" INT "$(< "$test_work/signals")"
+        check "on a terminal progress is drawn over" grep -q $'\r\033\\[Kquiescectl: gathering writers' "$out"
+        outside_check "Ctrl-C: nothing is left"
+}
+
 # Descendants of every kind, and neither quiescectl nor its reaper has a moment to see the other's end.
 test_contained() {
         local pid reaper left
@@ -328,7 +351,7 @@ test_restart() {
 
 set_up
 outside_baseline
-[ $# -gt 0 ] || set -- view instant places paths mount user status leftovers contained busy refused
+[ $# -gt 0 ] || set -- view instant places paths mount user status leftovers terminal contained busy refused
 for name in "$@"; do "test_$name"; done
 outside_check "at the end nothing is left"
 finish
