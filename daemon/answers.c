@@ -105,9 +105,8 @@ static void answered_identify(Manager *manager, ContractInput *input, WriterMeta
         _cleanup_free_ ContractComponentSpec *specs = NULL;
         _cleanup_(places_done) Places places = {};
 
-        if (session)
-                session_object_note_metadata(session, input->writer, metadata);
-        specs = calloc(metadata->n_components + 1, sizeof(*specs));
+        if (!session || session_object_note_metadata(session, input->writer, metadata) == 0)
+                specs = calloc(metadata->n_components + 1, sizeof(*specs));
         for (size_t i = 0; specs && i < metadata->n_components; i++)
                 specs[i] = (ContractComponentSpec){
                         .logical_path = metadata->components[i].logical_path,
@@ -126,6 +125,28 @@ static void answered_identify(Manager *manager, ContractInput *input, WriterMeta
         input->names = (const char *const *) places.keys;
         input->n_names = places.n_keys;
         manager_feed(manager, input);
+}
+
+static uint32_t count_ignored(Manager *manager, uint64_t session, uint32_t writer) {
+        ContractWriterInfo info;
+
+        return contract_get_writer(manager->contract, session, writer, &info) ? info.n_ignored : 0;
+}
+
+/* Stamps count if the answer that brings them does: the contract ignores one that came late. */
+static void answered_with_stamps(Manager *manager, ContractInput *input, const WriterAnswer *answer) {
+        uint32_t n_ignored = count_ignored(manager, input->session, input->writer);
+        SessionObject *session;
+
+        manager_feed(manager, input);
+        session = session_object_find(manager, input->session);
+        if (!session || count_ignored(manager, input->session, input->writer) != n_ignored)
+                return;
+        for (size_t i = 0; i < answer->n_stamps; i++)
+                if (session_object_note_stamp(session, input->writer, &answer->stamps[i]) < 0)
+                        log_warning("session %s: a writer set the stamp of component %.64s, which was not "
+                                    "selected, ignoring",
+                                    session->record.id, answer->stamps[i].name);
 }
 
 static void answered_freeze(Manager *manager, uint64_t session, const WriterAnswer *answer) {
@@ -163,6 +184,10 @@ void writers_answered(uint64_t session, uint32_t writer, ContractEvent event, co
         if (event == CONTRACT_EVENT_IDENTIFY && answer->failure == CONTRACT_FAILURE_NONE &&
             answer->metadata) {
                 answered_identify(manager, &input, answer->metadata);
+                return;
+        }
+        if (answer->n_stamps > 0 && answer->failure == CONTRACT_FAILURE_NONE) {
+                answered_with_stamps(manager, &input, answer);
                 return;
         }
         if (event == CONTRACT_EVENT_FREEZE && answer->n_frozen > 0)

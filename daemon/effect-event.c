@@ -60,6 +60,10 @@ static int facts_add_selection(EventFacts *facts, WriterEvent *event, const Writ
                         .type = component->type,
                         .logical_path = component->logical_path,
                         .name = component->name,
+                        .options = writer->notes[i].options,
+                        .previous_stamp = writer->notes[i].previous_stamp,
+                        .backup_stamp = writer->notes[i].backup_stamp,
+                        .succeeded = writer->notes[i].succeeded,
                 };
         }
         event->selection = facts->selection;

@@ -10,10 +10,21 @@
 #include "util/error.h"
 #include "util/log.h"
 
+static void notes_clear(WriterObject *writer) {
+        for (size_t i = 0; writer->metadata && i < writer->metadata->n_components; i++) {
+                free(writer->notes[i].options);
+                free(writer->notes[i].previous_stamp);
+                free(writer->notes[i].backup_stamp);
+        }
+        free(writer->notes);
+        writer->notes = NULL;
+        writer->metadata = writer_metadata_unref(writer->metadata);
+}
+
 static void writers_clear(SessionObject *session) {
         for (size_t i = 0; i < session->n_writers; i++) {
                 free(session->writers[i].path);
-                (void) writer_metadata_unref(session->writers[i].metadata);
+                notes_clear(&session->writers[i]);
         }
         free(session->writers);
         session->writers = NULL;
@@ -151,12 +162,60 @@ int session_object_set_writers(SessionObject *session, size_t n_writers) {
  * @session:    the session
  * @writer:     index
  * @metadata:   of its answer to Identify; referenced
+ *
+ * Return: 0, or -ENOMEM.
  */
-void session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata) {
+int session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata) {
+        ComponentNotes *notes;
+
         if (writer >= session->n_writers)
-                return;
-        (void) writer_metadata_unref(session->writers[writer].metadata);
+                return 0;
+        notes = calloc(metadata->n_components + 1, sizeof(*notes));
+        if (!notes)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < metadata->n_components; i++)
+                notes[i].succeeded = -1;
+        notes_clear(&session->writers[writer]);
         session->writers[writer].metadata = writer_metadata_ref(metadata);
+        session->writers[writer].notes = notes;
+        return 0;
+}
+
+/**
+ * session_object_get_notes() - what goes with a component
+ * @session:    the session
+ * @writer:     index
+ * @component:  index among the writer's
+ *
+ * Return: the notes, or NULL if there is no such component.
+ */
+ComponentNotes *session_object_get_notes(SessionObject *session, uint32_t writer, uint32_t component) {
+        if (writer >= session->n_writers || !session->writers[writer].metadata ||
+            component >= session->writers[writer].metadata->n_components)
+                return NULL;
+        return &session->writers[writer].notes[component];
+}
+
+/**
+ * session_object_note_stamp() - a writer's stamp of a component
+ * @session:    the session
+ * @writer:     index
+ * @stamp:      of a component that was selected
+ *
+ * Return: 0; -ENOENT: it was not selected, or is not there; -ENOMEM.
+ */
+int session_object_note_stamp(SessionObject *session, uint32_t writer, const WriterStamp *stamp) {
+        ContractComponentInfo info;
+
+        for (uint32_t i = 0;
+             contract_get_component(session->manager->contract, session->handle, writer, i, &info); i++) {
+                ComponentNotes *notes = session_object_get_notes(session, writer, i);
+
+                if (notes && info.selected && streq(info.name, stamp->name) &&
+                    streq(info.logical_path, stamp->logical_path))
+                        return error_trace(writer_metadata_set(&notes->backup_stamp, stamp->stamp));
+        }
+        return error_origin(-ENOENT);
 }
 
 /**

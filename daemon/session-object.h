@@ -10,11 +10,18 @@
 #include "daemon/manager.h"
 #include "daemon/records/record.h"
 
+/* What goes with a component of a writer, in the order of its metadata. */
+typedef struct ComponentNotes {
+        char *options, *previous_stamp, *backup_stamp; /* or NULL */
+        int succeeded;                                 /* negative: not said */
+} ComponentNotes;
+
 typedef struct WriterObject {
         SessionObject *session;
         uint32_t index;
         char *path;               /* D-Bus path */
         WriterMetadata *metadata; /* of its Identify answer; NULL: none came */
+        ComponentNotes *notes;    /* one for each of its components */
 
         /* As last shown on the bus. */
         bool shown;
@@ -54,6 +61,8 @@ SessionObject *session_object_find(Manager *manager, uint64_t handle);
 SessionObject *session_object_find_id(Manager *manager, const char *id);
 size_t session_objects_count_uid(const Manager *manager, uint32_t uid);
 int session_object_set_writers(SessionObject *session, size_t n_writers);
-void session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata);
+int session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata);
+ComponentNotes *session_object_get_notes(SessionObject *session, uint32_t writer, uint32_t component);
+int session_object_note_stamp(SessionObject *session, uint32_t writer, const WriterStamp *stamp);
 bool session_object_get_info(const SessionObject *session, ContractSessionInfo *ret);
 void session_object_save(SessionObject *session);

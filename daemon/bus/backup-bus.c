@@ -102,14 +102,24 @@ static int method_disable_writers(sd_bus_message *m, void *userdata, sd_bus_erro
         return backup_call_names(m, userdata, CONTRACT_CALL_DISABLE_WRITERS, reterr);
 }
 
+/* VSS_BACKUP_TYPE; what one that is not full means is the writers' to know. */
+static const char *find_backup_type(const char *name) {
+        static const char *const types[] = {"full", "copy", "incremental", "differential", "log"};
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (streq(types[i], name))
+                        return types[i];
+        return NULL;
+}
+
 static int method_set_backup_state(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         SessionObject *session = userdata;
         int component_mode = false, bootable = false, r;
-        const char *type = "copy";
+        const char *name = "copy", *type;
         const Option options[] = {
                 {"component-mode", OPTION_BOOLEAN, &component_mode},
                 {"bootable", OPTION_BOOLEAN, &bootable},
-                {"type", OPTION_STRING, &type},
+                {"type", OPTION_STRING, &name},
         };
         ContractInput input = {};
         BusCall *call;
@@ -119,14 +129,17 @@ static int method_set_backup_state(sd_bus_message *m, void *userdata, sd_bus_err
                 r = options_read(m, options, ELEMENTSOF(options), reterr);
         if (r < 0)
                 return r;
-        if (!streq(type, "copy") && !streq(type, "full"))
+        type = find_backup_type(name);
+        if (!type)
                 return bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
-                                     "SetBackupState: type must be full or copy, not \"%.64s\".", type);
+                                     "SetBackupState: there is no type \"%.64s\"; there are full, copy, "
+                                     "incremental, differential and log.",
+                                     name);
         r = backup_call(m, session, CONTRACT_CALL_SET_BACKUP_STATE, NULL, &call);
         if (r < 0)
                 return r;
         input.component_mode = component_mode;
-        call->backup_type = streq(type, "full") ? "full" : "copy";
+        call->backup_type = type;
         call->bootable = bootable;
         bus_call_feed(call, &input);
         return 1;
@@ -141,7 +154,7 @@ static int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_b
                                          reply_gather_writer_metadata, reterr);
 }
 
-/* Calls of component mode: the contract refuses them; their arguments are not looked at yet. */
+/* A call that the contract refuses; its arguments are not looked at yet. */
 static int backup_call_unread(sd_bus_message *m, SessionObject *session, ContractCall which,
                               sd_bus_error *reterr) {
         ContractInput input = {};
@@ -155,18 +168,6 @@ static int backup_call_unread(sd_bus_message *m, SessionObject *session, Contrac
                 return r;
         bus_call_feed(call, &input);
         return 1;
-}
-
-static int method_set_backup_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return backup_call_unread(m, userdata, CONTRACT_CALL_SET_BACKUP_OPTIONS, reterr);
-}
-
-static int method_set_previous_backup_stamp(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return backup_call_unread(m, userdata, CONTRACT_CALL_SET_PREVIOUS_BACKUP_STAMP, reterr);
-}
-
-static int method_set_backup_succeeded(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return backup_call_unread(m, userdata, CONTRACT_CALL_SET_BACKUP_SUCCEEDED, reterr);
 }
 
 static int method_save_document(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

@@ -117,14 +117,34 @@ static void reply_success(BusCall *call, const ContractEffect *effect) {
         sd_bus_message_unref(reply);
 }
 
-/* What the call said that writers are told later, now that it is legal. */
-static void call_note(const BusCall *call) {
-        SessionObject *session = session_object_find(call->manager, call->session);
+/* What the call said of a component. */
+static int call_note_component(const BusCall *call, ComponentNotes *notes) {
+        switch (call->call) {
+        case CONTRACT_CALL_SET_BACKUP_OPTIONS:
+                return writer_metadata_set(&notes->options, call->text);
+        case CONTRACT_CALL_SET_PREVIOUS_BACKUP_STAMP:
+                return writer_metadata_set(&notes->previous_stamp, call->text);
+        case CONTRACT_CALL_SET_BACKUP_SUCCEEDED:
+                notes->succeeded = call->succeeded;
+                return 0;
+        default:
+                return 0;
+        }
+}
 
-        if (!session || !call->backup_type)
-                return;
-        session->backup_type = call->backup_type;
-        session->bootable = call->bootable;
+/* What the call said that writers are told later, now that it is legal. */
+static int call_note(const BusCall *call, const ContractEffect *effect) {
+        SessionObject *session = session_object_find(call->manager, call->session);
+        ComponentNotes *notes;
+
+        if (session && call->backup_type) {
+                session->backup_type = call->backup_type;
+                session->bootable = call->bootable;
+        }
+        if (!session || !call->component)
+                return 0;
+        notes = session_object_get_notes(session, effect->writer, effect->component);
+        return notes ? error_trace(call_note_component(call, notes)) : error_origin(-ENOENT);
 }
 
 /**
@@ -139,9 +159,9 @@ void bus_call_reply(Manager *manager, const ContractEffect *effect) {
 
         if (!call)
                 return;
-        if (effect->error == CONTRACT_OK)
-                call_note(call);
-        if (effect->error == CONTRACT_OK)
+        if (effect->error == CONTRACT_OK && call_note(call, effect) < 0)
+                bus_reply_error(call->message, CONTRACT_ERROR_UNEXPECTED, "quiesced is short of memory.");
+        else if (effect->error == CONTRACT_OK)
                 reply_success(call, effect);
         else if (call->call == CONTRACT_CALL_IS_VOLUME_SUPPORTED &&
                  (effect->error == CONTRACT_ERROR_VOLUME_NOT_SUPPORTED ||

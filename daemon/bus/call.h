@@ -27,6 +27,8 @@ struct BusCall {
         const char *backup_type; /* SetBackupState: static */
         bool bootable;
         const char *writer_name, *logical_path, *component; /* in the message */
+        const char *text;                                   /* likewise: options or a stamp */
+        bool succeeded;
 };
 
 int bus_call_new(Manager *manager, BusCall **ret, uint64_t session, ContractCall call, sd_bus_message *m,

@@ -109,3 +109,71 @@ int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         r = component_call_new(m, userdata, CONTRACT_CALL_ADD_COMPONENT, &call, reterr);
         return r < 0 ? r : component_call_feed(call, m, reterr);
 }
+
+/* A call that sets a text of a component. */
+static int component_call_text(sd_bus_message *m, SessionObject *session, ContractCall which,
+                               sd_bus_error *reterr) {
+        BusCall *call;
+        int r;
+
+        r = component_call_new(m, session, which, &call, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "s", &call->text);
+        if (r >= 0 && strlen(call->text) > WRITER_STAMP_MAX)
+                r = bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                                  "%s: the text may have 4096 bytes.", sd_bus_message_get_member(m));
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return error_trace(r);
+        }
+        return component_call_feed(call, m, reterr);
+}
+
+/**
+ * method_set_backup_options() - Backup.SetBackupOptions
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_set_backup_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return component_call_text(m, userdata, CONTRACT_CALL_SET_BACKUP_OPTIONS, reterr);
+}
+
+/**
+ * method_set_previous_backup_stamp() - Backup.SetPreviousBackupStamp
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_set_previous_backup_stamp(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return component_call_text(m, userdata, CONTRACT_CALL_SET_PREVIOUS_BACKUP_STAMP, reterr);
+}
+
+/**
+ * method_set_backup_succeeded() - Backup.SetBackupSucceeded
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_set_backup_succeeded(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        BusCall *call;
+        int succeeded, r;
+
+        r = component_call_new(m, userdata, CONTRACT_CALL_SET_BACKUP_SUCCEEDED, &call, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "b", &succeeded);
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return error_origin(r);
+        }
+        call->succeeded = succeeded;
+        return component_call_feed(call, m, reterr);
+}

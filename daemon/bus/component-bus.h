@@ -6,6 +6,9 @@
 #include "daemon/bus/call.h"
 
 int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_set_backup_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_set_previous_backup_stamp(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_set_backup_succeeded(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_get_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_get_writer_components(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 

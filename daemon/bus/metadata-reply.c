@@ -51,6 +51,21 @@ static int append_component_names(sd_bus_message *m, const WriterComponent *comp
         return r;
 }
 
+/* What was said of it in this session; what was not is not there. */
+static int append_component_notes(sd_bus_message *m, const ComponentNotes *notes) {
+        int r = 0;
+
+        if (notes->options)
+                r = dictionary_add(m, "options", "s", notes->options);
+        if (r >= 0 && notes->previous_stamp)
+                r = dictionary_add(m, "previous-stamp", "s", notes->previous_stamp);
+        if (r >= 0 && notes->backup_stamp)
+                r = dictionary_add(m, "backup-stamp", "s", notes->backup_stamp);
+        if (r >= 0 && notes->succeeded >= 0)
+                r = dictionary_add(m, "succeeded", "b", notes->succeeded);
+        return r;
+}
+
 static int append_component(sd_bus_message *m, const WriterComponent *component) {
         int r;
 
@@ -187,6 +202,8 @@ int reply_get_writer_components(BusCall *call, const ContractEffect *effect, sd_
                 r = sd_bus_message_open_container(reply, 'a', "{sv}");
                 if (r >= 0)
                         r = append_component_names(reply, &writer->metadata->components[i]);
+                if (r >= 0)
+                        r = append_component_notes(reply, &writer->notes[i]);
                 if (r >= 0)
                         r = sd_bus_message_close_container(reply);
         }

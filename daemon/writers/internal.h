@@ -9,6 +9,7 @@
  *   server.c      the listening socket: who connects, may it?
  *   connection.c  one connection: Register, events out, answers in
  *   message.c     an event as a D-Bus message, an answer as a WriterAnswer
+ *   selection.c   the components in events and in their answers
  *   metadata.c    what a writer says of itself; metadata-read.c reads it from its answer
  *   notices.c     what is to be told from the event loop instead of from within a call
  *
@@ -135,9 +136,14 @@ typedef struct Answer {
         WriterAnswer answer;
         char *text;
         uint32_t *frozen;
+        WriterStamp *stamps;
 } Answer;
 int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEvent event);
 void answer_done(Answer *answer);
+
+/* selection.c */
+int selection_append(sd_bus_message *m, const WriterEvent *event);
+int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps);
 
 /* metadata-read.c */
 int metadata_read_entry(WriterMetadata *metadata, sd_bus_message *m, const char *key);

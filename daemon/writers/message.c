@@ -139,23 +139,6 @@ static int append_file_systems(sd_bus_message *m, const WriterEvent *e) {
         return r < 0 ? r : close_entry(m);
 }
 
-static int append_selection(sd_bus_message *m, const WriterEvent *e) {
-        int r;
-
-        if (e->n_selection == 0)
-                return 0;
-        r = open_entry(m, "components", "aa{sv}");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "a{sv}");
-        for (size_t i = 0; r >= 0 && i < e->n_selection; i++)
-                r = sd_bus_message_append(m, "a{sv}", 3, "type", "s", e->selection[i].type, "logical-path",
-                                          "s", e->selection[i].logical_path, "name", "s",
-                                          e->selection[i].name);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        return r < 0 ? r : close_entry(m);
-}
-
 static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) {
         bool window = e->event == CONTRACT_EVENT_FREEZE || e->event == CONTRACT_EVENT_THAW;
         int r;
@@ -175,7 +158,7 @@ static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) 
         if (r >= 0 && e->component_mode)
                 r = sd_bus_message_append(m, "{sv}", "component-mode", "b", 1);
         if (r >= 0)
-                r = append_selection(m, e);
+                r = selection_append(m, e);
         if (r >= 0)
                 r = append_volumes(m, e);
         if (r >= 0 && e->event == CONTRACT_EVENT_POST_SNAPSHOT)
@@ -280,6 +263,14 @@ static int read_metadata(Answer *answer, sd_bus_message *m, const char *key) {
                                             : "a word that is not known");
 }
 
+static int read_stamps(Answer *answer, sd_bus_message *m) {
+        int r;
+
+        r = stamps_read(m, &answer->stamps, &answer->answer.n_stamps);
+        return r == -E2BIG ? nonsense(answer, "more components than 1024, or a stamp longer than 4096 bytes")
+                           : error_trace(r);
+}
+
 static int read_entry(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
         const char *key, *text;
         int r;
@@ -293,6 +284,9 @@ static int read_entry(Answer *answer, sd_bus_message *m, const Writer *writer, C
         }
         if (event == CONTRACT_EVENT_IDENTIFY)
                 return read_metadata(answer, m, key);
+        if ((event == CONTRACT_EVENT_PREPARE_FOR_BACKUP || event == CONTRACT_EVENT_POST_SNAPSHOT) &&
+            streq(key, "components"))
+                return read_stamps(answer, m);
         if (event == CONTRACT_EVENT_FREEZE && level_of(writer) == CONTRACT_LEVEL_SYSTEM &&
             streq(key, "frozen"))
                 return read_frozen(answer, m);
@@ -364,6 +358,7 @@ int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEv
                 return error_trace(r);
         ret->answer.text = ret->text;
         ret->answer.frozen = ret->frozen;
+        ret->answer.stamps = ret->stamps;
         return 0;
 }
 
@@ -374,6 +369,7 @@ int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEv
 void answer_done(Answer *answer) {
         free(answer->text);
         free(answer->frozen);
+        free(answer->stamps);
         (void) writer_metadata_unref(answer->answer.metadata);
         *answer = (Answer){};
 }

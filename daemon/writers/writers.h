@@ -25,13 +25,22 @@ typedef enum WritersLauncher {
         WRITERS_LAUNCHER_FORK,
 } WritersLauncher;
 
+/* What a writer notes of a component that was selected, to be given back to it with the next backup. */
+typedef struct WriterStamp {
+        const char *logical_path, *name, *stamp;
+} WriterStamp;
+
+#define WRITER_STAMP_MAX 4096u /* bytes */
+
 /* What a writer answered to an event. */
 typedef struct WriterAnswer {
-        ContractFailure failure;  /* NONE: good */
-        const char *text;         /* of the failure, or a warning; or NULL */
-        WriterMetadata *metadata; /* IDENTIFY, good: to be referenced; paths are the descriptor's if it says
-                                   * nothing itself */
-        const uint32_t *frozen;   /* FREEZE, level system: indices of the file systems it froze */
+        ContractFailure failure;   /* NONE: good */
+        const char *text;          /* of the failure, or a warning; or NULL */
+        WriterMetadata *metadata;  /* IDENTIFY, good: to be referenced; paths are the descriptor's if it says
+                                    * nothing itself */
+        const WriterStamp *stamps; /* PREPARE_FOR_BACKUP, POST_SNAPSHOT */
+        size_t n_stamps;
+        const uint32_t *frozen; /* FREEZE, level system: indices of the file systems it froze */
         size_t n_frozen;
 } WriterAnswer;
 
@@ -47,6 +56,8 @@ typedef struct WriterFileSystem {
 /* A component that was selected, as an event tells of it. */
 typedef struct WriterSelection {
         const char *type, *logical_path, *name;
+        const char *options, *previous_stamp, *backup_stamp; /* or NULL */
+        int succeeded;                                       /* negative: not said */
 } WriterSelection;
 
 /* What goes with an event. Strings and arrays need live only during the call of writers_send(). */

@@ -203,6 +203,19 @@ static void component_add(Contract *contract, Session *session, const ContractIn
         call_done(contract, session, input, writer, component);
 }
 
+/* What is set of a component is set of one that was added: it stands for its whole component set. */
+static void component_set(Contract *contract, Session *session, const ContractInput *input,
+                          const Writer *writer, const Component *component) {
+        if (component->selected) {
+                call_done(contract, session, input, writer, component);
+                return;
+        }
+        effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                     "%s: component " COMPONENT_FORMAT
+                     " of writer %s was not added to this backup by AddComponent.",
+                     contract_call_to_string(input->call), COMPONENT_ARGUMENTS(component), writer->name);
+}
+
 /**
  * component_call() - a call on a writer or a component of it
  * @contract:   the machine
@@ -221,8 +234,12 @@ void component_call(Contract *contract, Session *session, const ContractInput *i
                 return;
         }
         component = call_find_component(contract, session, writer, input);
-        if (component)
+        if (!component)
+                return;
+        if (input->call == CONTRACT_CALL_ADD_COMPONENT)
                 component_add(contract, session, input, writer, component);
+        else
+                component_set(contract, session, input, writer, component);
 }
 
 /**

@@ -284,7 +284,7 @@ typedef struct ContractInput {
         bool wait;            /* START_SNAPSHOT_SET: queue for the slot */
         bool require_writers; /* PREPARE_FOR_BACKUP, DO_SNAPSHOT_SET: C14's require-writers=all */
         const char *snapshot; /* DELETE_SNAPSHOTS, GET_SNAPSHOT_PROPERTIES: set or snapshot id */
-        const char *writer_name; /* GET_WRITER_…, and with the next two ADD_COMPONENT */
+        const char *writer_name; /* GET_WRITER_…, and with the next two the calls on a component */
         const char *logical_path, *component;
 
         /* WRITERS, RECOVERED */

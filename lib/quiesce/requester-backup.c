@@ -75,7 +75,7 @@ static int set_state(QuiesceBackup *backup, const char *type, bool bootable, boo
 /**
  * quiesce_backup_set_state() - what kind of backup this is, of volumes
  * @backup:     the session
- * @type:       "full" or "copy"
+ * @type:       "full", "copy", "incremental", "differential" or "log"
  * @bootable:   whether the system itself is to be restored from it
  * @error:      gets the error that was answered; may be NULL
  *
@@ -91,7 +91,7 @@ _public_ int quiesce_backup_set_state(QuiesceBackup *backup, const char *type, b
 /**
  * quiesce_backup_set_component_state() - what kind of backup this is, of components
  * @backup:     the session
- * @type:       "full" or "copy"
+ * @type:       "full", "copy", "incremental", "differential" or "log"
  * @bootable:   whether the system itself is to be restored from it
  * @error:      gets the error that was answered; may be NULL
  *

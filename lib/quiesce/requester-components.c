@@ -21,6 +21,27 @@ static int call_writer(QuiesceBackup *backup, const char *member, const char *wr
         return error_trace(r);
 }
 
+/* With a text, or a truth that is not negative, behind the three words that name the component. */
+static int call_component(QuiesceBackup *backup, const char *member, const char *writer,
+                          const char *logical_path, const char *name, const char *text, int truth,
+                          sd_bus_error *error) {
+        _cleanup_(message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        r = quiesce_backup_new_call(backup, &call, QUIESCE_BUS_BACKUP, member);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "sss", writer, logical_path ? logical_path : "", name);
+        if (r >= 0 && text)
+                r = sd_bus_message_append(call, "s", text);
+        if (r >= 0 && truth >= 0)
+                r = sd_bus_message_append(call, "b", truth);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "a{sv}", 0);
+        if (r >= 0)
+                r = requester_call(backup, call, NULL, error);
+        return error_trace(r);
+}
+
 /**
  * quiesce_backup_get_writer_metadata() - what a writer said of itself
  * @backup:     the session
@@ -67,14 +88,66 @@ _public_ int quiesce_backup_get_writer_components(QuiesceBackup *backup, const c
  */
 _public_ int quiesce_backup_add_component(QuiesceBackup *backup, const char *writer,
                                           const char *logical_path, const char *name, sd_bus_error *error) {
-        _cleanup_(message_unrefp) sd_bus_message *call = NULL;
-        int r;
+        return error_trace(
+                call_component(backup, "AddComponent", writer, logical_path, name, NULL, -1, error));
+}
 
-        r = quiesce_backup_new_call(backup, &call, QUIESCE_BUS_BACKUP, "AddComponent");
-        if (r >= 0)
-                r = sd_bus_message_append(call, "sssa{sv}", writer, logical_path ? logical_path : "", name,
-                                          0);
-        if (r >= 0)
-                r = requester_call(backup, call, NULL, error);
-        return error_trace(r);
+/**
+ * quiesce_backup_set_backup_options() - words for the writer of a component
+ * @backup:         the session
+ * @writer:         whose
+ * @logical_path:   of a component that was added; NULL: at its top
+ * @name:           its name
+ * @options:        what the writer understands; at most 4096 bytes
+ * @error:          gets the error that was answered; may be NULL
+ *
+ * Mirrors IVssBackupComponents::SetBackupOptions.
+ *
+ * Return: 0 or a negative errno.
+ */
+_public_ int quiesce_backup_set_backup_options(QuiesceBackup *backup, const char *writer,
+                                               const char *logical_path, const char *name,
+                                               const char *options, sd_bus_error *error) {
+        return error_trace(
+                call_component(backup, "SetBackupOptions", writer, logical_path, name, options, -1, error));
+}
+
+/**
+ * quiesce_backup_set_previous_stamp() - on which backup this one of a component is based
+ * @backup:         the session
+ * @writer:         whose
+ * @logical_path:   of a component that was added; NULL: at its top
+ * @name:           its name
+ * @stamp:          what the writer set in that backup
+ * @error:          gets the error that was answered; may be NULL
+ *
+ * Mirrors IVssBackupComponents::SetPreviousBackupStamp.
+ *
+ * Return: 0 or a negative errno.
+ */
+_public_ int quiesce_backup_set_previous_stamp(QuiesceBackup *backup, const char *writer,
+                                               const char *logical_path, const char *name, const char *stamp,
+                                               sd_bus_error *error) {
+        return error_trace(call_component(backup, "SetPreviousBackupStamp", writer, logical_path, name,
+                                          stamp, -1, error));
+}
+
+/**
+ * quiesce_backup_set_succeeded() - whether all files of a component were backed up
+ * @backup:         the session
+ * @writer:         whose
+ * @logical_path:   of a component that was added; NULL: at its top
+ * @name:           its name
+ * @succeeded:      false also if one file of all that it includes was not
+ * @error:          gets the error that was answered; may be NULL
+ *
+ * Mirrors IVssBackupComponents::SetBackupSucceeded.
+ *
+ * Return: 0 or a negative errno.
+ */
+_public_ int quiesce_backup_set_succeeded(QuiesceBackup *backup, const char *writer,
+                                          const char *logical_path, const char *name, bool succeeded,
+                                          sd_bus_error *error) {
+        return error_trace(call_component(backup, "SetBackupSucceeded", writer, logical_path, name, NULL,
+                                          succeeded, error));
 }

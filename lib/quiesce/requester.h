@@ -88,7 +88,7 @@ int quiesce_backup_open(QuiesceBackup *backup, sd_bus_error *error);
 /* "backup", "file-share-backup", "nas-rollback", "app-rollback" (VSS_SNAPSHOT_CONTEXT). */
 int quiesce_backup_set_context(QuiesceBackup *backup, const char *context, sd_bus_error *error);
 int quiesce_backup_disable_writers(QuiesceBackup *backup, const char *const *names, sd_bus_error *error);
-/* type: "full" or "copy". */
+/* type: "full", "copy", "incremental", "differential" or "log" (VSS_BACKUP_TYPE). */
 int quiesce_backup_set_state(QuiesceBackup *backup, const char *type, bool bootable, sd_bus_error *error);
 /* Component mode: the writers of the components that are added take part, and no others. */
 int quiesce_backup_set_component_state(QuiesceBackup *backup, const char *type, bool bootable,
@@ -103,6 +103,15 @@ int quiesce_backup_get_writer_components(QuiesceBackup *backup, const char *writ
                                          sd_bus_message **ret_reply, sd_bus_error *error);
 int quiesce_backup_add_component(QuiesceBackup *backup, const char *writer, const char *logical_path,
                                  const char *name, sd_bus_error *error);
+/* Of a component that was added. Options are the writer's own words; a stamp is what the writer set in the
+ * backup that this one is based on (get_writer_components: backup-stamp). */
+int quiesce_backup_set_backup_options(QuiesceBackup *backup, const char *writer, const char *logical_path,
+                                      const char *name, const char *options, sd_bus_error *error);
+int quiesce_backup_set_previous_stamp(QuiesceBackup *backup, const char *writer, const char *logical_path,
+                                      const char *name, const char *stamp, sd_bus_error *error);
+/* After its files were copied, before quiesce_backup_complete(): whether all of them were. */
+int quiesce_backup_set_succeeded(QuiesceBackup *backup, const char *writer, const char *logical_path,
+                                 const char *name, bool succeeded, sd_bus_error *error);
 
 /* ret_set, here and below: free() it; may be NULL. */
 typedef struct QuiesceStartOptions {

@@ -122,6 +122,8 @@ static int append_good_answer(QuiesceWriterEvent *event, sd_bus_message *reply) 
         }
         if (r >= 0 && event->type == QUIESCE_EVENT_IDENTIFY)
                 r = writer_declaration_append(&event->declaration, reply);
+        if (r >= 0)
+                r = writer_stamps_append(event, reply);
         if (r >= 0 && event->frozen) {
                 r = sd_bus_message_open_container(reply, 'e', "sv");
                 if (r >= 0)

@@ -273,6 +273,14 @@ static int read_selected(sd_bus_message *m, QuiesceSelection *selected) {
                         r = sd_bus_message_read(m, "v", "s", &selected->logical_path);
                 else if (streq(key, "name"))
                         r = sd_bus_message_read(m, "v", "s", &selected->name);
+                else if (streq(key, "options"))
+                        r = sd_bus_message_read(m, "v", "s", &selected->options);
+                else if (streq(key, "previous-stamp"))
+                        r = sd_bus_message_read(m, "v", "s", &selected->previous_stamp);
+                else if (streq(key, "backup-stamp"))
+                        r = sd_bus_message_read(m, "v", "s", &selected->backup_stamp);
+                else if (streq(key, "succeeded"))
+                        r = sd_bus_message_read(m, "v", "b", &selected->succeeded);
                 else
                         r = sd_bus_message_skip(m, "v");
                 if (r >= 0)
@@ -301,8 +309,11 @@ int writer_selection_read(QuiesceWriterEvent *event, sd_bus_message *m) {
                 if (r < 0)
                         return error_origin(r);
                 selected = &event->selection[event->n_selection++];
-                *selected = (QuiesceSelection){
-                        .size = sizeof(*selected), .type = "", .logical_path = "", .name = ""};
+                *selected = (QuiesceSelection){.size = sizeof(*selected),
+                                               .type = "",
+                                               .logical_path = "",
+                                               .name = "",
+                                               .succeeded = -1};
                 r = read_selected(m, selected);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
@@ -345,4 +356,66 @@ _public_ int quiesce_writer_event_get_component(const QuiesceWriterEvent *event,
         memcpy(ret, &event->selection[i], size);
         ret->size = size;
         return 0;
+}
+
+/**
+ * quiesce_writer_event_set_backup_stamp() - a word to get back with the next backup of a component
+ * @event: PrepareForBackup or PostSnapshot
+ * @logical_path: of a component that was chosen; NULL: ""
+ * @name: likewise
+ * @stamp: at most 4096 bytes of UTF-8; a second one replaces the first
+ *
+ * Mirrors IVssComponent::SetBackupStamp.
+ *
+ * Return: 0; -EINVAL: another event, or no text; -ENOENT: that component was not chosen; -E2BIG; -ENOMEM.
+ */
+_public_ int quiesce_writer_event_set_backup_stamp(QuiesceWriterEvent *event, const char *logical_path,
+                                                   const char *name, const char *stamp) {
+        char *copy;
+
+        if (!event ||
+            (event->type != QUIESCE_EVENT_PREPARE_FOR_BACKUP &&
+             event->type != QUIESCE_EVENT_POST_SNAPSHOT) ||
+            !name || !stamp || !utf8_is_valid(stamp))
+                return -EINVAL;
+        if (strlen(stamp) > WRITER_STAMP_MAX)
+                return -E2BIG;
+        if (!event->stamps)
+                event->stamps = calloc(event->n_selection + 1, sizeof(*event->stamps));
+        if (!event->stamps)
+                return -ENOMEM;
+        for (size_t i = 0; i < event->n_selection; i++) {
+                if (!streq(event->selection[i].name, name) ||
+                    !streq(event->selection[i].logical_path, logical_path ? logical_path : ""))
+                        continue;
+                copy = strdup(stamp);
+                if (!copy)
+                        return -ENOMEM;
+                free(event->stamps[i]);
+                event->stamps[i] = copy;
+                return 0;
+        }
+        return -ENOENT;
+}
+
+/**
+ * writer_stamps_append() - the stamps that were set, into the answer
+ * @event: the event
+ * @reply: the answer, in its a{sv}
+ *
+ * Return: >= 0, or a negative errno.
+ */
+int writer_stamps_append(const QuiesceWriterEvent *event, sd_bus_message *reply) {
+        int r;
+
+        if (!event->stamps)
+                return 0;
+        r = open_entry(reply, "components", "aa{sv}");
+        for (size_t i = 0; i < event->n_selection && r >= 0; i++)
+                if (event->stamps[i])
+                        r = sd_bus_message_append(reply, "a{sv}", 3, "logical-path", "s",
+                                                  event->selection[i].logical_path, "name", "s",
+                                                  event->selection[i].name, "backup-stamp", "s",
+                                                  event->stamps[i]);
+        return error_trace(r >= 0 ? close_entry(reply) : r);
 }

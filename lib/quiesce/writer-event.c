@@ -56,6 +56,9 @@ QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event) {
         for (size_t i = 0; i < event->n_paths; i++)
                 free(event->paths[i]);
         free(event->file_systems);
+        for (size_t i = 0; event->stamps && i < event->n_selection; i++)
+                free(event->stamps[i]);
+        free(event->stamps);
         free(event->selection);
         writer_declaration_done(&event->declaration);
         free(event->paths);

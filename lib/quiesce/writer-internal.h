@@ -25,6 +25,7 @@
 #define WRITER_END_LIMIT      (60 * USEC_PER_SEC)
 #define WRITER_TEXT_MAX       500u
 #define WRITER_STRINGS_MAX    4096u
+#define WRITER_STAMP_MAX      4096u
 
 #define EVENT_NONE ((QuiesceWriterEventType) 0)
 #define EVENT_MAX  ((size_t) QUIESCE_EVENT_SESSION_CLOSED + 1)
@@ -96,6 +97,7 @@ struct QuiesceWriterEvent {
         size_t n_file_systems;
         QuiesceSelection *selection;
         size_t n_selection;
+        char **stamps; /* of these, as answered: NULL or one for each */
         /* the answer */
         Declaration declaration;
         QuiesceFailure failure; /* 0: none said */
@@ -127,3 +129,4 @@ int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m);
 int writer_declaration_append(const Declaration *declaration, sd_bus_message *reply);
 void writer_declaration_done(Declaration *declaration);
 int writer_selection_read(QuiesceWriterEvent *event, sd_bus_message *m);
+int writer_stamps_append(const QuiesceWriterEvent *event, sd_bus_message *reply);

@@ -122,6 +122,10 @@ typedef struct QuiesceSelection {
         const char *type;
         const char *logical_path;
         const char *name;
+        const char *options;        /* of the requester, for this writer; NULL: none */
+        const char *previous_stamp; /* this writer's, of the backup that this one is based on; NULL: none */
+        const char *backup_stamp;   /* this writer's, of this backup; NULL: none yet */
+        int succeeded;              /* 1 or 0: whether its files were backed up; -1: not said */
 } QuiesceSelection;
 
 /* name: as in the descriptor NAME.writer; NULL: from $QUIESCE_WRITER_NAME, which quiesced sets. */
@@ -192,6 +196,10 @@ int quiesce_writer_event_set_restore_method(QuiesceWriterEvent *event, const cha
 int quiesce_writer_event_set_description(QuiesceWriterEvent *event, const char *text); /* Identify */
 int quiesce_writer_event_set_frozen(QuiesceWriterEvent *event, const uint32_t *indices,
                                     size_t n_indices); /* Freeze, level system */
+/* A word of this writer's own that a requester gives back as previous_stamp with the next backup: a place in
+ * a log, say. PrepareForBackup and PostSnapshot, of a component that was chosen; at most 4096 bytes. */
+int quiesce_writer_event_set_backup_stamp(QuiesceWriterEvent *event, const char *logical_path,
+                                          const char *name, const char *stamp);
 /* The late answer of an event whose callback returned QUIESCE_WRITER_PENDING; the event is gone then. */
 void quiesce_writer_event_answer(QuiesceWriterEvent *event, int r);
 

@@ -5,6 +5,8 @@
  * requester chooses, who takes part then (C9), and what events tell of it; through libquiesce on both sides.
  */
 
+#include <sys/stat.h>
+
 #include "bus-harness.h"
 #include "quiesce/requester.h"
 
@@ -121,14 +123,16 @@ static void test_component_mode(void **state) {
         session_ok(client, "Release");
 
         prepare = log_line(*state, "db", "prepare-for-backup");
-        assert_has(prepare, "type=copy bootable component-mode component=instance/wiki component=/config");
+        assert_has(
+                prepare,
+                "type=copy bootable component-mode component=instance/wiki[|||-1] component=/config[|||-1]");
         freeze = log_line(*state, "db", "freeze");
         assert_has(freeze, "component-mode");
         assert_null(strstr(freeze, "component="));
         post = log_line(*state, "db", "post-snapshot");
-        assert_has(post, "component=instance/wiki component=/config");
+        assert_has(post, "component=instance/wiki[|||-1] component=/config[|||-1]");
         complete = log_line(*state, "db", "backup-complete");
-        assert_has(complete, "component=instance/wiki component=/config");
+        assert_has(complete, "component=instance/wiki[|||-1] component=/config[|||-1]");
         assert_log(*state, "db backup-shutdown");
         assert_int_equal(bench_count(*state, "writers.log", "other "), 1); /* identify */
         assert_int_equal(bench_count(*state, "writers.log", "plain "), 1);
@@ -155,6 +159,137 @@ static void test_what_cannot_be_added(void **state) {
                        "InvalidArgument", "colour");
         backup_ok(client, "PrepareForBackup"); /* volume mode asks for nothing */
         assert_refused(add(client, "db", "", "config"), "BadState", "prepared");
+        (void) client_free(client);
+}
+
+static sd_bus_message *set_text(Client *client, const char *member, const char *path, const char *name,
+                                const char *text) {
+        return call_ask(client, client->session, BACKUP_INTERFACE, member, "ssssa{sv}", "db", path, name,
+                        text, 0);
+}
+
+static sd_bus_message *set_succeeded(Client *client, const char *path, const char *name, bool succeeded) {
+        return call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupSucceeded", "sssba{sv}", "db",
+                        path, name, (int) succeeded, 0);
+}
+
+/* Options, stamps, results: from the requester to the writer, and the writer's stamp to the requester. */
+static void test_what_goes_with_a_component(void **state) {
+        _cleanup_free_ char *prepare = NULL, *post = NULL, *complete = NULL, *chosen = NULL, *freeze = NULL;
+        char many[4200] = {};
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_writer(*state, "db", TREE " stamp=post-snapshot:lsn-17");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupState", "a{sv}", 2,
+                           "component-mode", "b", 1, "type", "s", "incremental"));
+        backup_ok(client, "GatherWriterMetadata");
+        assert_ok(add(client, "db", "", "config"));
+        assert_ok(add(client, "db", "instance", "wiki"));
+        assert_ok(set_text(client, "SetBackupOptions", "instance", "wiki", "first"));
+        assert_ok(set_text(client, "SetBackupOptions", "instance", "wiki", "fast")); /* the last counts */
+        assert_ok(set_text(client, "SetPreviousBackupStamp", "instance", "wiki", "lsn-3"));
+        assert_refused(set_text(client, "SetBackupOptions", "", "instance", "x"), "ObjectNotFound",
+                       "was not added");
+        assert_refused(set_text(client, "SetPreviousBackupStamp", "", "nothing", "x"), "ObjectNotFound",
+                       "nothing");
+        memset(many, 'x', sizeof(many) - 1);
+        assert_refused(set_text(client, "SetBackupOptions", "instance", "wiki", many), "InvalidArgument",
+                       "4096");
+        assert_refused(set_succeeded(client, "instance", "wiki", true), "BadState", "gathered");
+        backup_ok(client, "StartSnapshotSet");
+        backup_ok(client, "PrepareForBackup");
+        assert_refused(set_text(client, "SetBackupOptions", "instance", "wiki", "x"), "BadState",
+                       "prepared");
+        backup_ok(client, "DoSnapshotSet");
+        assert_ok(set_succeeded(client, "instance", "wiki", true));
+        assert_ok(set_succeeded(client, "", "config", false));
+        m = ask_writer(client, "GetWriterComponents", "db");
+        chosen = reply_to_text(m);
+        sd_bus_message_unref(m);
+        assert_string_equal(chosen, "[{'type'='filegroup', 'logical-path'='instance', 'name'='wiki', "
+                                    "'options'='fast', 'previous-stamp'='lsn-3', 'backup-stamp'='lsn-17', "
+                                    "'succeeded'=true}, "
+                                    "{'type'='filegroup', 'logical-path'='', 'name'='config', "
+                                    "'backup-stamp'='lsn-17', 'succeeded'=false}]");
+        backup_ok(client, "BackupComplete");
+        assert_refused(set_succeeded(client, "instance", "wiki", true), "BadState", "completed");
+        session_ok(client, "Release");
+        prepare = log_line(*state, "db", "prepare-for-backup");
+        assert_has(prepare, "type=incremental component-mode component=instance/wiki[fast|lsn-3||-1] "
+                            "component=/config[|||-1]");
+        post = log_line(*state, "db", "post-snapshot");
+        assert_has(post, "component=instance/wiki[fast|lsn-3||-1]");
+        complete = log_line(*state, "db", "backup-complete");
+        assert_has(complete, "component=instance/wiki[fast|lsn-3|lsn-17|1] component=/config[||lsn-17|0]");
+        freeze = log_line(*state, "db", "freeze");
+        assert_has(freeze, "type=incremental");
+        (void) client_free(client);
+}
+
+/* Each backup type reaches the writers; another is refused by name. */
+static void test_backup_types(void **state) {
+        static const char *const types[] = {"full", "copy", "incremental", "differential", "log"};
+        char text[64];
+        Client *client;
+
+        bench_add_writer(*state, "db", "");
+        bench_start(*state);
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                client = client_new(*state);
+                client_open(client);
+                assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupState", "a{sv}", 1,
+                                   "type", "s", types[i]));
+                backup_ok(client, "GatherWriterMetadata");
+                backup_ok(client, "PrepareForBackup");
+                (void) snprintf(text, sizeof(text), "type=%s\n", types[i]);
+                assert_log(*state, text);
+                session_ok(client, "Release");
+                (void) client_free(client);
+        }
+}
+
+static void gather_once(Bench *bench) {
+        Client *client = client_new(bench);
+
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        session_ok(client, "Release");
+        (void) client_free(client);
+}
+
+/* C30: a stamp in an answer that came after the limit does not count. */
+static void test_stamp_of_a_late_answer(void **state) {
+        char fifo[128], arguments[256];
+        _cleanup_free_ char *chosen = NULL;
+        sd_bus_message *m;
+        Client *client;
+
+        (void) snprintf(fifo, sizeof(fifo), "%s/f", ((Bench *) *state)->directory);
+        (void) snprintf(arguments, sizeof(arguments),
+                        "component=filegroup::a:s stamp=prepare-for-backup:S prepare-for-backup=later:%s",
+                        fifo);
+        assert_int_equal(mkfifo(fifo, 0600), 0);
+        bench_write(*state, "quiesced.conf", "[Events]\nPrepareForBackupSec=1s\n");
+        bench_add_writer(*state, "w", arguments);
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        assert_ok(add(client, "w", "", "a"));
+        backup_ok(client, "PrepareForBackup"); /* answers at the limit */
+        bench_write(*state, "f", "now\n");
+        /* The writer answers in order: after the second of these the late answer has come. */
+        gather_once(*state);
+        gather_once(*state);
+        m = ask_writer(client, "GetWriterComponents", "w");
+        chosen = reply_to_text(m);
+        sd_bus_message_unref(m);
+        assert_string_equal(chosen, "[{'type'='filegroup', 'logical-path'='', 'name'='a'}]");
+        session_ok(client, "Release");
         (void) client_free(client);
 }
 
@@ -228,8 +363,13 @@ static void test_through_the_library(void **state) {
         text = reply_to_text(m);
         sd_bus_message_unref(m);
         assert_string_equal(text, "[{'type'='database', 'logical-path'='', 'name'='instance'}]");
+        assert_int_equal(quiesce_backup_set_backup_options(backup, "db", NULL, "instance", "o", NULL), 0);
+        assert_int_equal(quiesce_backup_set_previous_stamp(backup, "db", NULL, "instance", "p", NULL), 0);
         assert_int_equal(quiesce_backup_prepare(backup, NULL, NULL, NULL), 0);
-        assert_log(*state, "type=full component-mode component=/instance");
+        assert_int_equal(quiesce_backup_set_succeeded(backup, "db", NULL, "instance", true, NULL), 0);
+        assert_int_equal(quiesce_backup_complete(backup, NULL), 0);
+        assert_log(*state, "component=/instance[o|p||1]");
+        assert_log(*state, "type=full component-mode component=/instance[o|p||-1]");
         assert_int_equal(quiesce_backup_release(backup, NULL), 0);
         (void) quiesce_backup_free(backup);
         (void) client_free(client);
@@ -241,6 +381,9 @@ int main(void) {
                 TEST(test_metadata_is_what_the_writer_declared),
                 TEST(test_component_mode),
                 TEST(test_what_cannot_be_added),
+                TEST(test_what_goes_with_a_component),
+                TEST(test_backup_types),
+                TEST(test_stamp_of_a_late_answer),
                 TEST(test_bad_declarations),
                 TEST(test_through_the_library),
         };

@@ -6,12 +6,13 @@
  *   quiesced-test-writer [NAME=VALUE]… [EVENT=ACTION]…
  *
  * log=FILE appends a line for each event: "NAME EVENT SESSION SET OUTCOME CAUSE GUARD PID type=TYPE", then
- * "bootable", "component-mode" and a word "component=LOGICAL-PATH/NAME" for each component that it tells.
- * level=, window= (seconds), path= (of its data) are what it registers and identifies with;
- * component=TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER (flags s: selectable, r: for restore; any number of times),
- * tree=yes (four components: see declare()), exclude=FOLDER and restore=METHOD[:never] what it declares.
- * abort=default leaves Abort to the library. register=never connects and keeps silent, register=NAME takes
- * another name, register=exit ends before.
+ * "bootable", "component-mode" and for each component that it tells "component=LOGICAL-PATH/NAME" and, in
+ * brackets, what else it tells of it: [OPTIONS|PREVIOUS-STAMP|BACKUP-STAMP|SUCCEEDED]. stamp=EVENT:STAMP
+ * sets the stamp of all in that event. level=, window= (seconds), path= (of its data) are what it registers
+ * and identifies with; component=TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER (flags s: selectable, r: for restore;
+ * any number of times), tree=yes (four components: see declare()), exclude=FOLDER and restore=METHOD[:never]
+ * what it declares. abort=default leaves Abort to the library. register=never connects and keeps silent,
+ * register=NAME takes another name, register=exit ends before.
  *
  * EVENT is as in quiesce_writer_event_get_type_name(); ACTION is one of
  *   ok            (the default)
@@ -67,8 +68,11 @@ static void log_event(const QuiesceWriter *writer, const QuiesceWriterEvent *e) 
                      quiesce_writer_event_is_bootable(e) ? " bootable" : "",
                      quiesce_writer_event_is_component_mode(e) ? " component-mode" : "");
         for (size_t i = 0; quiesce_writer_event_get_component(e, i, &selected) == 0 && n < 3000; i++)
-                n += snprintf(line + n, sizeof(line) - (size_t) n, " component=%.300s/%.200s",
-                              selected.logical_path, selected.name);
+                n += snprintf(line + n, sizeof(line) - (size_t) n,
+                              " component=%.300s/%.200s[%.50s|%.50s|%.50s|%d]", selected.logical_path,
+                              selected.name, selected.options ? selected.options : "",
+                              selected.previous_stamp ? selected.previous_stamp : "",
+                              selected.backup_stamp ? selected.backup_stamp : "", selected.succeeded);
         line[n++] = '\n';
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0 || write(fd, line, (size_t) n) != n)
@@ -215,6 +219,18 @@ static int declare(QuiesceWriterEvent *event) {
         return r;
 }
 
+static void stamp(QuiesceWriterEvent *event) {
+        const char *text = word("stamp"), *name = quiesce_writer_event_get_type_name(event);
+        QuiesceSelection selected = {.size = sizeof(selected)};
+
+        if (!text || strncmp(text, name, strlen(name)) != 0 || text[strlen(name)] != ':')
+                return;
+        for (size_t i = 0; quiesce_writer_event_get_component(event, i, &selected) == 0; i++)
+                if (quiesce_writer_event_set_backup_stamp(event, selected.logical_path, selected.name,
+                                                          text + strlen(name) + 1) < 0)
+                        _exit(78);
+}
+
 static int on_event(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
         const char *action = word(quiesce_writer_event_get_type_name(event));
 
@@ -223,6 +239,7 @@ static int on_event(QuiesceWriter *writer, QuiesceWriterEvent *event, void *user
                 (void) quiesce_writer_event_add_path(event, word("path"));
         if (quiesce_writer_event_get_type(event) == QUIESCE_EVENT_IDENTIFY && declare(event) < 0)
                 return quiesce_writer_event_fail(event, QUIESCE_FAILURE_NON_RETRYABLE, "bad arguments");
+        stamp(event);
         return act(event, action ? action : "ok");
 }
 
@@ -234,6 +251,7 @@ static int on_thaw(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userd
 
 static int on_post_snapshot(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
         log_event(writer, event);
+        stamp(event);
         return act(event, word("post-snapshot") ? word("post-snapshot") : "ok");
 }
 

@@ -142,11 +142,12 @@ static void test_C4_bad_state_names_the_legal_calls(void **state) {
         to_open(harness, 1, 1);
         call(harness, 1, CALL(DO_SNAPSHOT_SET));
         expect(harness, "reply DoSnapshotSet BadState");
-        assert_string_equal(harness->text,
-                            "DoSnapshotSet is not legal in state open. Legal now: SetBackupState, "
-                            "AddComponent, IsVolumeSupported, AddToSnapshotSet, PrepareForBackup, "
-                            "AbortBackup, GatherWriterStatus, GetWriterMetadata, GetWriterComponents, "
-                            "Cancel and Release.");
+        assert_string_equal(
+                harness->text,
+                "DoSnapshotSet is not legal in state open. Legal now: SetBackupState, "
+                "AddComponent, SetBackupOptions, SetPreviousBackupStamp, IsVolumeSupported, "
+                "AddToSnapshotSet, PrepareForBackup, AbortBackup, GatherWriterStatus, GetWriterMetadata, GetWriterComponents, "
+                "Cancel and Release.");
 }
 
 static void test_C4_set_context_only_once(void **state) {
@@ -249,9 +250,12 @@ static void test_what_is_not_there_is_refused_by_name(void **state) {
         Harness *harness = *state;
 
         to_gathered(harness, 1);
-        call(harness, 1, CALL(SET_BACKUP_OPTIONS));
-        expect(harness, "reply SetBackupOptions NotSupported");
-        expect_text(harness, "SetBackupOptions");
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        forget(harness);
+        call(harness, 1, CALL(SAVE_DOCUMENT));
+        expect(harness, "reply SaveDocument NotSupported");
+        expect_text(harness, "SaveDocument");
 }
 
 static void test_C2_restore_knows_no_abort(void **state) {

@@ -227,6 +227,83 @@ static void test_selectability_what_must_be_added(void **state) {
         expect(harness, "PrepareForBackup>db");
 }
 
+static void set(Harness *harness, ContractCall which, const char *path, const char *name) {
+        call_input(harness,
+                   (ContractInput){
+                           .call = which, .writer_name = "db", .logical_path = path, .component = name});
+}
+
+static void test_C4_options_and_stamps_before_prepare(void **state) {
+        Harness *harness = *state;
+
+        to_chosen_from(harness, true);
+        add(harness, "db", "instance", "wiki");
+        add(harness, "db", "", "config");
+        forget(harness);
+        set(harness, CALL(SET_BACKUP_OPTIONS), "instance", "wiki");
+        set(harness, CALL(SET_PREVIOUS_BACKUP_STAMP), "instance", "wiki");
+        assert_int_equal(harness->last->items[0].writer, DB);
+        assert_int_equal(harness->last->items[0].component, 1);
+        expect(harness, "reply SetBackupOptions ok, reply SetPreviousBackupStamp ok");
+        /* Only of what was added, not of what it includes. */
+        set(harness, CALL(SET_BACKUP_OPTIONS), "instance/wiki", "log");
+        expect(harness, "reply SetBackupOptions ObjectNotFound");
+        expect_text(harness, "was not added");
+        set(harness, CALL(SET_PREVIOUS_BACKUP_STAMP), "", "instances");
+        expect(harness, "reply SetPreviousBackupStamp ObjectNotFound");
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        forget(harness);
+        set(harness, CALL(SET_BACKUP_OPTIONS), "instance", "wiki");
+        set(harness, CALL(SET_PREVIOUS_BACKUP_STAMP), "instance", "wiki");
+        expect(harness, "reply SetBackupOptions BadState, reply SetPreviousBackupStamp BadState");
+}
+
+static void test_C4_backup_succeeded_when_there_is_something_to_copy(void **state) {
+        Harness *harness = *state;
+
+        to_chosen_from(harness, true);
+        add(harness, "app", "", "files");
+        call(harness, 1, CALL(START_SNAPSHOT_SET));
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer(harness, 1, APP, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        forget(harness);
+        call_input(harness, (ContractInput){.call = CALL(SET_BACKUP_SUCCEEDED),
+                                            .writer_name = "app",
+                                            .component = "files"});
+        expect(harness, "reply SetBackupSucceeded BadState"); /* the set is not created */
+        begin_set(harness, 1, false);
+        for (ContractEvent event = CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT;
+             event <= CONTRACT_EVENT_POST_SNAPSHOT; event++)
+                answer(harness, 1, APP, event);
+        expect_state(harness, 1, CONTRACT_CREATED);
+        forget(harness);
+        call_input(harness, (ContractInput){.call = CALL(SET_BACKUP_SUCCEEDED),
+                                            .writer_name = "app",
+                                            .component = "files"});
+        set(harness, CALL(SET_BACKUP_SUCCEEDED), "", "instance"); /* was not added */
+        expect(harness, "reply SetBackupSucceeded ok, reply SetBackupSucceeded ObjectNotFound");
+        call(harness, 1, CALL(BACKUP_COMPLETE));
+        answer(harness, 1, APP, CONTRACT_EVENT_BACKUP_COMPLETE);
+        forget(harness);
+        call(harness, 1, CALL(SET_BACKUP_SUCCEEDED));
+        expect(harness, "reply SetBackupSucceeded BadState");
+}
+
+static void test_C4_backup_succeeded_without_a_set(void **state) {
+        Harness *harness = *state;
+
+        to_chosen_from(harness, true);
+        add(harness, "app", "", "files");
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer(harness, 1, APP, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        forget(harness);
+        call_input(harness, (ContractInput){.call = CALL(SET_BACKUP_SUCCEEDED),
+                                            .writer_name = "app",
+                                            .component = "files"});
+        expect(harness, "reply SetBackupSucceeded ok");
+}
+
 static void test_C4_writer_metadata_in_every_state_before_release(void **state) {
         Harness *harness = *state;
         const ContractInput metadata = {.call = CALL(GET_WRITER_METADATA), .writer_name = "db"};
@@ -348,6 +425,9 @@ int main(void) {
                 TEST(test_selectability_one_includes_the_other),
                 TEST(test_selectability_the_other_way_round),
                 TEST(test_selectability_what_must_be_added),
+                TEST(test_C4_options_and_stamps_before_prepare),
+                TEST(test_C4_backup_succeeded_when_there_is_something_to_copy),
+                TEST(test_C4_backup_succeeded_without_a_set),
                 TEST(test_C4_writer_metadata_in_every_state_before_release),
                 TEST(test_identify_that_failed_declares_nothing),
                 TEST(test_C4_a_second_gather_declares_anew),

@@ -126,12 +126,15 @@ static void note_success(World *world, const ContractEffect *effect, ContractCal
 
         if (session && which == CONTRACT_CALL_SET_BACKUP_STATE)
                 session->component_mode = component_mode;
-        if (!session || which != CONTRACT_CALL_ADD_COMPONENT)
+        if (!session || (which != CONTRACT_CALL_ADD_COMPONENT && which != CONTRACT_CALL_SET_BACKUP_OPTIONS &&
+                         which != CONTRACT_CALL_SET_PREVIOUS_BACKUP_STAMP &&
+                         which != CONTRACT_CALL_SET_BACKUP_SUCCEEDED))
                 return;
         CHECK(world, effect->writer < session->n_writers);
         CHECK(world, contract_get_component(world->contract, effect->session, effect->writer,
                                             effect->component, &info));
         CHECK(world, info.selected);
+        CHECK(world, which == CONTRACT_CALL_ADD_COMPONENT || session->writers[effect->writer].selected);
         session->writers[effect->writer].selected = true;
 }
 

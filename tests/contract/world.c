@@ -146,6 +146,8 @@ static ContractCall sensible_call(World *world, const WorldSession *session) {
         case CONTRACT_PREPARED:
                 return info.set_id ? CONTRACT_CALL_DO_SNAPSHOT_SET : CONTRACT_CALL_BACKUP_COMPLETE;
         case CONTRACT_CREATED:
+                if (one_in(world, 3))
+                        return CONTRACT_CALL_SET_BACKUP_SUCCEEDED;
                 return one_in(world, 4) ? CONTRACT_CALL_DELETE_SNAPSHOTS : CONTRACT_CALL_BACKUP_COMPLETE;
         default:
                 return one_in(world, 2) ? CONTRACT_CALL_ABORT_BACKUP : CONTRACT_CALL_RELEASE;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The components of a writer that were selected, as events tell of them, and what writers note of them in
+ * their answers (VSS: IVssComponent).
+ */
+
+#include "daemon/writers/internal.h"
+#include "util/error.h"
+
+static int append_text(sd_bus_message *m, const char *key, const char *text) {
+        return text ? sd_bus_message_append(m, "{sv}", key, "s", text) : 0;
+}
+
+static int append_selected(sd_bus_message *m, const WriterSelection *selected) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r >= 0)
+                r = append_text(m, "type", selected->type);
+        if (r >= 0)
+                r = append_text(m, "logical-path", selected->logical_path);
+        if (r >= 0)
+                r = append_text(m, "name", selected->name);
+        if (r >= 0)
+                r = append_text(m, "options", selected->options);
+        if (r >= 0)
+                r = append_text(m, "previous-stamp", selected->previous_stamp);
+        if (r >= 0)
+                r = append_text(m, "backup-stamp", selected->backup_stamp);
+        if (r >= 0 && selected->succeeded >= 0)
+                r = sd_bus_message_append(m, "{sv}", "succeeded", "b", selected->succeeded);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/**
+ * selection_append() - the detail `components` of an event
+ * @m: the message, in its a{sv} of details
+ * @event: the event
+ *
+ * Return: >= 0, or a negative errno.
+ */
+int selection_append(sd_bus_message *m, const WriterEvent *event) {
+        int r;
+
+        if (event->n_selection == 0)
+                return 0;
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "components");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "aa{sv}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "a{sv}");
+        for (size_t i = 0; r >= 0 && i < event->n_selection; i++)
+                r = append_selected(m, &event->selection[i]);
+        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_close_container(m);
+        return error_trace(r);
+}
+
+/* The entries of an a{sv} that has been entered. */
+static int read_stamp(sd_bus_message *m, WriterStamp *stamp) {
+        const char *key;
+        int r;
+
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(m, 's', &key);
+                if (r < 0)
+                        return error_trace(r);
+                if (streq(key, "logical-path"))
+                        r = sd_bus_message_read(m, "v", "s", &stamp->logical_path);
+                else if (streq(key, "name"))
+                        r = sd_bus_message_read(m, "v", "s", &stamp->name);
+                else if (streq(key, "backup-stamp"))
+                        r = sd_bus_message_read(m, "v", "s", &stamp->stamp);
+                else
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return error_trace(r);
+}
+
+/**
+ * stamps_read() - what a writer noted of its components
+ * @m: the answer, at the value of `components`
+ * @stamps: made longer; free() it; strings are the message's
+ * @n_stamps: its length
+ *
+ * Return: >= 0; -E2BIG: too many, or one too long; another negative errno.
+ */
+int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "aa{sv}");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'a', "{sv}")) > 0) {
+                WriterStamp stamp = {.logical_path = "", .name = ""}, *grown;
+
+                r = read_stamp(m, &stamp);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        break;
+                if (!stamp.stamp)
+                        continue;
+                if (*n_stamps >= METADATA_LIST_MAX || strlen(stamp.stamp) > WRITER_STAMP_MAX)
+                        return error_origin(-E2BIG);
+                grown = reallocarray(*stamps, *n_stamps + 1, sizeof(*grown));
+                if (!grown)
+                        return error_origin(-ENOMEM);
+                *stamps = grown;
+                grown[(*n_stamps)++] = stamp;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
+}
