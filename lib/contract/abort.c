@@ -60,6 +60,12 @@ void session_stop(Contract *contract, Session *session, ContractError reason) {
                 session_set_state(session, CONTRACT_FAILED);
                 set_give_up(contract, session);
                 break;
+        case PHASE_PRE_RESTORE:
+        case PHASE_POST_RESTORE: /* likewise; who was not sent it is out of it */
+                events_drop_queued(session);
+                session_set_state(session, session->phase == PHASE_PRE_RESTORE ? CONTRACT_PRE_RESTORED
+                                                                               : CONTRACT_POST_RESTORED);
+                break;
         case PHASE_SLOT:
                 slot_leave(contract, session);
                 break;

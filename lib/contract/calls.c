@@ -111,12 +111,16 @@ static const Rule rules[_CONTRACT_CALL_MAX] = {
         RULE(RELEASE,
              .backup = BEFORE_RELEASE, .no_writers = BEFORE_RELEASE, .restore = BEFORE_RELEASE,
              .flags = WHILE_RUNNING, .handle = release_call),
+        RULE(SET_SELECTED_FOR_RESTORE,
+             .restore = GATHERED, .handle = component_call),
+        RULE(SET_RESTORE_OPTIONS,
+             .restore = GATHERED, .handle = component_call),
         RULE(PRE_RESTORE,
-             .restore = GATHERED, .flags = NOT_YET),
+             .restore = GATHERED, .handle = round_begin),
         RULE(SET_FILE_RESTORE_STATUS,
-             .restore = PRE_RESTORED, .flags = NOT_YET),
+             .restore = PRE_RESTORED, .handle = component_call),
         RULE(POST_RESTORE,
-             .restore = PRE_RESTORED, .flags = NOT_YET),
+             .restore = PRE_RESTORED, .handle = round_begin),
 #undef RULE
 };
 /* clang-format on */
@@ -237,10 +241,11 @@ void session_call(Contract *contract, Session *session, const ContractInput *inp
         if (!(rule->flags & WHILE_RUNNING) && session_running(session) != CONTRACT_CALL_NONE) {
                 effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_BAD_STATE,
                              "%s has to wait: %s is still running in this session (state %s). Legal now: "
-                             "AbortBackup, Cancel, GatherWriterStatus and Release.",
+                             "%sCancel, GatherWriterStatus and Release.",
                              contract_call_to_string(input->call),
                              contract_call_to_string(session_running(session)),
-                             contract_state_to_string(session->state));
+                             contract_state_to_string(session->state),
+                             session->kind == CONTRACT_BACKUP ? "AbortBackup, " : "");
                 return;
         }
         if (call_hears_slot_lost(session, input->call)) {
@@ -318,6 +323,8 @@ const char *session_phase_to_string(const Session *session) {
                 [PHASE_GIVE_UP] = "give-up",
                 [PHASE_BACKUP_COMPLETE] = "backup-complete",
                 [PHASE_DELETE] = "delete",
+                [PHASE_PRE_RESTORE] = "pre-restore",
+                [PHASE_POST_RESTORE] = "post-restore",
                 [PHASE_ABORT] = "abort",
                 [PHASE_RELEASE_DRAIN] = "release",
                 [PHASE_RELEASE] = "release",

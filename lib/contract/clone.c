@@ -106,7 +106,7 @@ static void add_writer(uint64_t *hash, const Contract *contract, const Writer *w
                           (uint64_t) writer->enabled << 46 | (uint64_t) writer->gone << 47 |
                           (uint64_t) writer->takes_part << 48 | (uint64_t) writer->placed << 49 |
                           (uint64_t) writer->excepted << 50 | (uint64_t) writer->frozen << 51 |
-                          (uint64_t) writer->abort_due << 52);
+                          (uint64_t) writer->abort_due << 52 | (uint64_t) writer->never_restored << 53);
         add(hash, writer->sent);
         add(hash, (uint64_t) writer->first_component << 32 | writer->n_components);
         add(hash, writer->wish_usec);
@@ -191,9 +191,9 @@ static void add_session(uint64_t *hash, const Contract *contract, const Session 
 
                 add_string(hash, component->path);
                 add_string(hash, component->name);
-                add(hash, (uint64_t) component->selectable |
-                                  (uint64_t) component->selectable_for_restore << 1 |
-                                  (uint64_t) component->selected << 2);
+                add(hash,
+                    (uint64_t) component->selectable | (uint64_t) component->selectable_for_restore << 1 |
+                            (uint64_t) component->selected << 2 | (uint64_t) component->backed_up << 3);
         }
         for (uint32_t i = 0; i < session->n_names; i++)
                 add_string(hash, session->names[i]);

@@ -53,6 +53,7 @@ bool components_note(Session *session, Writer *writer, const ContractInput *inpu
                             "a session has room for 8192 components of all writers; let it declare fewer");
                 return false;
         }
+        writer->never_restored = input->never_restored;
         writer->first_component = session->n_components;
         writer->n_components = (uint32_t) input->n_components;
         for (size_t i = 0; i < input->n_components; i++) {
@@ -62,6 +63,7 @@ bool components_note(Session *session, Writer *writer, const ContractInput *inpu
                 *component = (Component){
                         .selectable = spec->selectable,
                         .selectable_for_restore = spec->selectable_for_restore,
+                        .backed_up = spec->backed_up,
                 };
                 text_copy(component->path, sizeof(component->path), spec->logical_path);
                 text_copy(component->name, sizeof(component->name), spec->name);
@@ -170,18 +172,31 @@ static void call_done(Contract *contract, Session *session, const ContractInput 
                 reply->component = (uint32_t) (component - components_of(session, writer));
 }
 
+/* Chosen at most once, and not beside what includes it: answered if it cannot be. */
+static bool component_is_free(Contract *contract, Session *session, const ContractInput *input,
+                              const Writer *writer, const Component *component) {
+        const Component *overlap = component_overlap(session, writer, component);
+
+        if (component->selected)
+                effect_reply(
+                        contract, session, input->call, input->token, CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
+                        "%s: component " COMPONENT_FORMAT " of writer %s was added before.",
+                        contract_call_to_string(input->call), COMPONENT_ARGUMENTS(component), writer->name);
+        else if (overlap)
+                effect_reply(contract, session, input->call, input->token,
+                             CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
+                             "%s: component " COMPONENT_FORMAT
+                             " of writer %s cannot be added beside " COMPONENT_FORMAT
+                             ", which was added before: one includes the other.",
+                             contract_call_to_string(input->call), COMPONENT_ARGUMENTS(component),
+                             writer->name, COMPONENT_ARGUMENTS(overlap));
+        return !component->selected && !overlap;
+}
+
 static void component_add(Contract *contract, Session *session, const ContractInput *input,
                           const Writer *writer, Component *component) {
         const Component *set = component_set_of(session, writer, component);
-        const Component *overlap = component_overlap(session, writer, component);
 
-        if (component->selected) {
-                effect_reply(contract, session, input->call, input->token,
-                             CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
-                             "AddComponent: component " COMPONENT_FORMAT " of writer %s was added before.",
-                             COMPONENT_ARGUMENTS(component), writer->name);
-                return;
-        }
         if (!component->selectable && set) {
                 effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_INVALID_ARGUMENT,
                              "AddComponent: component " COMPONENT_FORMAT
@@ -190,17 +205,48 @@ static void component_add(Contract *contract, Session *session, const ContractIn
                              COMPONENT_ARGUMENTS(component), writer->name, COMPONENT_ARGUMENTS(set));
                 return;
         }
-        if (overlap) {
-                effect_reply(contract, session, input->call, input->token,
-                             CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
-                             "AddComponent: component " COMPONENT_FORMAT
-                             " of writer %s cannot be added beside " COMPONENT_FORMAT
-                             ", which was added before: one includes the other.",
-                             COMPONENT_ARGUMENTS(component), writer->name, COMPONENT_ARGUMENTS(overlap));
+        if (!component_is_free(contract, session, input, writer, component))
                 return;
-        }
         component->selected = true;
         call_done(contract, session, input, writer, component);
+}
+
+/* Whether VSS lets this component be restored by itself: one that was chosen for backup, or that its writer
+ * declared to be selectable for restore. */
+static bool component_is_restorable(const Session *session, const Writer *writer,
+                                    const Component *component) {
+        switch (component->backed_up) {
+        case CONTRACT_BACKED_UP_BY_ITSELF:
+                return true;
+        case CONTRACT_BACKED_UP_WITH_ANOTHER:
+                return component->selectable_for_restore;
+        default: /* it may have been chosen */
+                return component->selectable || component->selectable_for_restore ||
+                       !component_set_of(session, writer, component);
+        }
+}
+
+static void component_select(Contract *contract, Session *session, const ContractInput *input,
+                             const Writer *writer, Component *component) {
+        if (!input->selected && component->selected) {
+                component->selected = false;
+                call_done(contract, session, input, writer, component);
+        } else if (!input->selected || component->backed_up == CONTRACT_NOT_BACKED_UP)
+                effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                             "SetSelectedForRestore: component " COMPONENT_FORMAT " of writer %s %s.",
+                             COMPONENT_ARGUMENTS(component), writer->name,
+                             input->selected ? "is not in the backup that the document tells of"
+                                             : "was not selected");
+        else if (!component_is_restorable(session, writer, component))
+                effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_INVALID_ARGUMENT,
+                             "SetSelectedForRestore: component " COMPONENT_FORMAT
+                             " of writer %s is not selectable for restore; it is restored with the "
+                             "component that includes it.",
+                             COMPONENT_ARGUMENTS(component), writer->name);
+        else if (component_is_free(contract, session, input, writer, component)) {
+                component->selected = true;
+                call_done(contract, session, input, writer, component);
+        }
 }
 
 /* What is set of a component is set of one that was added: it stands for its whole component set. */
@@ -211,9 +257,11 @@ static void component_set(Contract *contract, Session *session, const ContractIn
                 return;
         }
         effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_OBJECT_NOT_FOUND,
-                     "%s: component " COMPONENT_FORMAT
-                     " of writer %s was not added to this backup by AddComponent.",
-                     contract_call_to_string(input->call), COMPONENT_ARGUMENTS(component), writer->name);
+                     "%s: component " COMPONENT_FORMAT " of writer %s was not added by %s.",
+                     contract_call_to_string(input->call), COMPONENT_ARGUMENTS(component), writer->name,
+                     contract_call_to_string(session->kind == CONTRACT_RESTORE
+                                                     ? CONTRACT_CALL_SET_SELECTED_FOR_RESTORE
+                                                     : CONTRACT_CALL_ADD_COMPONENT));
 }
 
 /**
@@ -238,6 +286,8 @@ void component_call(Contract *contract, Session *session, const ContractInput *i
                 return;
         if (input->call == CONTRACT_CALL_ADD_COMPONENT)
                 component_add(contract, session, input, writer, component);
+        else if (input->call == CONTRACT_CALL_SET_SELECTED_FOR_RESTORE)
+                component_select(contract, session, input, writer, component);
         else
                 component_set(contract, session, input, writer, component);
 }

@@ -69,6 +69,8 @@ static bool session_advance(Contract *contract, Session *session) {
                 return gather_advance(contract, session);
         case PHASE_PREPARE_FOR_BACKUP:
         case PHASE_BACKUP_COMPLETE:
+        case PHASE_PRE_RESTORE:
+        case PHASE_POST_RESTORE:
                 return round_advance(contract, session);
         case PHASE_SEQUENCE:
                 return snapshot_set_advance(contract, session);

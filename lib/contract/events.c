@@ -39,6 +39,9 @@ static const char *event_set_id(const Session *session, ContractEvent event) {
         switch (event) {
         case CONTRACT_EVENT_IDENTIFY:
         case CONTRACT_EVENT_PREPARE_FOR_BACKUP:
+        case CONTRACT_EVENT_PRE_RESTORE:
+        case CONTRACT_EVENT_POST_RESTORE:
+        case CONTRACT_EVENT_SESSION_CLOSED:
                 return NULL_ID;
         case CONTRACT_EVENT_BACKUP_COMPLETE:
         case CONTRACT_EVENT_BACKUP_SHUTDOWN:
@@ -65,8 +68,8 @@ static bool event_may_go(const Contract *contract, const Session *session, const
                 return false;
         if (contract->window == NO_SLOT || session_in_window(contract, session))
                 return true;
-        /* BackupShutdown may start the writer's process, and nothing is started in a window. */
-        return writer->queued != CONTRACT_EVENT_BACKUP_SHUTDOWN && !writer_in_window(contract, writer->name);
+        /* What ends a session may start the writer's process, and nothing is started in a window. */
+        return !event_ends_session(writer->queued) && !writer_in_window(contract, writer->name);
 }
 
 static uint64_t event_limit(const Contract *contract, const Writer *writer, ContractEvent event) {
@@ -87,7 +90,7 @@ static void event_note(Contract *contract, Session *session, Writer *writer, Con
         writer->limit_usec[event] = limit_usec;
         writer->duration_usec[event] = 0;
         /* Abort to a process that is gone is sent for the record; nobody will answer. */
-        if (writer->gone && event != CONTRACT_EVENT_BACKUP_SHUTDOWN) {
+        if (writer->gone && !event_ends_session(event)) {
                 writer->frozen = false;
                 return;
         }
@@ -105,6 +108,7 @@ static void event_note(Contract *contract, Session *session, Writer *writer, Con
                 writer->n_aborts++;
                 break;
         case CONTRACT_EVENT_PREPARE_FOR_BACKUP:
+        case CONTRACT_EVENT_PRE_RESTORE:
                 session->prepare_sent = true;
                 break;
         default:
@@ -123,7 +127,7 @@ static void event_send(Contract *contract, Session *session, Writer *writer) {
         effect->writer = (uint32_t) (writer - session->writers);
         effect->event = event;
         effect->limit_usec = limit_usec;
-        effect->by_name = event == CONTRACT_EVENT_BACKUP_SHUTDOWN;
+        effect->by_name = event_ends_session(event);
         effect->outcome = session_outcome(session);
         effect->cause = session->cause;
         effect->set_id = event_set_id(session, event);
@@ -187,15 +191,15 @@ bool events_flush(Contract *contract, Session *session) {
  * events_drop_queued() - what was requested of a stopped call and not sent will not be
  * @session:    the session
  *
- * Except what is owed once it was begun: Abort, BackupComplete (C26: it goes to all) and BackupShutdown.
+ * Except what is owed once it was begun: Abort, BackupComplete (C26: it goes to all), BackupShutdown and
+ * SessionClosed.
  */
 void events_drop_queued(Session *session) {
         for (uint32_t i = 0; i < session->n_writers; i++) {
                 Writer *writer = &session->writers[i];
 
                 if (writer->queued != CONTRACT_EVENT_ABORT &&
-                    writer->queued != CONTRACT_EVENT_BACKUP_COMPLETE &&
-                    writer->queued != CONTRACT_EVENT_BACKUP_SHUTDOWN)
+                    writer->queued != CONTRACT_EVENT_BACKUP_COMPLETE && !event_ends_session(writer->queued))
                         writer->queued = CONTRACT_EVENT_NONE;
         }
 }
@@ -207,7 +211,10 @@ static bool writer_is_eligible(const Session *session, const Writer *writer, Con
                 return false;
         switch (event) {
         case CONTRACT_EVENT_PREPARE_FOR_BACKUP:
+        case CONTRACT_EVENT_PRE_RESTORE:
                 return true;
+        case CONTRACT_EVENT_POST_RESTORE:
+                return writer_was_sent(writer, CONTRACT_EVENT_PRE_RESTORE);
         case CONTRACT_EVENT_THAW:
                 return writer_was_sent(writer, CONTRACT_EVENT_FREEZE);
         case CONTRACT_EVENT_BACKUP_COMPLETE:

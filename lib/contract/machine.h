@@ -42,6 +42,7 @@ typedef struct Writer {
         bool enabled;
         bool gone; /* the process that took part is */
         bool takes_part;
+        bool never_restored;                    /* C27 */
         bool placed;                            /* all its components lie on volumes that it named */
         uint32_t first_component, n_components; /* of the session's */
         bool excepted;                          /* from require-writers */
@@ -66,6 +67,7 @@ typedef struct Component {
         char path[CONTRACT_PATH_MAX];
         char name[CONTRACT_NAME_MAX];
         bool selectable, selectable_for_restore;
+        ContractBackedUp backed_up;
         bool selected;
 } Component;
 
@@ -91,6 +93,8 @@ typedef enum Phase {
         PHASE_GIVE_UP,
         PHASE_BACKUP_COMPLETE,
         PHASE_DELETE,
+        PHASE_PRE_RESTORE,
+        PHASE_POST_RESTORE,
         PHASE_ABORT,
         PHASE_RELEASE_DRAIN, /* what is in flight ends before BackupShutdown is sent */
         PHASE_RELEASE,
@@ -129,7 +133,7 @@ typedef struct Session {
         bool context_set;
         bool component_mode;   /* C9: who has no component selected takes no part */
         bool launching;        /* LAUNCH_WRITERS was sent, WRITERS has not come */
-        bool prepare_sent;     /* PrepareForBackup was sent to some writer */
+        bool prepare_sent;     /* PrepareForBackup, or PreRestore, was sent to some writer */
         bool sequence_begun;   /* PrepareForSnapshot was sent, or would have been */
         bool no_return;        /* the first PostSnapshot was sent (C15) */
         bool require_writers;  /* C14 */
@@ -236,6 +240,11 @@ static inline bool session_is_releasing(const Session *session) {
         return session->phase == PHASE_RELEASE_DRAIN || session->phase == PHASE_RELEASE;
 }
 
+/* What goes by name, to whatever process of the writer is there (C21, C27). */
+static inline bool event_ends_session(ContractEvent event) {
+        return event == CONTRACT_EVENT_BACKUP_SHUTDOWN || event == CONTRACT_EVENT_SESSION_CLOSED;
+}
+
 static inline bool writer_was_sent(const Writer *writer, ContractEvent event) {
         return writer->sent & (1u << event);
 }
@@ -301,7 +310,7 @@ void volume_call(Contract *contract, Session *session, const ContractInput *inpu
 void volume_step_done(Contract *contract, Session *session, const ContractInput *input);
 bool set_is_deleted(const Session *session);
 
-/* rounds.c: PrepareForBackup and BackupComplete */
+/* rounds.c: PrepareForBackup and BackupComplete, PreRestore and PostRestore */
 void round_begin(Contract *contract, Session *session, const ContractInput *input);
 bool round_advance(Contract *contract, Session *session);
 

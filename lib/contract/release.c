@@ -4,13 +4,14 @@
  * The end of a session: one path, whoever causes it (C1, C21, C26, C32).
  *
  * The running call is stopped, what is in flight ends, BackupShutdown goes by name to every writer that was
- * sent PrepareForBackup, auto-release snapshots go, and then the session is forgotten.
+ * sent PrepareForBackup (in a restore SessionClosed to those that were sent PreRestore), auto-release
+ * snapshots go, and then the session is forgotten.
  */
 
 #include "contract/machine.h"
 
 /**
- * session_outcome() - how the session went, as BackupShutdown carries it (C22)
+ * session_outcome() - how the session went, as BackupShutdown and SessionClosed carry it (C22, C27)
  * @session:    the session
  *
  * Return: the outcome as of now.
@@ -70,16 +71,21 @@ void release_begin(Contract *contract, Session *session) {
         set_give_up(contract, session);
 }
 
-/* C21: to every writer that was sent PrepareForBackup, once. */
+/* C21: BackupShutdown to every writer that was sent PrepareForBackup; C27: SessionClosed to every one that
+ * was sent PreRestore; once, and only BackupShutdown is broadcast. */
 static void release_tell(Contract *contract, Session *session) {
+        bool backup = session->kind == CONTRACT_BACKUP;
+        ContractEvent begun = backup ? CONTRACT_EVENT_PREPARE_FOR_BACKUP : CONTRACT_EVENT_PRE_RESTORE;
+
         if (session->shutdown_sent || !session->prepare_sent)
                 return;
         session->shutdown_sent = true;
         for (uint32_t i = 0; i < session->n_writers; i++)
-                if (writer_was_sent(&session->writers[i], CONTRACT_EVENT_PREPARE_FOR_BACKUP)) {
+                if (writer_was_sent(&session->writers[i], begun)) {
                         event_request(contract, session, &session->writers[i],
-                                      CONTRACT_EVENT_BACKUP_SHUTDOWN);
-                        session->signal_shutdown = true;
+                                      backup ? CONTRACT_EVENT_BACKUP_SHUTDOWN
+                                             : CONTRACT_EVENT_SESSION_CLOSED);
+                        session->signal_shutdown |= backup;
                 }
 }
 
@@ -164,11 +170,12 @@ int session_recover(Contract *contract, const ContractInput *input) {
                 if (input->writers[i].was_prepared) {
                         session->writers[i].takes_part = true;
                         session->writers[i].gone = true; /* whatever process is there now, it is another */
-                        session->writers[i].sent |= 1u << CONTRACT_EVENT_PREPARE_FOR_BACKUP;
+                        session->writers[i].sent |=
+                                1u << (session->kind == CONTRACT_BACKUP ? CONTRACT_EVENT_PREPARE_FOR_BACKUP
+                                                                        : CONTRACT_EVENT_PRE_RESTORE);
                         session->prepare_sent = true;
                 }
         session_set_state(session, CONTRACT_LOST);
-        if (session->kind == CONTRACT_BACKUP)
-                release_tell(contract, session);
+        release_tell(contract, session);
         return 0;
 }

@@ -83,6 +83,8 @@ typedef enum ContractCall {
         CONTRACT_CALL_GET_WRITER_COMPONENTS,
         CONTRACT_CALL_CANCEL,
         CONTRACT_CALL_RELEASE,
+        CONTRACT_CALL_SET_SELECTED_FOR_RESTORE,
+        CONTRACT_CALL_SET_RESTORE_OPTIONS,
         CONTRACT_CALL_PRE_RESTORE,
         CONTRACT_CALL_SET_FILE_RESTORE_STATUS,
         CONTRACT_CALL_POST_RESTORE,
@@ -251,8 +253,17 @@ typedef struct ContractWriterSpec {
         bool available; /* false: could not be started or did not register; see text */
         const char *text;
         uint64_t freeze_window_usec; /* 0: the default */
-        bool was_prepared;           /* RECOVERED only: it was sent PrepareForBackup */
+        bool was_prepared;           /* RECOVERED only: it was sent PrepareForBackup, or PreRestore */
 } ContractWriterSpec;
+
+/* What is known of a component's backup when it is to be restored. */
+typedef enum ContractBackedUp {
+        CONTRACT_BACKED_UP_UNKNOWN, /* no document says */
+        CONTRACT_BACKED_UP_BY_ITSELF,
+        CONTRACT_BACKED_UP_WITH_ANOTHER, /* as part of another's component set */
+        CONTRACT_NOT_BACKED_UP,
+        _CONTRACT_BACKED_UP_MAX,
+} ContractBackedUp;
 
 /* A component as its writer declares it. It is known by its logical path ("" or words joined by '/') and its
  * name; what lies below it in the logical path belongs to its component set. */
@@ -261,6 +272,7 @@ typedef struct ContractComponentSpec {
         const char *name;
         bool selectable;             /* for backup */
         bool selectable_for_restore; /* also if it was backed up as part of another's component set */
+        ContractBackedUp backed_up;  /* restores */
 } ContractComponentSpec;
 
 typedef struct ContractInput {
@@ -286,12 +298,13 @@ typedef struct ContractInput {
         const char *snapshot; /* DELETE_SNAPSHOTS, GET_SNAPSHOT_PROPERTIES: set or snapshot id */
         const char *writer_name; /* GET_WRITER_…, and with the next two the calls on a component */
         const char *logical_path, *component;
+        bool selected; /* SET_SELECTED_FOR_RESTORE */
 
         /* WRITERS, RECOVERED */
         const ContractWriterSpec *writers;
         size_t n_writers;
         const char *set_id; /* RECOVERED: of a created set, or NULL */
-        bool was_completed; /* RECOVERED: BackupComplete had been sent */
+        bool was_completed; /* RECOVERED: BackupComplete had been sent, or PostRestore had ended */
         bool was_aborted;   /* RECOVERED: AbortBackup had been called before that */
 
         /* WRITER_ANSWER, WRITER_GONE */
@@ -302,6 +315,7 @@ typedef struct ContractInput {
         bool placed; /* IDENTIFY: all its components lie on the volumes named in `names` (keys) */
         const ContractComponentSpec *components; /* IDENTIFY */
         size_t n_components;
+        bool never_restored; /* IDENTIFY: it takes part in no restore */
 
         /* STEP_DONE */
         ContractStep step;

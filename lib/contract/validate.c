@@ -36,7 +36,8 @@ static bool components_valid(const ContractInput *input) {
                 if (!input->components[i].logical_path ||
                     strlen(input->components[i].logical_path) >= CONTRACT_PATH_MAX ||
                     !input->components[i].name || input->components[i].name[0] == '\0' ||
-                    strlen(input->components[i].name) >= CONTRACT_NAME_MAX)
+                    strlen(input->components[i].name) >= CONTRACT_NAME_MAX ||
+                    (unsigned) input->components[i].backed_up >= _CONTRACT_BACKED_UP_MAX)
                         return false;
         return true;
 }

@@ -47,6 +47,9 @@ void writer_fail(Session *session, Writer *writer, ContractEvent event, Contract
                  const char *text) {
         if ((event == CONTRACT_EVENT_FREEZE || event == CONTRACT_EVENT_THAW) && writer->frozen)
                 writer->abort_due = true; /* C11 b */
+        /* C13: what waits behind a PreRestore that was cancelled and fails is not sent. */
+        if (writer->queued == CONTRACT_EVENT_POST_RESTORE)
+                writer->queued = CONTRACT_EVENT_NONE;
         session->changed = true;
         if (writer->failure != CONTRACT_FAILURE_NONE)
                 return;
@@ -131,7 +134,11 @@ void writer_answer(Contract *contract, Session *session, const ContractInput *in
 }
 
 /* The event a writer cannot do any more because its process is gone, nothing being in flight. */
-static ContractEvent writer_next_event(const Writer *writer) {
+static ContractEvent writer_next_event(const Session *session, const Writer *writer) {
+        if (session->kind == CONTRACT_RESTORE)
+                return writer_was_sent(writer, CONTRACT_EVENT_POST_RESTORE)  ? CONTRACT_EVENT_NONE
+                       : writer_was_sent(writer, CONTRACT_EVENT_PRE_RESTORE) ? CONTRACT_EVENT_POST_RESTORE
+                                                                             : CONTRACT_EVENT_PRE_RESTORE;
         switch (writer->state) {
         case CONTRACT_WRITER_WAITING_FOR_FREEZE:
         case CONTRACT_WRITER_WAITING_FOR_THAW: /* not yet sent: what broke is the freeze */
@@ -166,11 +173,11 @@ void writer_gone(Contract *contract, Session *session, const ContractInput *inpu
                 return;
         event = writer->in_flight;
         if (event == CONTRACT_EVENT_NONE)
-                event = writer->gone ? CONTRACT_EVENT_NONE : writer_next_event(writer);
+                event = writer->gone ? CONTRACT_EVENT_NONE : writer_next_event(session, writer);
         else
                 event_end(contract, session, writer);
         writer->gone = true;
-        if (writer->queued != CONTRACT_EVENT_ABORT && writer->queued != CONTRACT_EVENT_BACKUP_SHUTDOWN)
+        if (writer->queued != CONTRACT_EVENT_ABORT && !event_ends_session(writer->queued))
                 writer->queued = CONTRACT_EVENT_NONE;
         deadline_disarm(contract, session, DEADLINE_WINDOW, input->writer);
         if (event == CONTRACT_EVENT_NONE)
@@ -275,17 +282,21 @@ static bool writer_is_on_set(const Session *session, const Writer *writer) {
 }
 
 /**
- * writers_place() - settle who takes part (C9)
- * @session:    the session, before PrepareForBackup
+ * writers_place() - settle who takes part (C9, C27)
+ * @session:    the session, before PrepareForBackup or PreRestore
  *
- * In component mode: who has a component selected. In volume mode: every enabled writer, except one whose
- * components all lie on volumes outside the set; a set without volumes leaves nobody out.
+ * In a restore: who has a component selected, and did not declare that it is never restored. In component
+ * mode: who has a component selected. In volume mode: every enabled writer, except one whose components all
+ * lie on volumes outside the set; a set without volumes leaves nobody out.
  */
 void writers_place(Session *session) {
         for (uint32_t i = 0; i < session->n_writers; i++) {
                 Writer *writer = &session->writers[i];
 
-                if (session->component_mode)
+                if (session->kind == CONTRACT_RESTORE)
+                        writer->takes_part = writer->enabled && !writer->never_restored &&
+                                             writer_is_selected(session, writer);
+                else if (session->component_mode)
                         writer->takes_part = writer->enabled && writer_is_selected(session, writer);
                 else
                         writer->takes_part =

@@ -65,8 +65,13 @@ static void print_event(const Harness *harness, const ContractEffect *effect, ch
         bool signal = effect->type == CONTRACT_EFFECT_SIGNAL;
 
         if (!signal)
-                assert_true(effect->by_name == (effect->event == CONTRACT_EVENT_BACKUP_SHUTDOWN));
-        if (ends)
+                assert_true(effect->by_name == (effect->event == CONTRACT_EVENT_BACKUP_SHUTDOWN ||
+                                                effect->event == CONTRACT_EVENT_SESSION_CLOSED));
+        if (effect->event == CONTRACT_EVENT_SESSION_CLOSED)
+                (void) snprintf(word, size, "%s>%s(%s %s)", contract_event_to_string(effect->event),
+                                writer_name(harness, effect), contract_outcome_to_string(effect->outcome),
+                                contract_cause_to_string(effect->cause));
+        else if (ends)
                 (void) snprintf(word, size, "%s%s%s%s(%s %s %s)", signal ? "signal " : "",
                                 contract_event_to_string(effect->event), signal ? "" : ">",
                                 signal ? "" : writer_name(harness, effect), set_word(effect->set_id),

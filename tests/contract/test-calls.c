@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who may call what when: C1, C2, C4, C5, C17 and C24, and the calls that need no writer.
+ * Who may call what when: C1, C4, C5, C17 and C24, and the calls that need no writer.
  */
 
 #include "tests/contract/harness.h"
@@ -86,6 +86,8 @@ static const struct {
         {CALL(GET_WRITER_COMPONENTS), "igopcCfal"},
         {CALL(CANCEL), "igopcCfal"},
         {CALL(RELEASE), "igopcCfal"},
+        {CALL(SET_SELECTED_FOR_RESTORE), ""},
+        {CALL(SET_RESTORE_OPTIONS), ""},
         {CALL(PRE_RESTORE), ""},
         {CALL(SET_FILE_RESTORE_STATUS), ""},
         {CALL(POST_RESTORE), ""},
@@ -256,22 +258,6 @@ static void test_what_is_not_there_is_refused_by_name(void **state) {
         call(harness, 1, CALL(SAVE_DOCUMENT));
         expect(harness, "reply SaveDocument NotSupported");
         expect_text(harness, "SaveDocument");
-}
-
-static void test_C2_restore_knows_no_abort(void **state) {
-        Harness *harness = *state;
-
-        feed(harness,
-             (ContractInput){
-                     .type = CONTRACT_INPUT_OPEN, .session = 1, .id = "r", .kind = CONTRACT_RESTORE});
-        call(harness, 1, CALL(ABORT_BACKUP));
-        expect(harness, "reply AbortBackup BadState");
-        call(harness, 1, CALL(GATHER_WRITER_METADATA));
-        launched(harness, 1, NULL, 0);
-        call(harness, 1, CALL(PRE_RESTORE));
-        expect(harness, "launch, reply GatherWriterMetadata ok, reply PreRestore NotSupported");
-        call(harness, 1, CALL(RELEASE));
-        expect(harness, "reply Release ok, gone");
 }
 
 static void test_C1_a_session_is_never_used_again(void **state) {
@@ -593,7 +579,6 @@ int main(void) {
                 TEST(test_C4_a_backup_without_a_set),
                 TEST(test_C4_set_not_created_forbids_backup_complete),
                 TEST(test_what_is_not_there_is_refused_by_name),
-                TEST(test_C2_restore_knows_no_abort),
                 TEST(test_C1_a_session_is_never_used_again),
                 TEST(test_C30_no_more_than_64_volumes),
                 TEST(test_the_same_volume_twice),

@@ -47,11 +47,11 @@ static uint64_t number_from_environment(const char *name, uint64_t otherwise) {
         return value ? strtoull(value, NULL, 10) : otherwise;
 }
 
-/* Every call was made in every state that a backup can be seen in. */
+/* Every call was made in every state that a session can be seen in. */
 static void check_coverage(const WorldStatistics *statistics) {
-        for (ContractState state = CONTRACT_INITIALISED; state <= CONTRACT_LOST; state++)
+        for (ContractState state = CONTRACT_INITIALISED; state < _CONTRACT_STATE_MAX; state++)
                 for (ContractCall which = CONTRACT_CALL_NONE + 1; which < _CONTRACT_CALL_MAX; which++)
-                        if (statistics->calls[state][which] == 0)
+                        if (state != CONTRACT_RELEASED && statistics->calls[state][which] == 0)
                                 fail_msg("%s was never called in state %s", contract_call_to_string(which),
                                          contract_state_to_string(state));
 }

@@ -57,6 +57,7 @@ bool world_owe_reply(World *world, ContractInput *input) {
         world->tokens[world->n_tokens].session = input->session;
         world->tokens[world->n_tokens].call = input->call;
         world->tokens[world->n_tokens].component_mode = input->component_mode;
+        world->tokens[world->n_tokens].selected = input->selected;
         world->n_tokens++;
         return true;
 }
@@ -98,6 +99,12 @@ void world_note_input(World *world, const ContractInput *input) {
                         world->statistics->calls[info.state][input->call]++;
                 break;
         case CONTRACT_INPUT_WRITER_ANSWER:
+                if (session && input->writer < session->n_writers &&
+                    input->event == CONTRACT_EVENT_IDENTIFY &&
+                    session->writers[input->writer].in_flight == input->event && !input->failure)
+                        session->writers[input->writer].never_restored = input->never_restored;
+                note_writer(world, input);
+                break;
         case CONTRACT_INPUT_WRITER_GONE:
                 note_writer(world, input);
                 break;
@@ -118,24 +125,50 @@ void world_note_input(World *world, const ContractInput *input) {
         }
 }
 
-/* What a call that succeeded chose. */
-static void note_success(World *world, const ContractEffect *effect, ContractCall which,
-                         bool component_mode) {
-        WorldSession *session = session_of(world, effect->session);
+/* What a call on a component that succeeded means for its writer. */
+static void note_component(World *world, WorldSession *session, const ContractEffect *effect,
+                           ContractCall which, bool selected) {
+        WorldWriter *writer = &session->writers[effect->writer];
         ContractComponentInfo info;
 
-        if (session && which == CONTRACT_CALL_SET_BACKUP_STATE)
-                session->component_mode = component_mode;
-        if (!session || (which != CONTRACT_CALL_ADD_COMPONENT && which != CONTRACT_CALL_SET_BACKUP_OPTIONS &&
-                         which != CONTRACT_CALL_SET_PREVIOUS_BACKUP_STAMP &&
-                         which != CONTRACT_CALL_SET_BACKUP_SUCCEEDED))
-                return;
         CHECK(world, effect->writer < session->n_writers);
         CHECK(world, contract_get_component(world->contract, effect->session, effect->writer,
                                             effect->component, &info));
-        CHECK(world, info.selected);
-        CHECK(world, which == CONTRACT_CALL_ADD_COMPONENT || session->writers[effect->writer].selected);
-        session->writers[effect->writer].selected = true;
+        if (which == CONTRACT_CALL_ADD_COMPONENT ||
+            (which == CONTRACT_CALL_SET_SELECTED_FOR_RESTORE && selected))
+                writer->n_selected++;
+        else if (which == CONTRACT_CALL_SET_SELECTED_FOR_RESTORE)
+                writer->n_selected--;
+        CHECK(world, info.selected == (which != CONTRACT_CALL_SET_SELECTED_FOR_RESTORE || selected));
+        CHECK(world, writer->n_selected >= info.selected);
+}
+
+/* What a call that succeeded chose. */
+static void note_success(World *world, const ContractEffect *effect, ContractCall which, bool component_mode,
+                         bool selected) {
+        WorldSession *session = session_of(world, effect->session);
+
+        if (!session)
+                return;
+        switch (which) {
+        case CONTRACT_CALL_SET_BACKUP_STATE:
+                session->component_mode = component_mode;
+                break;
+        case CONTRACT_CALL_POST_RESTORE:
+                session->post_restored = true;
+                break;
+        case CONTRACT_CALL_ADD_COMPONENT:
+        case CONTRACT_CALL_SET_BACKUP_OPTIONS:
+        case CONTRACT_CALL_SET_PREVIOUS_BACKUP_STAMP:
+        case CONTRACT_CALL_SET_BACKUP_SUCCEEDED:
+        case CONTRACT_CALL_SET_SELECTED_FOR_RESTORE:
+        case CONTRACT_CALL_SET_RESTORE_OPTIONS:
+        case CONTRACT_CALL_SET_FILE_RESTORE_STATUS:
+                note_component(world, session, effect, which, selected);
+                break;
+        default:
+                break;
+        }
 }
 
 static void check_reply(World *world, const ContractEffect *effect) {
@@ -145,7 +178,8 @@ static void check_reply(World *world, const ContractEffect *effect) {
                 i++;
         CHECK(world, i < world->n_tokens); /* every call is answered once */
         if (effect->error == CONTRACT_OK)
-                note_success(world, effect, world->tokens[i].call, world->tokens[i].component_mode);
+                note_success(world, effect, world->tokens[i].call, world->tokens[i].component_mode,
+                             world->tokens[i].selected);
         world->tokens[i] = world->tokens[--world->n_tokens];
         CHECK(world, !effect->error == !effect->text);
         CHECK(world, !effect->text || effect->text[0] != '\0');
@@ -163,6 +197,33 @@ static void check_freeze(World *world, const WorldSession *session, const WorldW
 }
 
 /* The order of C6, C12, C13, C18, C21, for one writer. */
+static bool ends_session(ContractEvent event) {
+        return event == CONTRACT_EVENT_BACKUP_SHUTDOWN || event == CONTRACT_EVENT_SESSION_CLOSED;
+}
+
+/* C2, C27: a restore knows its own three events, and a backup none of them. */
+static void check_kind(World *world, const WorldSession *session, const WorldWriter *writer,
+                       const ContractEffect *effect) {
+        ContractEvent event = effect->event;
+        bool of_restore = event == CONTRACT_EVENT_PRE_RESTORE || event == CONTRACT_EVENT_POST_RESTORE ||
+                          event == CONTRACT_EVENT_SESSION_CLOSED;
+
+        if (event == CONTRACT_EVENT_IDENTIFY)
+                return;
+        CHECK(world, of_restore == (session->kind == CONTRACT_RESTORE));
+        if (!of_restore) {
+                CHECK(world,
+                      session->recovered || !session->component_mode || writer->n_selected > 0); /* C9 */
+                return;
+        }
+        CHECK(world, !writer->never_restored && strcmp(effect->set_id, NULL_ID) == 0);
+        CHECK(world, session->recovered || writer->n_selected > 0);
+        CHECK(world, event == CONTRACT_EVENT_PRE_RESTORE || writer->owed_shutdown);
+        if (event == CONTRACT_EVENT_SESSION_CLOSED)
+                CHECK(world, effect->outcome == (session->post_restored ? CONTRACT_OUTCOME_COMPLETED
+                                                                        : CONTRACT_OUTCOME_NOT_COMPLETED));
+}
+
 static void check_order(World *world, const WorldSession *session, const WorldWriter *writer,
                         const ContractEffect *effect) {
         ContractEvent event = effect->event;
@@ -175,14 +236,13 @@ static void check_order(World *world, const WorldSession *session, const WorldWr
         CHECK(world, writer->in_flight == CONTRACT_EVENT_NONE || event == CONTRACT_EVENT_ABORT || late);
         CHECK(world,
               !writer->aborted || event == CONTRACT_EVENT_ABORT || event == CONTRACT_EVENT_BACKUP_SHUTDOWN);
-        CHECK(world, !writer->gone || event == CONTRACT_EVENT_ABORT ||
-                             event == CONTRACT_EVENT_BACKUP_SHUTDOWN || event == CONTRACT_EVENT_IDENTIFY);
+        CHECK(world, !writer->gone || event == CONTRACT_EVENT_ABORT || ends_session(event) ||
+                             event == CONTRACT_EVENT_IDENTIFY);
         CHECK(world, !writer->told_shutdown);
         CHECK(world, event == CONTRACT_EVENT_IDENTIFY || event == CONTRACT_EVENT_PREPARE_FOR_BACKUP ||
-                             writer->owed_shutdown);
-        CHECK(world, event == CONTRACT_EVENT_IDENTIFY || session->recovered || !session->component_mode ||
-                             writer->selected); /* C9 */
-        CHECK(world, effect->by_name == (event == CONTRACT_EVENT_BACKUP_SHUTDOWN));
+                             event == CONTRACT_EVENT_PRE_RESTORE || writer->owed_shutdown);
+        check_kind(world, session, writer, effect);
+        CHECK(world, effect->by_name == ends_session(event));
         CHECK(world, effect->limit_usec > 0);
         switch (event) {
         case CONTRACT_EVENT_FREEZE:
@@ -213,7 +273,7 @@ static void check_window(World *world, const WorldSession *session, const WorldW
                 CHECK(world, owner == session && writer->level == CONTRACT_LEVEL_SYSTEM);
         if (!owner || owner == session)
                 return;
-        CHECK(world, event != CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        CHECK(world, !ends_session(event));
         for (uint32_t i = 0; i < owner->n_writers; i++)
                 if (owner->writers[i].sent & (1u << CONTRACT_EVENT_PREPARE_FOR_BACKUP))
                         CHECK(world, !streq(owner->writers[i].name, writer->name));
@@ -232,6 +292,7 @@ static void check_event(World *world, WorldSession *session, const ContractEffec
         writer->due_usec = world->now_usec + effect->limit_usec;
         switch (effect->event) {
         case CONTRACT_EVENT_PREPARE_FOR_BACKUP:
+        case CONTRACT_EVENT_PRE_RESTORE:
                 writer->owed_shutdown = true;
                 break;
         case CONTRACT_EVENT_FREEZE:
@@ -245,6 +306,7 @@ static void check_event(World *world, WorldSession *session, const ContractEffec
                         writer->in_flight = CONTRACT_EVENT_NONE;
                 break;
         case CONTRACT_EVENT_BACKUP_SHUTDOWN:
+        case CONTRACT_EVENT_SESSION_CLOSED:
                 writer->told_shutdown = true;
                 break;
         default:
@@ -260,6 +322,7 @@ static bool token_is_owed(const World *world, uint64_t token) {
 }
 
 static void check_step(World *world, WorldSession *session, const ContractEffect *effect) {
+        CHECK(world, session->kind == CONTRACT_BACKUP || effect->step == CONTRACT_STEP_IS_VOLUME_SUPPORTED);
         CHECK(world, effect->token == 0 || token_is_owed(world, effect->token));
         CHECK(world, effect->step == CONTRACT_STEP_IS_VOLUME_SUPPORTED ||
                              (effect->set_id && effect->set_id[0] != '\0'));

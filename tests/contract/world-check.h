@@ -20,11 +20,14 @@ typedef struct WorldWriter {
         uint64_t due_usec;
         uint32_t sent; /* a bit per event */
         bool gone, frozen, aborted, owed_shutdown, told_shutdown;
-        bool selected; /* a component of it was added */
+        bool never_restored;
+        int n_selected; /* components of it that were added */
 } WorldWriter;
 
 typedef struct WorldSession {
         uint64_t handle; /* 0: this place is free */
+        ContractKind kind;
+        bool post_restored; /* PostRestore has ended well */
         char id[CONTRACT_ID_MAX];
         char set_id[CONTRACT_ID_MAX];
         bool launching, set_created, committed, component_mode, recovered;
@@ -50,7 +53,7 @@ struct World {
         struct {
                 uint64_t token, session;
                 ContractCall call;
-                bool component_mode;
+                bool component_mode, selected;
         } tokens[WORLD_TOKENS_MAX];
         size_t n_tokens;
         struct {

@@ -82,6 +82,7 @@ static void open_session(World *world) {
                 (void) snprintf(session->id, sizeof(session->id), "session-%u", (unsigned) world->n_handles);
                 world->statistics->n_sessions++;
                 session->recovered = recovered;
+                session->kind = one_in(world, 6) ? CONTRACT_RESTORE : CONTRACT_BACKUP;
                 for (uint32_t j = 0; recovered && j < 2; j++) {
                         specs[j] = (ContractWriterSpec){.name = writer_names[j],
                                                         .was_prepared = one_in(world, 2)};
@@ -89,7 +90,7 @@ static void open_session(World *world) {
                         session->writers[j].name = writer_names[j];
                         session->n_writers = 2;
                 }
-                if (recovered && one_in(world, 2)) {
+                if (recovered && session->kind == CONTRACT_BACKUP && one_in(world, 2)) {
                         (void) snprintf(session->set_id, sizeof(session->set_id), "set-%u",
                                         (unsigned) world->n_handles);
                         session->set_created = true;
@@ -98,8 +99,7 @@ static void open_session(World *world) {
                      (ContractInput){.type = recovered ? CONTRACT_INPUT_RECOVERED : CONTRACT_INPUT_OPEN,
                                      .session = session->handle,
                                      .id = session->id,
-                                     .kind = recovered || !one_in(world, 12) ? CONTRACT_BACKUP
-                                                                             : CONTRACT_RESTORE,
+                                     .kind = session->kind,
                                      .set_id = session->set_created ? session->set_id : NULL,
                                      .writers = specs,
                                      .n_writers = session->n_writers});
@@ -119,6 +119,21 @@ static WorldSession *choose_session(World *world) {
         return NULL;
 }
 
+static ContractCall sensible_call_of_restore(World *world, ContractState state) {
+        switch (state) {
+        case CONTRACT_INITIALISED:
+                return CONTRACT_CALL_GATHER_WRITER_METADATA;
+        case CONTRACT_GATHERED:
+                return one_in(world, 4)   ? CONTRACT_CALL_PRE_RESTORE
+                       : one_in(world, 4) ? CONTRACT_CALL_SET_RESTORE_OPTIONS
+                                          : CONTRACT_CALL_SET_SELECTED_FOR_RESTORE;
+        case CONTRACT_PRE_RESTORED:
+                return one_in(world, 3) ? CONTRACT_CALL_POST_RESTORE : CONTRACT_CALL_SET_FILE_RESTORE_STATUS;
+        default:
+                return one_in(world, 3) ? CONTRACT_CALL_RELEASE : CONTRACT_CALL_GATHER_WRITER_STATUS;
+        }
+}
+
 /* What a requester that knows its business would call next. */
 static ContractCall sensible_call(World *world, const WorldSession *session) {
         ContractSessionInfo info;
@@ -127,6 +142,8 @@ static ContractCall sensible_call(World *world, const WorldSession *session) {
         if (info.running != CONTRACT_CALL_NONE)
                 return one_in(world, world->odds) ? CONTRACT_CALL_CANCEL
                                                   : CONTRACT_CALL_GATHER_WRITER_STATUS;
+        if (session->kind == CONTRACT_RESTORE)
+                return sensible_call_of_restore(world, info.state);
         switch (info.state) {
         case CONTRACT_INITIALISED:
                 if (info.context == CONTRACT_CONTEXT_FILE_SHARE_BACKUP ||
@@ -155,8 +172,10 @@ static ContractCall sensible_call(World *world, const WorldSession *session) {
 }
 
 /* One set with everything in it, one beside it, and one that belongs to every backup. */
-static const ContractComponentSpec components[] = {
-        {"", "a", true, false}, {"a", "b", true, true}, {"a/b", "c", false, false}, {"", "d", false, false}};
+static const ContractComponentSpec components[] = {{"", "a", true, false, CONTRACT_BACKED_UP_UNKNOWN},
+                                                   {"a", "b", true, true, CONTRACT_BACKED_UP_WITH_ANOTHER},
+                                                   {"a/b", "c", false, false, CONTRACT_BACKED_UP_BY_ITSELF},
+                                                   {"", "d", false, false, CONTRACT_BACKED_UP_UNKNOWN}};
 
 static void make_call(World *world, WorldSession *session) {
         static const char *const names[] = {"db", "nobody"}, *const paths[] = {"", "a", "a/b"};
@@ -174,6 +193,7 @@ static void make_call(World *world, WorldSession *session) {
                 .wait = one_in(world, 2),
                 .require_writers = one_in(world, 3),
                 .component_mode = one_in(world, 2),
+                .selected = !one_in(world, 5),
                 .writer_name = one_in(world, 6) ? "nobody" : writer_names[choose(world, WORLD_WRITERS_MAX)],
                 .logical_path = paths[choose(world, 3)],
                 .component = components[choose(world, 4)].name,
@@ -231,7 +251,8 @@ static void answer_writer(World *world, WorldSession *session, uint32_t index, C
                                     .names = places + choose(world, 2),
                                     .n_names = placed ? 1 : 0,
                                     .components = components,
-                                    .n_components = choose(world, 5)});
+                                    .n_components = choose(world, 5),
+                                    .never_restored = one_in(world, 8)});
 }
 
 static void answer_step(World *world, WorldSession *session, ContractStep step, bool good) {
