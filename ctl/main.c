@@ -64,6 +64,8 @@ int main(int argc, char **argv) {
                 return EXIT_SUCCESS;
         }
         verb = verb_find(argv[1]);
+        if (!verb && argv[1][0] == '-')
+                return usage_error(NULL, "%s: the verb comes first, then its options", argv[1]);
         if (!verb)
                 return usage_error(NULL, "%s: no such verb", argv[1]);
         /* What getopt(3) finds wrong begins with it. */

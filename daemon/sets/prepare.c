@@ -12,7 +12,7 @@
 #include "util/error.h"
 
 static const char *reference_name(const VolumeReference *reference) {
-        return reference->name ?: "The file given as descriptor";
+        return reference->name ?: "It"; /* the caller knows which descriptor it gave */
 }
 
 static bool reference_is_test(const Sets *sets, const VolumeReference *reference) {

@@ -106,6 +106,7 @@ for verb in run create list show delete mount umount; do
         done
 done
 fails "a verb that is none" 1 'no such verb' ctl dance
+fails "an option before the verb" 1 'the verb comes first' ctl --json list
 fails "no verb" 1 'no verb' ctl
 fails "run without a command" 125 'no command' ctl run /
 
