@@ -192,15 +192,15 @@ test_terminal() {
         local pid keys status
         mkfifo "$test_work/keys" "$test_work/continue"
         : > "$test_work/signals"
-        SHELL=/bin/sh script -q -e -c "quiescectl run /srv/db -- sh -c '
+        SHELL=/bin/sh env --default-signal=INT script -q -e -c "exec quiescectl run /srv/db -- sh -c '
                 trap \"echo INT >> $test_work/signals\" INT; echo ready; sleep 4321
                 read -r go < $test_work/continue; exit 3'" /dev/null < "$test_work/keys" > "$out" &
         pid=$!
         exec {keys}> "$test_work/keys"
-        await_line "$out" '^ready' "$pid"
+        await_line "$out" 'ready' "$pid"
         printf '\003' >&"$keys"
         await_line "$out" 'SIGINT: waiting for the command to end' "$pid"
-        echo go > "$test_work/continue"
+        check "Ctrl-C: the command goes on" timeout 60 sh -c 'echo go > "$1"' - "$test_work/continue"
         wait "$pid"
         status=$?
         exec {keys}>&-
