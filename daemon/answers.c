@@ -121,6 +121,7 @@ static void answered_identify(Manager *manager, ContractInput *input, WriterMeta
                 input->failure = CONTRACT_FAILURE_OUT_OF_RESOURCES;
                 input->text = "quiesced is short of memory";
         }
+        input->never_restored = metadata->never_restored;
         input->placed = places_find(&places, manager, metadata);
         input->names = (const char *const *) places.keys;
         input->n_names = places.n_keys;

@@ -34,6 +34,8 @@ static bool event_tells_selection(ContractEvent event) {
         case CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT:
         case CONTRACT_EVENT_POST_SNAPSHOT:
         case CONTRACT_EVENT_BACKUP_COMPLETE:
+        case CONTRACT_EVENT_PRE_RESTORE:
+        case CONTRACT_EVENT_POST_RESTORE:
                 return true;
         default:
                 return false;
@@ -64,6 +66,8 @@ static int facts_add_selection(EventFacts *facts, WriterEvent *event, const Writ
                         .previous_stamp = writer->notes[i].previous_stamp,
                         .backup_stamp = writer->notes[i].backup_stamp,
                         .succeeded = writer->notes[i].succeeded,
+                        .restore_options = writer->notes[i].restore_options,
+                        .file_restore_status = writer->notes[i].file_restore_status,
                 };
         }
         event->selection = facts->selection;
@@ -137,7 +141,9 @@ static int facts_gather(EventFacts *facts, WriterEvent *event, ContractLevel lev
 
 /* What must be on record before the writer hears of it. */
 static void event_record(SessionObject *session, const ContractEffect *effect) {
-        if (effect->event == CONTRACT_EVENT_PREPARE_FOR_BACKUP && effect->writer < session->record.n_writers)
+        if ((effect->event == CONTRACT_EVENT_PREPARE_FOR_BACKUP ||
+             effect->event == CONTRACT_EVENT_PRE_RESTORE) &&
+            effect->writer < session->record.n_writers)
                 session->record.writers[effect->writer].prepared = true;
         else if (effect->event == CONTRACT_EVENT_BACKUP_COMPLETE)
                 session->record.completed = true;

@@ -43,9 +43,21 @@ static void carry_out_launch(Manager *manager, SessionObject *session, const Con
         }
 }
 
+/* A restore that is completed stays so, whatever becomes of quiesced. */
+static void record_post_restore(Manager *manager, const ContractEffect *effect) {
+        SessionObject *session = session_object_find(manager, effect->session);
+
+        if (!session)
+                return;
+        session->record.completed = true;
+        session_object_save(session);
+}
+
 static void carry_out_reply(Manager *manager, const ContractEffect *effect) {
         if (effect->call == CONTRACT_CALL_START_SNAPSHOT_SET && effect->error == CONTRACT_OK)
                 inhibitor_take(manager, effect->session);
+        if (effect->call == CONTRACT_CALL_POST_RESTORE && effect->error == CONTRACT_OK)
+                record_post_restore(manager, effect);
         if (effect->call == CONTRACT_CALL_DO_SNAPSHOT_SET || effect->call == CONTRACT_CALL_ABORT_BACKUP)
                 inhibitor_drop(manager, effect->session);
         bus_call_reply(manager, effect);

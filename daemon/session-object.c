@@ -15,6 +15,7 @@ static void notes_clear(WriterObject *writer) {
                 free(writer->notes[i].options);
                 free(writer->notes[i].previous_stamp);
                 free(writer->notes[i].backup_stamp);
+                free(writer->notes[i].restore_options);
         }
         free(writer->notes);
         writer->notes = NULL;

@@ -14,6 +14,8 @@
 typedef struct ComponentNotes {
         char *options, *previous_stamp, *backup_stamp; /* or NULL */
         int succeeded;                                 /* negative: not said */
+        char *restore_options;                         /* or NULL */
+        const char *file_restore_status;               /* static, or NULL */
 } ComponentNotes;
 
 typedef struct WriterObject {

@@ -70,7 +70,7 @@ static void recovered_feed(SessionObject *session) {
         ContractInput input = {
                 .type = CONTRACT_INPUT_RECOVERED,
                 .session = session->handle,
-                .kind = CONTRACT_BACKUP,
+                .kind = record->kind,
                 .id = record->id,
                 .context = record->context,
                 .writers = specs,

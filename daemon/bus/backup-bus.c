@@ -94,11 +94,27 @@ static int backup_call_names(sd_bus_message *m, SessionObject *session, Contract
         return 1;
 }
 
-static int method_enable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+/**
+ * method_enable_writers() - EnableWriters, of backups and restores
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_enable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         return backup_call_names(m, userdata, CONTRACT_CALL_ENABLE_WRITERS, reterr);
 }
 
-static int method_disable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+/**
+ * method_disable_writers() - DisableWriters, of backups and restores
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_disable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         return backup_call_names(m, userdata, CONTRACT_CALL_DISABLE_WRITERS, reterr);
 }
 
@@ -145,7 +161,15 @@ static int method_set_backup_state(sd_bus_message *m, void *userdata, sd_bus_err
         return 1;
 }
 
-static int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+/**
+ * method_gather_writer_metadata() - GatherWriterMetadata, of backups and restores
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         int r;
 
         r = session_check_owner(userdata, m, reterr);

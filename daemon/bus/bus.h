@@ -65,6 +65,7 @@ int dictionary_add_strings(sd_bus_message *m, const char *key, const char *const
 extern const sd_bus_vtable manager_vtable[];
 extern const sd_bus_vtable session_vtable[];
 extern const sd_bus_vtable backup_vtable[];
+extern const sd_bus_vtable restore_vtable[];
 extern const sd_bus_vtable writer_state_vtable[];
 extern const sd_bus_vtable snapshot_set_vtable[];
 extern const sd_bus_vtable snapshot_vtable[];
@@ -73,6 +74,10 @@ extern const sd_bus_vtable provider_vtable[];
 
 int session_object_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                             sd_bus_error *reterr);
+int backup_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                    sd_bus_error *reterr);
+int restore_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                     sd_bus_error *reterr);
 int writer_state_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                           sd_bus_error *reterr);
 int snapshot_set_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,

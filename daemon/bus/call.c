@@ -127,6 +127,11 @@ static int call_note_component(const BusCall *call, ComponentNotes *notes) {
         case CONTRACT_CALL_SET_BACKUP_SUCCEEDED:
                 notes->succeeded = call->succeeded;
                 return 0;
+        case CONTRACT_CALL_SET_RESTORE_OPTIONS:
+                return writer_metadata_set(&notes->restore_options, call->text);
+        case CONTRACT_CALL_SET_FILE_RESTORE_STATUS:
+                notes->file_restore_status = call->text;
+                return 0;
         default:
                 return 0;
         }

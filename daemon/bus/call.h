@@ -27,8 +27,8 @@ struct BusCall {
         const char *backup_type; /* SetBackupState: static */
         bool bootable;
         const char *writer_name, *logical_path, *component; /* in the message */
-        const char *text;                                   /* likewise: options or a stamp */
-        bool succeeded;
+        const char *text; /* options or a stamp, in the message; a file restore status: static */
+        bool succeeded, selected;
 };
 
 int bus_call_new(Manager *manager, BusCall **ret, uint64_t session, ContractCall call, sd_bus_message *m,

@@ -82,7 +82,7 @@ static int component_call_new(sd_bus_message *m, SessionObject *session, Contrac
 
 /* Reads the options, of which there are none, and lets the contract have it. */
 static int component_call_feed(BusCall *call, sd_bus_message *m, sd_bus_error *reterr) {
-        ContractInput input = {};
+        ContractInput input = {.selected = call->selected};
         int r;
 
         r = options_read_none(m, reterr);
@@ -175,5 +175,75 @@ int method_set_backup_succeeded(sd_bus_message *m, void *userdata, sd_bus_error 
                 return error_origin(r);
         }
         call->succeeded = succeeded;
+        return component_call_feed(call, m, reterr);
+}
+
+/**
+ * method_set_selected_for_restore() - Restore.SetSelectedForRestore
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_set_selected_for_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        BusCall *call;
+        int selected, r;
+
+        r = component_call_new(m, userdata, CONTRACT_CALL_SET_SELECTED_FOR_RESTORE, &call, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "b", &selected);
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return error_origin(r);
+        }
+        call->selected = selected;
+        return component_call_feed(call, m, reterr);
+}
+
+/**
+ * method_set_restore_options() - Restore.SetRestoreOptions
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_set_restore_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return component_call_text(m, userdata, CONTRACT_CALL_SET_RESTORE_OPTIONS, reterr);
+}
+
+/**
+ * method_set_file_restore_status() - Restore.SetFileRestoreStatus
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_set_file_restore_status(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        static const char *const statuses[] = {"all", "failed", "none"};
+        const char *status;
+        BusCall *call;
+        int r;
+
+        r = component_call_new(m, userdata, CONTRACT_CALL_SET_FILE_RESTORE_STATUS, &call, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "s", &status);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(statuses); i++)
+                if (streq(statuses[i], status))
+                        call->text = statuses[i];
+        if (r >= 0 && !call->text)
+                r = bus_error_set(
+                        reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                        "SetFileRestoreStatus: there is no status \"%.64s\"; there are all (of the "
+                        "component's files were restored), failed (some were) and none.",
+                        status);
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return error_trace(r);
+        }
         return component_call_feed(call, m, reterr);
 }

@@ -5,10 +5,16 @@
 
 #include "daemon/bus/call.h"
 
+int method_enable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_disable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_set_backup_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_set_previous_backup_stamp(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_set_backup_succeeded(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_set_selected_for_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_set_restore_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_set_file_restore_status(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_get_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_get_writer_components(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 

@@ -1,104 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * org.quiesce1.Manager: opening sessions, finding things, administration.
+ * org.quiesce1.Manager: finding things, administration. Sessions are opened in open-bus.c.
  */
-
-#include <time.h>
 
 #include "daemon/bus/access.h"
 #include "daemon/bus/backup-reply.h"
 #include "daemon/bus/delete.h"
+#include "daemon/bus/open-bus.h"
 #include "daemon/bus/publish.h"
 
 #include "contract/names.h"
 #include "util/error.h"
 #include "util/log.h"
-
-static void owner_has_vanished(Owner *owner, void *userdata) {
-        SessionObject *session = userdata;
-        ContractInput input = {
-                .type = CONTRACT_INPUT_OWNER_VANISHED,
-                .session = session->handle,
-        };
-
-        manager_feed(session->manager, &input);
-}
-
-/* What a session needs before the contract hears of it. */
-static int open_object(Manager *manager, Owner **owner, SessionObject **ret) {
-        char id[CONTRACT_ID_MAX];
-        SessionObject *session;
-        int r;
-
-        r = bus_new_id(id);
-        if (r < 0)
-                return error_trace(r);
-        r = session_object_new(manager, &session, id, owner_get_uid(*owner));
-        if (r < 0)
-                return error_trace(r);
-        session->record.since_usec = now_usec(CLOCK_REALTIME);
-        session->record.owner = strdup(owner_get_name(*owner));
-        session->record.bus = strdup(manager->bus_guid ? manager->bus_guid : "");
-        if (!session->record.owner || !session->record.bus) {
-                (void) session_object_free(session);
-                return error_origin(-ENOMEM);
-        }
-        owner_set_vanished(*owner, owner_has_vanished, session);
-        session->owner = TAKE_PTR(*owner);
-        *ret = session;
-        return 0;
-}
-
-static void open_refuse(sd_bus_message *call, const char *text) {
-        bus_reply_error(call, CONTRACT_ERROR_LIMITS_EXCEEDED, text);
-}
-
-/* AccessGranted */
-static void open_backup_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
-        ContractInput input = {.type = CONTRACT_INPUT_OPEN, .kind = CONTRACT_BACKUP};
-        ContractSessionInfo info;
-        SessionObject *session = NULL;
-
-        if (manager->stopping) {
-                open_refuse(call, "OpenBackup: quiesced is being stopped; try again when it has started.");
-                return;
-        }
-        if (session_objects_count_uid(manager, owner_get_uid(*owner)) >=
-            manager->config->sessions_max_per_user) {
-                open_refuse(call, "OpenBackup: you have as many sessions as a user may have (MaxPerUser= in "
-                                  "quiesced.conf). Release one first.");
-                return;
-        }
-        if (open_object(manager, owner, &session) < 0) {
-                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED, "OpenBackup: quiesced is short of memory.");
-                return;
-        }
-        input.session = session->handle;
-        input.id = session->record.id;
-        manager_feed(manager, &input);
-        if (!session_object_get_info(session, &info)) {
-                (void) session_object_free(session);
-                open_refuse(call, "OpenBackup: there are as many sessions as quiesced can have. Release one "
-                                  "first.");
-                return;
-        }
-        session_object_save(session);
-        session_shown_add(session);
-        bus_reply_sent(call, sd_bus_reply_method_return(call, "o", session->path));
-}
-
-static int method_open_backup(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        int r;
-
-        r = options_read_none(m, reterr);
-        return r < 0 ? r : access_check(userdata, m, ACTION_BACKUP, open_backup_granted, NULL, NULL);
-}
-
-static int method_open_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return bus_error_set(reterr, CONTRACT_ERROR_NOT_SUPPORTED,
-                             "OpenRestore is not supported by this version of quiesced.");
-}
 
 static int not_found(sd_bus_error *reterr, const char *what, const char *id) {
         return bus_error_set(reterr, CONTRACT_ERROR_OBJECT_NOT_FOUND,

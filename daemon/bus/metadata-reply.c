@@ -63,6 +63,10 @@ static int append_component_notes(sd_bus_message *m, const ComponentNotes *notes
                 r = dictionary_add(m, "backup-stamp", "s", notes->backup_stamp);
         if (r >= 0 && notes->succeeded >= 0)
                 r = dictionary_add(m, "succeeded", "b", notes->succeeded);
+        if (r >= 0 && notes->restore_options)
+                r = dictionary_add(m, "restore-options", "s", notes->restore_options);
+        if (r >= 0 && notes->file_restore_status)
+                r = dictionary_add(m, "file-restore-status", "s", notes->file_restore_status);
         return r;
 }
 

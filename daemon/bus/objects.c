@@ -105,7 +105,8 @@ int bus_register(Manager *manager) {
                 sd_bus_object_find_t find;
         } objects[] = {
                 {BUS_PATH "/session", BUS_INTERFACE("Session"), session_vtable, session_object_bus_find},
-                {BUS_PATH "/session", BUS_INTERFACE("Backup"), backup_vtable, session_object_bus_find},
+                {BUS_PATH "/session", BUS_INTERFACE("Backup"), backup_vtable, backup_bus_find},
+                {BUS_PATH "/session", BUS_INTERFACE("Restore"), restore_vtable, restore_bus_find},
                 {BUS_PATH "/session", BUS_INTERFACE("WriterState"), writer_state_vtable,
                  writer_state_bus_find},
                 {BUS_PATH "/set", BUS_INTERFACE("SnapshotSet"), snapshot_set_vtable, snapshot_set_bus_find},

@@ -220,6 +220,47 @@ int session_object_bus_find(sd_bus *bus, const char *path, const char *interface
         return 1;
 }
 
+/* C2: a backup and a restore have an interface each. */
+static int find_kind(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                     sd_bus_error *reterr, ContractKind kind) {
+        int r;
+
+        r = session_object_bus_find(bus, path, interface, userdata, ret, reterr);
+        return r > 0 ? ((SessionObject *) *ret)->record.kind == kind : r;
+}
+
+/**
+ * backup_bus_find() - the backup behind a path, for sd-bus
+ * @bus:        the bus
+ * @path:       the path asked for
+ * @interface:  likewise
+ * @userdata:   the manager
+ * @ret:        the session
+ * @reterr:     unused
+ *
+ * Return: 1 if there is one, 0 if not.
+ */
+int backup_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                    sd_bus_error *reterr) {
+        return find_kind(bus, path, interface, userdata, ret, reterr, CONTRACT_BACKUP);
+}
+
+/**
+ * restore_bus_find() - the restore behind a path, for sd-bus
+ * @bus:        the bus
+ * @path:       the path asked for
+ * @interface:  likewise
+ * @userdata:   the manager
+ * @ret:        the session
+ * @reterr:     unused
+ *
+ * Return: 1 if there is one, 0 if not.
+ */
+int restore_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                     sd_bus_error *reterr) {
+        return find_kind(bus, path, interface, userdata, ret, reterr, CONTRACT_RESTORE);
+}
+
 const sd_bus_vtable session_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_release,

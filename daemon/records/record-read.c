@@ -35,22 +35,24 @@ static int writer_from_json(RecordWriter *writer, json_t *json) {
 }
 
 static int record_from_json(SessionRecord *record, json_t *json) {
-        const char *id, *owner = NULL, *bus = NULL, *context, *set;
+        const char *id, *owner = NULL, *bus = NULL, *context, *set, *kind = "backup";
         json_int_t uid, since;
         int version, completed, aborted, c, r;
         json_t *writers, *writer;
         size_t i;
 
-        if (json_unpack(json, "{s:i, s:s, s?s, s?s, s:I, s:I, s:s, s:s, s:b, s:b, s:o}", "version", &version,
-                        "id", &id, "owner", &owner, "bus", &bus, "uid", &uid, "since-usec", &since,
-                        "context", &context, "set", &set, "completed", &completed, "aborted", &aborted,
-                        "writers", &writers) < 0)
+        if (json_unpack(json, "{s:i, s:s, s?s, s?s, s?s, s:I, s:I, s:s, s:s, s:b, s:b, s:o}", "version",
+                        &version, "id", &id, "kind", &kind, "owner", &owner, "bus", &bus, "uid", &uid,
+                        "since-usec", &since, "context", &context, "set", &set, "completed", &completed,
+                        "aborted", &aborted, "writers", &writers) < 0)
                 return -EBADMSG;
         c = contract_context_from_string(context);
         if (version != 1 || c < 0 || strlen(id) != CONTRACT_ID_MAX - 1 || strlen(set) >= CONTRACT_ID_MAX ||
             json_array_size(writers) > CONTRACT_WRITERS_MAX)
                 return -EBADMSG;
         memcpy(record->id, id, CONTRACT_ID_MAX);
+        record->kind =
+                streq(kind, contract_kind_to_string(CONTRACT_RESTORE)) ? CONTRACT_RESTORE : CONTRACT_BACKUP;
         (void) snprintf(record->set_id, sizeof(record->set_id), "%s", set);
         record->uid = (uid_t) uid;
         record->since_usec = (uint64_t) since;

@@ -60,9 +60,10 @@ static json_t *record_to_json(const SessionRecord *record) {
                         writers, json_pack("{s:s, s:s, s:b}", "name", record->writers[i].name, "level",
                                            contract_level_to_string(record->writers[i].level), "prepared",
                                            (int) record->writers[i].prepared));
-        return json_pack("{s:i, s:s, s:s?, s:s?, s:I, s:I, s:s, s:s, s:b, s:b, s:o}", "version", 1, "id",
-                         record->id, "owner", record->owner, "bus", record->bus, "uid",
-                         (json_int_t) record->uid, "since-usec", (json_int_t) record->since_usec, "context",
+        return json_pack("{s:i, s:s, s:s, s:s?, s:s?, s:I, s:I, s:s, s:s, s:b, s:b, s:o}", "version", 1,
+                         "id", record->id, "kind", contract_kind_to_string(record->kind), "owner",
+                         record->owner, "bus", record->bus, "uid", (json_int_t) record->uid, "since-usec",
+                         (json_int_t) record->since_usec, "context",
                          contract_context_to_string(record->context), "set", record->set_id, "completed",
                          (int) record->completed, "aborted", (int) record->aborted, "writers", writers);
 }

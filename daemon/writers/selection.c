@@ -28,6 +28,10 @@ static int append_selected(sd_bus_message *m, const WriterSelection *selected) {
                 r = append_text(m, "previous-stamp", selected->previous_stamp);
         if (r >= 0)
                 r = append_text(m, "backup-stamp", selected->backup_stamp);
+        if (r >= 0)
+                r = append_text(m, "restore-options", selected->restore_options);
+        if (r >= 0)
+                r = append_text(m, "file-restore-status", selected->file_restore_status);
         if (r >= 0 && selected->succeeded >= 0)
                 r = sd_bus_message_append(m, "{sv}", "succeeded", "b", selected->succeeded);
         return r < 0 ? r : sd_bus_message_close_container(m);

@@ -58,6 +58,7 @@ typedef struct WriterSelection {
         const char *type, *logical_path, *name;
         const char *options, *previous_stamp, *backup_stamp; /* or NULL */
         int succeeded;                                       /* negative: not said */
+        const char *restore_options, *file_restore_status;   /* or NULL */
 } WriterSelection;
 
 /* What goes with an event. Strings and arrays need live only during the call of writers_send(). */

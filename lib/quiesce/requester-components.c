@@ -21,14 +21,27 @@ static int call_writer(QuiesceBackup *backup, const char *member, const char *wr
         return error_trace(r);
 }
 
-/* With a text, or a truth that is not negative, behind the three words that name the component. */
-static int call_component(QuiesceBackup *backup, const char *member, const char *writer,
-                          const char *logical_path, const char *name, const char *text, int truth,
-                          sd_bus_error *error) {
+/**
+ * requester_call_component() - a call about a component
+ * @backup:         the session
+ * @interface:      of the session's object
+ * @member:         the method
+ * @writer:         whose component
+ * @logical_path:   of it; NULL: ""
+ * @name:           of it
+ * @text:           the argument behind these, or NULL
+ * @truth:          likewise; negative: none
+ * @error:          gets the error that was answered; may be NULL
+ *
+ * Return: 0 or a negative errno.
+ */
+int requester_call_component(QuiesceBackup *backup, const char *interface, const char *member,
+                             const char *writer, const char *logical_path, const char *name,
+                             const char *text, int truth, sd_bus_error *error) {
         _cleanup_(message_unrefp) sd_bus_message *call = NULL;
         int r;
 
-        r = quiesce_backup_new_call(backup, &call, QUIESCE_BUS_BACKUP, member);
+        r = quiesce_backup_new_call(backup, &call, interface, member);
         if (r >= 0)
                 r = sd_bus_message_append(call, "sss", writer, logical_path ? logical_path : "", name);
         if (r >= 0 && text)
@@ -88,8 +101,8 @@ _public_ int quiesce_backup_get_writer_components(QuiesceBackup *backup, const c
  */
 _public_ int quiesce_backup_add_component(QuiesceBackup *backup, const char *writer,
                                           const char *logical_path, const char *name, sd_bus_error *error) {
-        return error_trace(
-                call_component(backup, "AddComponent", writer, logical_path, name, NULL, -1, error));
+        return error_trace(requester_call_component(backup, QUIESCE_BUS_BACKUP, "AddComponent", writer,
+                                                    logical_path, name, NULL, -1, error));
 }
 
 /**
@@ -108,8 +121,8 @@ _public_ int quiesce_backup_add_component(QuiesceBackup *backup, const char *wri
 _public_ int quiesce_backup_set_backup_options(QuiesceBackup *backup, const char *writer,
                                                const char *logical_path, const char *name,
                                                const char *options, sd_bus_error *error) {
-        return error_trace(
-                call_component(backup, "SetBackupOptions", writer, logical_path, name, options, -1, error));
+        return error_trace(requester_call_component(backup, QUIESCE_BUS_BACKUP, "SetBackupOptions", writer,
+                                                    logical_path, name, options, -1, error));
 }
 
 /**
@@ -128,8 +141,8 @@ _public_ int quiesce_backup_set_backup_options(QuiesceBackup *backup, const char
 _public_ int quiesce_backup_set_previous_stamp(QuiesceBackup *backup, const char *writer,
                                                const char *logical_path, const char *name, const char *stamp,
                                                sd_bus_error *error) {
-        return error_trace(call_component(backup, "SetPreviousBackupStamp", writer, logical_path, name,
-                                          stamp, -1, error));
+        return error_trace(requester_call_component(backup, QUIESCE_BUS_BACKUP, "SetPreviousBackupStamp",
+                                                    writer, logical_path, name, stamp, -1, error));
 }
 
 /**
@@ -148,6 +161,6 @@ _public_ int quiesce_backup_set_previous_stamp(QuiesceBackup *backup, const char
 _public_ int quiesce_backup_set_succeeded(QuiesceBackup *backup, const char *writer,
                                           const char *logical_path, const char *name, bool succeeded,
                                           sd_bus_error *error) {
-        return error_trace(call_component(backup, "SetBackupSucceeded", writer, logical_path, name, NULL,
-                                          succeeded, error));
+        return error_trace(requester_call_component(backup, QUIESCE_BUS_BACKUP, "SetBackupSucceeded", writer,
+                                                    logical_path, name, NULL, succeeded, error));
 }

@@ -25,3 +25,8 @@ int requester_call(QuiesceBackup *backup, sd_bus_message *call, sd_bus_message *
 int requester_call_simple(QuiesceBackup *backup, const char *interface, const char *member,
                           sd_bus_message **ret_reply, sd_bus_error *error);
 int requester_append_requirement(sd_bus_message *call, const QuiesceRequirement *requirement);
+int requester_open(QuiesceBackup *backup, const char *member, const char *document, sd_bus_error *error);
+int requester_call_component(QuiesceBackup *backup, const char *interface, const char *member,
+                             const char *writer, const char *logical_path, const char *name,
+                             const char *text, int truth, sd_bus_error *error);
+int requester_read_failed(sd_bus_message *reply, char ***ret_failed);

@@ -119,6 +119,28 @@ static int snapshot_set_read(QuiesceSnapshotSet *set, sd_bus_message *reply) {
         return error_trace(r < 0 ? r : 0);
 }
 
+/**
+ * requester_read_failed() - which writers failed, of a dictionary with `failed-writers`
+ * @reply:          the answer
+ * @ret_failed:     NULL-terminated; quiesce_strv_free() it; may be NULL
+ *
+ * Return: 0 or a negative errno.
+ */
+int requester_read_failed(sd_bus_message *reply, char ***ret_failed) {
+        _cleanup_(quiesce_snapshot_set_freep) QuiesceSnapshotSet *answer = NULL;
+        int r;
+
+        answer = calloc(1, sizeof(*answer));
+        if (!answer)
+                return error_origin(-ENOMEM);
+        r = snapshot_set_read(answer, reply);
+        if (r < 0)
+                return error_trace(r);
+        if (ret_failed)
+                *ret_failed = TAKE_PTR(answer->failed_writers);
+        return 0;
+}
+
 static int call_with_requirement(QuiesceBackup *backup, const char *member,
                                  const QuiesceRequirement *requirement, QuiesceSnapshotSet **ret,
                                  sd_bus_error *error) {

@@ -240,13 +240,15 @@ static int backup_adopt_path(QuiesceBackup *backup, const char *path) {
 }
 
 /**
- * quiesce_backup_open() - open the session with quiesced
+ * requester_open() - open a session with quiesced
  * @backup:     the session
+ * @member:     the manager's method
+ * @document:   its first argument, or NULL: it has none
  * @error:      gets the error that was answered; may be NULL
  *
  * Return: 0; -EALREADY if it is open; else a negative errno.
  */
-_public_ int quiesce_backup_open(QuiesceBackup *backup, sd_bus_error *error) {
+int requester_open(QuiesceBackup *backup, const char *member, const char *document, sd_bus_error *error) {
         _cleanup_(message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         const char *path;
         int r;
@@ -254,9 +256,11 @@ _public_ int quiesce_backup_open(QuiesceBackup *backup, sd_bus_error *error) {
         if (backup->path)
                 return error_origin(-EALREADY);
         r = sd_bus_message_new_method_call(backup->bus, &call, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
-                                           QUIESCE_BUS_MANAGER, "OpenBackup");
+                                           QUIESCE_BUS_MANAGER, member);
         if (r >= 0)
                 r = sd_bus_message_set_allow_interactive_authorization(call, true);
+        if (r >= 0 && document)
+                r = sd_bus_message_append(call, "s", document);
         if (r >= 0)
                 r = sd_bus_message_append(call, "a{sv}", 0);
         if (r >= 0)
@@ -266,6 +270,17 @@ _public_ int quiesce_backup_open(QuiesceBackup *backup, sd_bus_error *error) {
         if (r < 0)
                 return error_trace(r);
         return error_trace(backup_adopt_path(backup, path));
+}
+
+/**
+ * quiesce_backup_open() - open the session with quiesced
+ * @backup:     the session
+ * @error:      gets the error that was answered; may be NULL
+ *
+ * Return: 0; -EALREADY if it is open; else a negative errno.
+ */
+_public_ int quiesce_backup_open(QuiesceBackup *backup, sd_bus_error *error) {
+        return error_trace(requester_open(backup, "OpenBackup", NULL, error));
 }
 
 /**

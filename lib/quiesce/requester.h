@@ -44,6 +44,7 @@ extern "C" {
 #define QUIESCE_BUS_MANAGER  "org.quiesce1.Manager"
 #define QUIESCE_BUS_SESSION  "org.quiesce1.Session"
 #define QUIESCE_BUS_BACKUP   "org.quiesce1.Backup"
+#define QUIESCE_BUS_RESTORE  "org.quiesce1.Restore"
 #define QUIESCE_BUS_SET      "org.quiesce1.SnapshotSet"
 #define QUIESCE_BUS_SNAPSHOT "org.quiesce1.Snapshot"
 #define QUIESCE_BUS_PROVIDER "org.quiesce1.Provider"
@@ -168,6 +169,48 @@ int quiesce_backup_abort(QuiesceBackup *backup, sd_bus_error *error);
 int quiesce_backup_release(QuiesceBackup *backup, sd_bus_error *error);
 
 char **quiesce_strv_free(char **strings);
+
+/* One restore session (VSS: IVssBackupComponents after InitializeForRestore):
+ *
+ *   r = quiesce_restore_new(&restore, bus);
+ *   r = quiesce_restore_open(restore, NULL, &error);
+ *   r = quiesce_restore_gather_writer_metadata(restore, NULL, &error);
+ *   r = quiesce_restore_select(restore, "wiki", NULL, "pages", true, &error);
+ *   r = quiesce_restore_pre_restore(restore, &failed, &error);
+ *       ... put the files back ...
+ *   r = quiesce_restore_set_file_status(restore, "wiki", NULL, "pages", "all", &error);
+ *   r = quiesce_restore_post_restore(restore, &failed, &error);
+ *   r = quiesce_restore_release(restore, &error);
+ *
+ * There is no abort: releasing it tells the writers that it was not completed. */
+typedef struct QuiesceRestore QuiesceRestore;
+
+int quiesce_restore_new(QuiesceRestore **ret, sd_bus *bus);
+QuiesceRestore *quiesce_restore_free(QuiesceRestore *restore);
+void quiesce_restore_set_wait(QuiesceRestore *restore, QuiesceWait wait, void *userdata);
+const char *quiesce_restore_get_path(const QuiesceRestore *restore);
+const char *quiesce_restore_get_id(const QuiesceRestore *restore);
+/* document: of the backup that is restored; NULL: components are named by what the writers say now. */
+int quiesce_restore_open(QuiesceRestore *restore, const char *document, sd_bus_error *error);
+int quiesce_restore_gather_writer_metadata(QuiesceRestore *restore, sd_bus_message **ret_reply,
+                                           sd_bus_error *error);
+int quiesce_restore_get_writer_metadata(QuiesceRestore *restore, const char *writer,
+                                        sd_bus_message **ret_reply, sd_bus_error *error);
+int quiesce_restore_get_writer_components(QuiesceRestore *restore, const char *writer,
+                                          sd_bus_message **ret_reply, sd_bus_error *error);
+int quiesce_restore_select(QuiesceRestore *restore, const char *writer, const char *logical_path,
+                           const char *name, bool selected, sd_bus_error *error);
+int quiesce_restore_set_options(QuiesceRestore *restore, const char *writer, const char *logical_path,
+                                const char *name, const char *options, sd_bus_error *error);
+/* ret_failed: as of quiesce_backup_prepare(). */
+int quiesce_restore_pre_restore(QuiesceRestore *restore, char ***ret_failed, sd_bus_error *error);
+/* status: "all", "failed" (some of its files were restored), "none". */
+int quiesce_restore_set_file_status(QuiesceRestore *restore, const char *writer, const char *logical_path,
+                                    const char *name, const char *status, sd_bus_error *error);
+int quiesce_restore_post_restore(QuiesceRestore *restore, char ***ret_failed, sd_bus_error *error);
+int quiesce_restore_gather_writer_status(QuiesceRestore *restore, sd_bus_message **ret_reply,
+                                         sd_bus_error *error);
+int quiesce_restore_release(QuiesceRestore *restore, sd_bus_error *error);
 
 #ifdef __cplusplus
 }

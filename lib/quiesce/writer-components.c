@@ -279,6 +279,10 @@ static int read_selected(sd_bus_message *m, QuiesceSelection *selected) {
                         r = sd_bus_message_read(m, "v", "s", &selected->previous_stamp);
                 else if (streq(key, "backup-stamp"))
                         r = sd_bus_message_read(m, "v", "s", &selected->backup_stamp);
+                else if (streq(key, "restore-options"))
+                        r = sd_bus_message_read(m, "v", "s", &selected->restore_options);
+                else if (streq(key, "file-restore-status"))
+                        r = sd_bus_message_read(m, "v", "s", &selected->file_restore_status);
                 else if (streq(key, "succeeded"))
                         r = sd_bus_message_read(m, "v", "b", &selected->succeeded);
                 else
@@ -323,7 +327,7 @@ int writer_selection_read(QuiesceWriterEvent *event, sd_bus_message *m) {
 
 /**
  * quiesce_writer_event_count_components() - how many components of this writer were chosen
- * @event: PrepareForBackup, PrepareForSnapshot, PostSnapshot or BackupComplete
+ * @event: PrepareForBackup, PrepareForSnapshot, PostSnapshot, BackupComplete, PreRestore or PostRestore
  *
  * Mirrors IVssWriterComponents::GetComponentCount.
  *

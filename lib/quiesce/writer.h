@@ -122,10 +122,13 @@ typedef struct QuiesceSelection {
         const char *type;
         const char *logical_path;
         const char *name;
-        const char *options;        /* of the requester, for this writer; NULL: none */
-        const char *previous_stamp; /* this writer's, of the backup that this one is based on; NULL: none */
-        const char *backup_stamp;   /* this writer's, of this backup; NULL: none yet */
-        int succeeded;              /* 1 or 0: whether its files were backed up; -1: not said */
+        const char *options;         /* of the requester, for this writer; NULL: none */
+        const char *previous_stamp;  /* this writer's, of the backup that this one is based on; NULL: none */
+        const char *backup_stamp;    /* this writer's, of this backup; NULL: none yet */
+        int succeeded;               /* 1 or 0: whether its files were backed up; -1: not said */
+        const char *restore_options; /* of the requester, in a restore; NULL: none */
+        const char
+                *file_restore_status; /* PostRestore: "all", "failed" (some were), "none"; NULL: not said */
 } QuiesceSelection;
 
 /* name: as in the descriptor NAME.writer; NULL: from $QUIESCE_WRITER_NAME, which quiesced sets. */
@@ -171,7 +174,8 @@ const char *quiesce_writer_event_get_guard(const QuiesceWriterEvent *event);
 const char *const *quiesce_writer_event_get_volumes(const QuiesceWriterEvent *event); /* NULL-terminated */
 const char *const *quiesce_writer_event_get_snapshots(
         const QuiesceWriterEvent *event); /* volume, device … */
-/* PrepareForBackup, PrepareForSnapshot, PostSnapshot and BackupComplete tell of the components chosen. */
+/* PrepareForBackup, PrepareForSnapshot, PostSnapshot, BackupComplete, PreRestore and PostRestore tell of the
+ * components chosen. */
 size_t quiesce_writer_event_count_components(const QuiesceWriterEvent *event);
 int quiesce_writer_event_get_component(const QuiesceWriterEvent *event, size_t i, QuiesceSelection *ret);
 size_t quiesce_writer_event_count_file_systems(const QuiesceWriterEvent *event);

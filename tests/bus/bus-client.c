@@ -224,19 +224,26 @@ char *client_path_of(Client *client, const char *member, const char *id) {
         return copy;
 }
 
-void client_open(Client *client) {
+static void client_opened(Client *client, sd_bus_message *m) {
         _cleanup_free_ char *id = NULL;
         const char *path;
-        sd_bus_message *m;
 
-        m = call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "OpenBackup", "a{sv}", 0);
         if (sd_bus_message_get_error(m))
-                fail_msg("OpenBackup: %s", sd_bus_message_get_error(m)->message);
+                fail_msg("%s", sd_bus_message_get_error(m)->message);
         assert_true(sd_bus_message_read(m, "o", &path) > 0);
         (void) snprintf(client->session, sizeof(client->session), "%s", path);
         sd_bus_message_unref(m);
         id = client_get_string(client, client->session, SESSION_INTERFACE, "Id");
         (void) snprintf(client->id, sizeof(client->id), "%s", id);
+}
+
+void client_open(Client *client) {
+        client_opened(client, call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "OpenBackup", "a{sv}", 0));
+}
+
+void client_open_restore(Client *client, const char *document) {
+        client_opened(client, call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "OpenRestore", "sa{sv}",
+                                       document, 0));
 }
 
 char *client_add(Client *client, const char *volume) {

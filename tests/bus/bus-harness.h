@@ -25,6 +25,7 @@
 #define MANAGER_INTERFACE "org.quiesce1.Manager"
 #define SESSION_INTERFACE "org.quiesce1.Session"
 #define BACKUP_INTERFACE  "org.quiesce1.Backup"
+#define RESTORE_INTERFACE "org.quiesce1.Restore"
 #define ID_NIL            "00000000-0000-0000-0000-000000000000"
 #define SEEN_MAX          512u
 
@@ -89,6 +90,7 @@ void session_ok(Client *client, const char *member);
 void assert_ok(sd_bus_message *reply);                                           /* and unref */
 void assert_refused(sd_bus_message *reply, const char *error, const char *text); /* and unref */
 void client_open(Client *client);
+void client_open_restore(Client *client, const char *document);
 /* A session up to the state created, with one volume. */
 void client_prepare(Client *client, const char *volume);
 char *client_add(Client *client, const char *volume); /* the snapshot's id; free() it */

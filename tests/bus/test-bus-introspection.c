@@ -161,10 +161,32 @@ static void test_session_set_snapshot_writer(void **state) {
         (void) client_free(client);
 }
 
+/* C2: a restore is no backup. */
+static void test_restore(void **state) {
+        Client *client = client_new(*state);
+        sd_bus_message *m;
+        const char *xml;
+
+        client_open_restore(client, "");
+        compare(client, client->session, SESSION_INTERFACE);
+        compare(client, client->session, RESTORE_INTERFACE);
+        m = call_ask(client, client->session, "org.freedesktop.DBus.Introspectable", "Introspect", "");
+        assert_true(sd_bus_message_read(m, "s", &xml) > 0);
+        assert_null(strstr(xml, BACKUP_INTERFACE));
+        sd_bus_message_unref(m);
+        client_open(client);
+        m = call_ask(client, client->session, "org.freedesktop.DBus.Introspectable", "Introspect", "");
+        assert_true(sd_bus_message_read(m, "s", &xml) > 0);
+        assert_null(strstr(xml, RESTORE_INTERFACE));
+        sd_bus_message_unref(m);
+        (void) client_free(client);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_manager_and_provider, bench_setup_started,
                                                 bench_teardown),
+                cmocka_unit_test_setup_teardown(test_restore, bench_setup_started, bench_teardown),
                 cmocka_unit_test_setup_teardown(test_session_set_snapshot_writer, bench_setup,
                                                 bench_teardown),
         };

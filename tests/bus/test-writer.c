@@ -7,7 +7,8 @@
  *
  * log=FILE appends a line for each event: "NAME EVENT SESSION SET OUTCOME CAUSE GUARD PID type=TYPE", then
  * "bootable", "component-mode" and for each component that it tells "component=LOGICAL-PATH/NAME" and, in
- * brackets, what else it tells of it: [OPTIONS|PREVIOUS-STAMP|BACKUP-STAMP|SUCCEEDED]. stamp=EVENT:STAMP
+ * brackets, what else it tells of it: [OPTIONS|PREVIOUS-STAMP|BACKUP-STAMP|SUCCEEDED], in a restore
+ * [RESTORE-OPTIONS|FILE-RESTORE-STATUS|BACKUP-STAMP]. stamp=EVENT:STAMP
  * sets the stamp of all in that event. level=, window= (seconds), path= (of its data) are what it registers
  * and identifies with; component=TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER (flags s: selectable, r: for restore;
  * any number of times), tree=yes (four components: see declare()), exclude=FOLDER and restore=METHOD[:never]
@@ -68,11 +69,20 @@ static void log_event(const QuiesceWriter *writer, const QuiesceWriterEvent *e) 
                      quiesce_writer_event_is_bootable(e) ? " bootable" : "",
                      quiesce_writer_event_is_component_mode(e) ? " component-mode" : "");
         for (size_t i = 0; quiesce_writer_event_get_component(e, i, &selected) == 0 && n < 3000; i++)
-                n += snprintf(line + n, sizeof(line) - (size_t) n,
-                              " component=%.300s/%.200s[%.50s|%.50s|%.50s|%d]", selected.logical_path,
-                              selected.name, selected.options ? selected.options : "",
-                              selected.previous_stamp ? selected.previous_stamp : "",
-                              selected.backup_stamp ? selected.backup_stamp : "", selected.succeeded);
+                if (quiesce_writer_event_get_type(e) >= QUIESCE_EVENT_PRE_RESTORE)
+                        n += snprintf(line + n, sizeof(line) - (size_t) n,
+                                      " component=%.300s/%.200s[%.50s|%s|%.50s]", selected.logical_path,
+                                      selected.name,
+                                      selected.restore_options ? selected.restore_options : "",
+                                      selected.file_restore_status ? selected.file_restore_status : "",
+                                      selected.backup_stamp ? selected.backup_stamp : "");
+                else
+                        n += snprintf(
+                                line + n, sizeof(line) - (size_t) n,
+                                " component=%.300s/%.200s[%.50s|%.50s|%.50s|%d]", selected.logical_path,
+                                selected.name, selected.options ? selected.options : "",
+                                selected.previous_stamp ? selected.previous_stamp : "",
+                                selected.backup_stamp ? selected.backup_stamp : "", selected.succeeded);
         line[n++] = '\n';
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0 || write(fd, line, (size_t) n) != n)

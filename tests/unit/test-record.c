@@ -46,6 +46,7 @@ static void found(SessionRecord *record, void *userdata) {
 
 static void fill(SessionRecord *record) {
         *record = (SessionRecord){
+                .kind = CONTRACT_RESTORE,
                 .owner = strdup(":1.42"),
                 .bus = strdup("0123456789abcdef0123456789abcdef"),
                 .uid = 34,
@@ -69,6 +70,7 @@ static void test_round_trip(void **state) {
         assert_int_equal(records_read(directory, found, &f), 0);
         assert_int_equal(f.n, 1);
         assert_string_equal(f.records[0].id, ID);
+        assert_int_equal(f.records[0].kind, CONTRACT_RESTORE);
         assert_string_equal(f.records[0].owner, ":1.42");
         assert_string_equal(f.records[0].bus, record.bus);
         assert_int_equal(f.records[0].uid, 34);
