@@ -55,9 +55,11 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner || backup->lost)
                 return 0;
-        if (!quiesce_backup_get_path(backup->session) || backup->ending)
+        if (!quiesce_backup_get_path(backup->session))
                 return 0;
         backup->lost = true;
+        if (backup->ending)
+                return 0; /* the call that ends it tells */
         progress_clear(&backup->progress);
         say("quiesced has ended or was restarted: the backup session is lost");
         return 0;
@@ -237,8 +239,10 @@ int backup_release(Backup *backup, bool abort) {
         progress_step(&backup->progress, "releasing the session");
         r = quiesce_backup_release(backup->session, &error);
         progress_clear(&backup->progress);
-        /* After a restart quiesced may have released the session itself. */
-        if (r >= 0 || (backup->lost && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT)))
+        /* After a restart quiesced may have released the session itself, or does it when we leave the bus.
+         */
+        if (r >= 0 || (backup->lost && (sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
+                                        sd_bus_error_has_name(&error, QUIESCE_ERROR_SESSION_LOST))))
                 return 0;
         return say_bus_error("cannot release the session", &error, r);
 }

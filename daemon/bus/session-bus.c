@@ -14,13 +14,22 @@
  * session_check_owner() - only the requester that opened a session may call its methods
  * @session:    the session
  * @m:          the call
- * @reterr:     AccessDenied
+ * @reterr:     AccessDenied; SessionLost while a session of the last run is still being recovered
  *
  * Return: 0, or a negative errno.
  */
 int session_check_owner(SessionObject *session, sd_bus_message *m, sd_bus_error *reterr) {
-        if (session->owner && streq(owner_get_name(session->owner), sd_bus_message_get_sender(m)))
+        const char *sender = sd_bus_message_get_sender(m);
+
+        if (session->owner && streq(owner_get_name(session->owner), sender))
                 return 0;
+        if (!session->owner && session->recovered && session->record.owner &&
+            streq(session->record.owner, sender))
+                return bus_error_set(
+                        reterr, CONTRACT_ERROR_SESSION_LOST,
+                        "%s: session %s was lost when quiesced ended, and what it left is still being looked "
+                        "for. It is released when its owner leaves the bus; to release it, try again.",
+                        sd_bus_message_get_member(m), session->record.id);
         return bus_error_set(
                 reterr, CONTRACT_ERROR_ACCESS_DENIED,
                 "%s: session %s belongs to another connection to the bus; only that one may call "
