@@ -180,7 +180,7 @@ list_mounts_elsewhere() {
         awk '$0 ~ " /dev/(mapper/|dm-)" { for (i = 7; $i != "-"; i++) ; print $5, $(i + 2) }' \
                 /proc/[0-9]*/mountinfo 2>/dev/null | sort -u
 }
-list_processes() { grep -l -s -E '^quiesced-(writer|hold)' /proc/[0-9]*/comm; }
+list_processes() { grep -l -s -E '^(quiesced-(writer|hold|guard|hook)|quiesce-reaper)' /proc/[0-9]*/comm; }
 
 # Remember what there is; nothing may be beyond or below it later.
 outside_baseline() {
@@ -279,7 +279,7 @@ outside_kernel() {
 
 # Everything that is wrong, a line each. In this order, as the later ones ask more of the machine.
 outside_problems() {
-        udevadm settle --timeout=10 || echo "udev does not settle"
+        udevadm settle --timeout="$outside_patience" || echo "udev does not settle"
         outside_suspended
         outside_kernel
         outside_processes
