@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --timeout 600
+# vm: --disk 2G --disk 2G --disk 2G --timeout 600
 #
 # The main job's promise, 20 times: what `quiescectl run` shows of four volumes (thick and thin, ext4 and xfs, two volume
 # groups) is one instant. A program bumps the same counter on all of them in turn, with fsync: in the snapshots the
@@ -81,7 +81,35 @@ for volume in one/te one/tx two/e two/x; do
         esac
         check "mounts-again-$volume" mount "/dev/$volume" "/mnt/${volume#*/}"
 done
-for volume in "${volumes[@]}"; do umount "$volume"; done
+# A persistent set is LVM's own: it outlives vgchange -an and -ay, lvconvert --merge gives back the instant's content,
+# and lvremove removes it.
+merged() { [ -z "$(lvs --noheadings -o lv_name "$1" 2>/dev/null)" ]; }
+give_back() {
+        lvconvert -qq -y --merge "$1" || return
+        while ! merged "$1"; do
+                lvchange -qq --poll y "$2"
+                read -r -t 0.5 <> <(:)
+        done
+}
+snapshot_of() { lvs --noheadings -o lv_name -S "lv_name=~^quiesced_ && origin=${1#*/}" "${1%%/*}" | tr -d ' '; }
+for volume in "${volumes[@]}"; do echo instant >"$volume/state"; done
+check "a-persistent-set" quiescectl create -q "${volumes[@]}"
+for volume in "${volumes[@]}"; do
+        echo later >"$volume/state"
+        umount "$volume"
+done
 check "vgchange-off-and-on" sh -c "vgchange -qq -an one two && vgchange -qq -ay one two"
-clean_disks
+for volume in one/te one/tx two/e two/x; do
+        check "merge-$volume" within 60 give_back "${volume%%/*}/$(snapshot_of "$volume")" "$volume"
+        check "mounts-after-merge-$volume" mount "/dev/$volume" "/mnt/${volume#*/}"
+        check_equal "has-the-content-of-the-instant-$volume" instant "$(cat "/mnt/${volume#*/}/state")"
+done
+outside_check "after-the-merge"
+
+check "another-persistent-set" quiescectl create -q "${volumes[@]}"
+for volume in one/te one/tx two/e two/x; do
+        check "lvremove-$volume" lvremove -qq -y "${volume%%/*}/$(snapshot_of "$volume")"
+done
+outside_check "after-lvremove"
+check_equal "quiesced-knows-of-no-snapshot-any-more" "" "$(quiescectl list snapshots --no-legend)"
 finish
