@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 1G
-# vm-all
+# vm: --disk 2G --disk 2G --disk 2G --timeout 300
 #
 # quiesced is killed or restarted while somebody reads: the reader is not cut off, the snapshot goes when the reader does,
 # also when the reader dies while there is no quiesced (contract C32).
@@ -35,8 +34,11 @@ start_reader() {
 # It is our child: when it has ended it is a zombie until it is waited for.
 reader_ended() { ! grep -q '^State:.[^Z]' "/proc/$reader/status"; }
 
+# The reader ends, and with 125: that the backup is not complete is no success.
 let_go() {
-        timeout 10 sh -c 'echo go > "$1"' - "$test_work/go" && await 60 reader_ended && { wait "$reader" || :; }
+        timeout 10 sh -c 'echo go > "$1"' - "$test_work/go" && await 60 reader_ended || return
+        wait "$reader"
+        [ $? -eq 125 ]
 }
 
 make_vg vg /dev/vdb

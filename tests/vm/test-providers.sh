@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 1G --disk 1G
+# vm: --disk 2G --disk 2G --disk 2G --timeout 300
 #
 # Snapshot sets through sets-driver, which does without bus and writers: thick and thin, ext4, xfs, raw and LUKS in one
 # set over two volume groups; given up at each step; killed at each step and recovered; what is refused and why.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 1G
+# vm: --disk 2G --disk 2G --disk 2G --timeout 300
 #
 # An active snapshot has the same UUID and label as its origin: the links in /dev/disk stay the origin's.
 

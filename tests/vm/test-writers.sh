@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 1G --disk 1G --disk 1G
+# vm: --disk 2G --disk 2G --disk 2G --timeout 300
 #
 # Writers in their real units: the fsfreeze writer on ext4 and xfs, a foreign freeze, its death while it has frozen, the
 # driver's death; a hook in its transient unit and sandbox; writers that cannot be started. quiesced itself is not
