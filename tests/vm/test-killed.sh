@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # vm: --disk 2G --disk 2G --disk 2G --timeout 600
+# vm-all
 #
 # kill -9 of quiescectl, and of quiesced with all that is in its cgroup, at twelve points of a backup each: nothing stays
 # suspended, frozen, mounted or left over, no process of the command is left, the session is released, the writer hears
