@@ -153,7 +153,8 @@ typedef struct Session {
         /* Steps: one at a time, ABORT may overtake. */
         ContractStep step, step_queued;
         uint32_t step_volume;
-        char step_snapshot[CONTRACT_ID_MAX]; /* DELETE of one; "" all */
+        char step_snapshot[CONTRACT_ID_MAX]; /* DELETE under way: of one; "" all */
+        char next_snapshot[CONTRACT_ID_MAX]; /* likewise of the one that is to come */
         bool step_at_release;
         bool step_orphaned; /* nobody waits for its result any more */
         bool abort_step, abort_step_queued;
@@ -307,7 +308,7 @@ void set_give_up(Contract *contract, Session *session);
 
 /* volumes.c */
 void volume_call(Contract *contract, Session *session, const ContractInput *input);
-void volume_step_done(Contract *contract, Session *session, const ContractInput *input);
+void volume_step_done(Contract *contract, Session *session, const ContractInput *input, bool orphaned);
 bool set_is_deleted(const Session *session);
 
 /* rounds.c: PrepareForBackup and BackupComplete, PreRestore and PostRestore */

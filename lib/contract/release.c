@@ -95,7 +95,7 @@ static void release_delete(Contract *contract, Session *session) {
         if (!session_is_auto_release(session) || !session->set_created || !something ||
             set_is_deleted(session))
                 return;
-        session->step_snapshot[0] = '\0';
+        session->next_snapshot[0] = '\0';
         session->step_at_release = true;
         step_start(contract, session, CONTRACT_STEP_DELETE);
 }

@@ -31,8 +31,10 @@ static void step_send(Contract *contract, Session *session) {
         if (session->step == CONTRACT_STEP_BEGIN_PREPARE) {
                 session->set_touched = true;
                 effect->snapshot = session->new_snapshot;
-        } else if (session->step == CONTRACT_STEP_DELETE && session->step_snapshot[0])
-                effect->snapshot = session->step_snapshot;
+        } else if (session->step == CONTRACT_STEP_DELETE) {
+                text_copy(session->step_snapshot, sizeof(session->step_snapshot), session->next_snapshot);
+                effect->snapshot = session->step_snapshot[0] ? session->step_snapshot : NULL;
+        }
 }
 
 static void step_abort_send(Contract *contract, Session *session) {
@@ -48,7 +50,7 @@ static void step_abort_send(Contract *contract, Session *session) {
 /**
  * step_start() - ask for a step, as soon as it may run
  * @contract:   the machine
- * @session:    whose; step_volume, step_snapshot and step_at_release say on what
+ * @session:    whose; step_volume, next_snapshot and step_at_release say on what
  * @step:       any but ABORT
  */
 void step_start(Contract *contract, Session *session, ContractStep step) {
@@ -131,10 +133,10 @@ void step_done(Contract *contract, Session *session, const ContractInput *input)
         case CONTRACT_STEP_IS_VOLUME_SUPPORTED:
         case CONTRACT_STEP_BEGIN_PREPARE:
                 if (!orphaned)
-                        volume_step_done(contract, session, input);
+                        volume_step_done(contract, session, input, orphaned);
                 break;
         case CONTRACT_STEP_DELETE: /* what is deleted is deleted, whoever still listens */
-                volume_step_done(contract, session, input);
+                volume_step_done(contract, session, input, orphaned);
                 break;
         default:
                 if (!orphaned)

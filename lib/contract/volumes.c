@@ -82,7 +82,7 @@ static void volume_delete(Contract *contract, Session *session, const ContractIn
         session->n_deleted = 0;
         session->first_left[0] = '\0';
         call_begin(session, input, PHASE_DELETE);
-        text_copy(session->step_snapshot, sizeof(session->step_snapshot), whole ? NULL : input->snapshot);
+        text_copy(session->next_snapshot, sizeof(session->next_snapshot), whole ? NULL : input->snapshot);
         session->step_at_release = false;
         step_start(contract, session, CONTRACT_STEP_DELETE);
 }
@@ -146,7 +146,7 @@ static void volumes_deleted(Contract *contract, Session *session, const Contract
         session->n_deleted = input->n_deleted;
         text_copy(session->first_left, sizeof(session->first_left), input->first_left);
         if (one) {
-                one->deleted = input->error == CONTRACT_OK;
+                one->deleted = one->deleted || input->error == CONTRACT_OK;
         } else {
                 for (uint32_t i = 0; i < session->n_volumes; i++) {
                         if (input->error != CONTRACT_OK &&
@@ -168,8 +168,9 @@ static void volumes_deleted(Contract *contract, Session *session, const Contract
  * @contract:   the machine
  * @session:    the session
  * @input:      STEP_DONE
+ * @orphaned:   the call that asked for it was stopped; another may wait for its own step
  */
-void volume_step_done(Contract *contract, Session *session, const ContractInput *input) {
+void volume_step_done(Contract *contract, Session *session, const ContractInput *input, bool orphaned) {
         switch (input->step) {
         case CONTRACT_STEP_BEGIN_PREPARE:
                 if (input->error == CONTRACT_OK)
@@ -179,7 +180,7 @@ void volume_step_done(Contract *contract, Session *session, const ContractInput 
                 break;
         case CONTRACT_STEP_DELETE:
                 volumes_deleted(contract, session, input);
-                if (session->phase == PHASE_DELETE)
+                if (session->phase == PHASE_DELETE && !orphaned)
                         call_end(contract, session, input->error, input->text);
                 break;
         default:

@@ -410,6 +410,64 @@ static void test_C4_delete_one_snapshot(void **state) {
         expect(harness, "2: reply GetSnapshotProperties ObjectNotFound");
 }
 
+static void test_C4_a_deletion_is_answered_by_its_own_step(void **state) {
+        static const char *const ids[] = {"dddddddd-0000-0000-0000-000000000001",
+                                          "dddddddd-0000-0000-0000-000000000002"};
+        ContractInput one = {.session = 1, .call = CALL(DELETE_SNAPSHOTS)};
+        Harness *harness = *state;
+
+        to_open(harness, 1, 0);
+        for (uint32_t i = 0; i < ELEMENTSOF(ids); i++) {
+                call_input(harness, (ContractInput){.call = CALL(ADD_TO_SNAPSHOT_SET), .fresh_id = ids[i]});
+                volume_prepared(harness, 1, i, ids[i]);
+        }
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        begin_set(harness, 1, true);
+        finish_set(harness, 1);
+        forget(harness);
+
+        one.snapshot = ids[0];
+        call_input(harness, one);
+        call(harness, 1, CALL(CANCEL));
+        expect(harness, "step delete, reply DeleteSnapshots Cancelled, reply Cancel ok");
+        one.snapshot = ids[1];
+        call_input(harness, one);
+        step(harness, 1, CONTRACT_STEP_DELETE); /* of the first: nobody waits for it */
+        expect(harness, "step delete");
+        assert_string_equal(harness->last->items[harness->last->n_items - 1].snapshot, ids[1]);
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        expect(harness, "set-removed, reply DeleteSnapshots ok");
+}
+
+/* A stopped deletion went on; the next one, which waited for it, finds nothing any more. */
+static void test_C5_what_is_deleted_stays_deleted(void **state) {
+        ContractInput one = {.session = 1, .call = CALL(DELETE_SNAPSHOTS), .snapshot = "only"};
+        Harness *harness = *state;
+
+        to_open(harness, 1, 0);
+        call_input(harness, (ContractInput){.call = CALL(ADD_TO_SNAPSHOT_SET), .fresh_id = "only"});
+        volume_prepared(harness, 1, 0, "vol0");
+        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        begin_set(harness, 1, true);
+        finish_set(harness, 1);
+        forget(harness);
+
+        call_input(harness, one);
+        call(harness, 1, CALL(CANCEL));
+        call_input(harness, one);
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        expect(harness,
+               "step delete, reply DeleteSnapshots Cancelled, reply Cancel ok, set-removed, step delete");
+        step_fails(harness, 1, CONTRACT_STEP_DELETE, CONTRACT_ERROR_OBJECT_NOT_FOUND);
+        expect(harness, "reply DeleteSnapshots ObjectNotFound");
+        call(harness, 1, CALL(RELEASE));
+        forget(harness);
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        expect(harness, "reply Release ok, gone"); /* nothing was left to delete */
+}
+
 static void test_sessions_can_be_listed(void **state) {
         Harness *harness = *state;
         ContractSessionInfo info;
@@ -587,6 +645,8 @@ int main(void) {
                 TEST(test_C4_properties_while_creating),
                 TEST(test_C4_delete_stops_at_the_first_it_cannot),
                 TEST(test_C4_delete_one_snapshot),
+                TEST(test_C4_a_deletion_is_answered_by_its_own_step),
+                TEST(test_C5_what_is_deleted_stays_deleted),
                 TEST(test_sessions_can_be_listed),
                 TEST(test_ids_and_names_are_bounded),
                 TEST(test_C17_after_an_abort),
