@@ -12,7 +12,6 @@
 #include "contract/names.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #define INITIALISED    (1u << CONTRACT_INITIALISED)
 #define GATHERED       (1u << CONTRACT_GATHERED)
@@ -147,6 +146,16 @@ bool call_is_legal(const Session *session, ContractCall call) {
         return !((rule->flags & ONCE_CONTEXT) && session->context_set);
 }
 
+static size_t append(char *text, size_t size, size_t length, const char *word) {
+        size_t n = strlen(word);
+
+        if (n >= size - length)
+                n = size - length - 1;
+        memcpy(text + length, word, n);
+        text[length + n] = '\0';
+        return length + n;
+}
+
 /* "A, B and C": the calls legal now. */
 static void list_legal(const Session *session, char *text, size_t size) {
         size_t n = 0, listed = 0, length = 0;
@@ -154,12 +163,13 @@ static void list_legal(const Session *session, char *text, size_t size) {
         for (ContractCall call = CONTRACT_CALL_NONE + 1; call < _CONTRACT_CALL_MAX; call++)
                 n += call_is_legal(session, call) && !(rules[call].flags & NOT_YET);
         text[0] = '\0';
-        for (ContractCall call = CONTRACT_CALL_NONE + 1; call < _CONTRACT_CALL_MAX && length < size; call++)
+        for (ContractCall call = CONTRACT_CALL_NONE + 1; call < _CONTRACT_CALL_MAX; call++)
                 if (call_is_legal(session, call) && !(rules[call].flags & NOT_YET)) {
-                        const char *separator = listed == 0 ? "" : listed + 1 == n ? " and " : ", ";
-
-                        length += (size_t) snprintf(text + length, size - length, "%s%s", separator,
-                                                    contract_call_to_string(call));
+                        length = append(text, size, length,
+                                        listed == 0       ? ""
+                                        : listed + 1 == n ? " and "
+                                                          : ", ");
+                        length = append(text, size, length, contract_call_to_string(call));
                         listed++;
                 }
 }

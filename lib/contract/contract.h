@@ -41,6 +41,7 @@ Contract *contract_free(Contract *contract);
 /* An independent copy and a digest of its whole state, for tests that walk all states. */
 int contract_clone(const Contract *contract, Contract **ret);
 uint64_t contract_hash(const Contract *contract);
+uint64_t contract_hash_session(const Contract *contract, uint64_t session);
 
 /* Feeds one input. On success *ret is the list of effects, valid until the next call on this machine. A
  * negative errno means out of memory or a malformed input; the machine is unchanged then. What a caller did
