@@ -81,6 +81,15 @@ static void step_report(Manager *manager, uint64_t session, ContractStep step, u
         manager_feed(manager, &input);
 }
 
+/* A volume whose call was cancelled is not in the set: nothing of it stays open. */
+static void step_settle_volumes(SnapshotSet *set, const PendingStep *step) {
+        SessionObject *session = session_object_find(step->manager, step->session);
+        ContractSessionInfo info;
+
+        if (session && session_object_get_info(session, &info))
+                snapshot_set_trim(set, (uint32_t) info.n_volumes);
+}
+
 /* StepDone */
 static void step_done(SnapshotSet *set, ContractStep reported, uint32_t volume, const StepResult *result,
                       void *userdata) {
@@ -88,6 +97,8 @@ static void step_done(SnapshotSet *set, ContractStep reported, uint32_t volume, 
 
         pending_step_remove(pending);
         step_report(step.manager, step.session, step.step, step.volume, result);
+        if (step.step == CONTRACT_STEP_BEGIN_PREPARE)
+                step_settle_volumes(set, &step);
         if (step.step == CONTRACT_STEP_DELETE)
                 published_refresh(step.manager, "deleted");
 }
@@ -150,8 +161,10 @@ static int step_of_set(Manager *manager, SnapshotSet *set, const ContractEffect 
                 return error_origin(-ENOENT);
         if (effect->step == CONTRACT_STEP_END_PREPARE)
                 snapshot_set_trim(set, effect->volume);
-        if (effect->step == CONTRACT_STEP_LOCK)
+        if (effect->step == CONTRACT_STEP_LOCK) {
+                snapshot_set_note_writers_freeze(set, effect->system_writers);
                 manager_lock_memory(manager, true);
+        }
         r = pending_step_new(manager, &step, effect);
         if (r < 0)
                 return error_trace(r);

@@ -27,6 +27,7 @@
 #define GUARD_REPEAT_MSEC  50
 /* The hold itself lets go at the deadline and dismisses the guard; one that has not by then never will. */
 #define GUARD_PATIENCE_USEC (2 * USEC_PER_SEC)
+#define TELL_STUCK_USEC     (1 * USEC_PER_SEC)
 
 enum { POLL_HOLD, POLL_SOCKET, POLL_TIMER, POLL_WAKE, _POLL_MAX };
 
@@ -35,6 +36,9 @@ typedef struct Watch {
         Crew *crew;
         int connection_fd;
         int hold_pidfd;
+        bool died; /* the hold, else it is late */
+        bool told_stuck;
+        uint64_t stuck_usec; /* from when on a volume that is not let go is named */
         struct pollfd poll[_POLL_MAX];
 } Watch;
 
@@ -46,17 +50,55 @@ static bool hold_is_gone(Watch *w, int timeout_msec) {
 }
 
 /* Tells quiesced in the place of the hold, which cannot any more. */
-static void watch_report(Watch *w, const char *text, int error) {
+static void watch_report(Watch *w, uint32_t volume, const char *text) {
         HoldMessage message = {.version = HOLD_PROTOCOL_VERSION, .type = HOLD_REPORT};
 
         message.report = w->set->report;
         message.report.step = atomic_load(&w->set->step);
-        message.report.error = error;
-        message.report.volume = message.report.mount = HOLD_NONE;
+        message.report.error = w->died ? -EOWNERDEAD : -ETIME;
+        message.report.volume = volume;
+        message.report.mount = HOLD_NONE;
         message.report.ended_usec = boottime_usec();
         (void) snprintf(message.report.text, sizeof(message.report.text), "%s", text);
         (void) send(w->connection_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
         fprintf(stderr, "quiesced-hold: %s\n", text);
+}
+
+/* What happened, in the beginning of a sentence. Return: the first of the volumes it names, or HOLD_NONE. */
+static uint32_t watch_say_why(const Watch *w, char text[static HOLD_TEXT_MAX]) {
+        char held[HOLD_TEXT_MAX / 2];
+        uint32_t first = hold_set_name_held(w->set, held, sizeof(held));
+        const char *why = w->died ? "quiesced-hold was killed" : "the hold limit has passed";
+
+        if (first == HOLD_NONE)
+                (void) snprintf(text, HOLD_TEXT_MAX, "%s", why);
+        else
+                (void) snprintf(text, HOLD_TEXT_MAX, "%s while %s held %s", why, w->died ? "it" : "it still",
+                                held);
+        return first;
+}
+
+static void watch_tell_let_go(Watch *w) {
+        char text[HOLD_TEXT_MAX];
+        uint32_t first = watch_say_why(w, text);
+        size_t n = strlen(text);
+
+        (void) snprintf(text + n, sizeof(text) - n, "; %s guard has let every volume go",
+                        w->died ? "its" : "the");
+        watch_report(w, first, text);
+}
+
+/* Not yet: by the name of one that does not answer. */
+static void watch_tell_stuck(Watch *w, uint32_t volume) {
+        char text[HOLD_TEXT_MAX];
+        size_t n;
+
+        (void) watch_say_why(w, text);
+        n = strlen(text);
+        (void) snprintf(text + n, sizeof(text) - n,
+                        "; %s does not answer and is not let go yet, all others are",
+                        hold_set_volume_name(w->set, volume));
+        watch_report(w, volume, text);
 }
 
 static void watch_on_socket(Watch *w) {
@@ -88,11 +130,10 @@ static void watch_wait(Watch *w) {
 }
 
 /* Waits until every volume's thread is done with letting go, or one is stuck for a while. */
-static bool watch_wait_idle(Watch *w, int timeout_msec) {
+static bool watch_wait_idle(Watch *w, int timeout_msec, uint32_t *ret_volume) {
         uint64_t until = boottime_usec() + (uint64_t) timeout_msec * USEC_PER_MSEC, count;
-        uint32_t volume;
 
-        while (!crew_is_idle(w->crew, &volume)) {
+        while (!crew_is_idle(w->crew, ret_volume)) {
                 if (boottime_usec() >= until)
                         return false;
                 if (poll(w->poll, _POLL_MAX, 10) > 0) {
@@ -105,18 +146,29 @@ static bool watch_wait_idle(Watch *w, int timeout_msec) {
         return true;
 }
 
+static void watch_note_stuck(Watch *w, uint32_t volume) {
+        if (w->told_stuck || boottime_usec() < w->stuck_usec)
+                return;
+        w->told_stuck = true;
+        watch_tell_stuck(w, volume);
+}
+
 /* One round; true if it was the last. */
 static bool watch_let_go_once(Watch *w) {
         /* Only a round begun after the hold's end can be the last: before, it may still have a suspend under
          * way. */
         bool gone = hold_is_gone(w, 0);
+        uint32_t volume = 0;
         Failure failure;
 
         crew_let_go(w->crew);
-        if (!watch_wait_idle(w, GUARD_REPEAT_MSEC))
+        if (!watch_wait_idle(w, GUARD_REPEAT_MSEC, &volume)) {
+                watch_note_stuck(w, volume);
                 return false;
+        }
         resources_relax(w->set);
         if (!crew_has_let_go(w->crew, &failure)) {
+                watch_note_stuck(w, failure.volume);
                 (void) poll(NULL, 0, GUARD_REPEAT_MSEC);
                 return false;
         }
@@ -124,11 +176,12 @@ static bool watch_let_go_once(Watch *w) {
 }
 
 static void watch_let_go(Watch *w) {
-        uint64_t kill_usec = boottime_usec() + GUARD_PATIENCE_USEC;
+        uint64_t now = boottime_usec(), kill_usec = now + GUARD_PATIENCE_USEC;
         int not_yet = SET_GIVEN_UP_NOT;
 
         (void) atomic_compare_exchange_strong(&w->set->given_up, &not_yet, SET_GIVEN_UP_BY_GUARD);
         w->poll[POLL_TIMER].fd = w->poll[POLL_HOLD].fd = -1;
+        w->stuck_usec = now + TELL_STUCK_USEC;
         while (!watch_let_go_once(w)) {
                 (void) hold_is_gone(w, GUARD_REPEAT_MSEC);
                 if (w->poll[POLL_SOCKET].fd >= 0)
@@ -163,19 +216,15 @@ static int watch_init(Watch *w, int socket_fd, int hold_pidfd) {
 static _Noreturn void guard_run(HoldSet *set, int connection_fd, int socket_fd, int hold_pidfd) {
         Watch w = {.set = set, .connection_fd = connection_fd};
         char byte = GUARD_READY;
-        bool died;
 
         if (watch_init(&w, socket_fd, hold_pidfd) < 0 || send(socket_fd, &byte, 1, MSG_NOSIGNAL) < 0)
                 _exit(EXIT_FAILURE);
         watch_wait(&w);
         if (atomic_load(&set->ended))
                 _exit(EXIT_SUCCESS);
-        died = hold_is_gone(&w, 0);
+        w.died = hold_is_gone(&w, 0);
         watch_let_go(&w);
-        if (died)
-                watch_report(&w, "quiesced-hold was killed; its guard has let every volume go", -EOWNERDEAD);
-        else
-                watch_report(&w, "the hold limit has passed; the guard has let every volume go", -ETIME);
+        watch_tell_let_go(&w);
         _exit(EXIT_FAILURE);
 }
 

@@ -231,6 +231,44 @@ const char *hold_set_volume_name(const HoldSet *set, uint32_t volume) {
         return v->origin_name[0] != '\0' ? v->origin_name : v->given.origin_uuid;
 }
 
+static bool volume_is_held(const HoldSet *set, uint32_t volume) {
+        if (atomic_load(&set->volumes[volume].suspended) && set->report.resumed_usec == 0)
+                return true;
+        for (uint32_t i = 0; atomic_load(&set->committing) && i < set->n_mounts; i++)
+                if (set->mounts[i].given.volume == volume && hold_set_is_frozen(set, i))
+                        return true;
+        return false;
+}
+
+/**
+ * hold_set_name_held() - the volumes that were suspended, or whose file systems frozen, when the set was
+ *                        given up
+ * @set:        the set
+ * @text:       gets their names; "" if there is none
+ * @size:       room for them; what does not fit is "…"
+ *
+ * Return: the first of them, or HOLD_NONE.
+ */
+uint32_t hold_set_name_held(const HoldSet *set, char *text, size_t size) {
+        uint32_t first = HOLD_NONE;
+        size_t n = 0;
+
+        text[0] = '\0';
+        for (uint32_t i = 0; i < set->n_volumes; i++) {
+                const char *name = hold_set_volume_name(set, i);
+
+                if (!volume_is_held(set, i))
+                        continue;
+                if (n + strlen(name) + sizeof(", , …") > size) {
+                        (void) snprintf(text + n, size - n, "%s…", n ? ", " : "");
+                        break;
+                }
+                n += (size_t) snprintf(text + n, size - n, "%s%s", n ? ", " : "", name);
+                first = first == HOLD_NONE ? i : first;
+        }
+        return first;
+}
+
 /**
  * hold_set_given_up() - whether the hold or its guard is letting go: nothing may be held or changed any more
  * @set:        the set

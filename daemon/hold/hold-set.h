@@ -100,6 +100,7 @@ uint32_t hold_set_max_depth(const HoldSet *set);
 bool hold_set_is_frozen(const HoldSet *set, uint32_t mount);
 bool hold_set_skips_lockfs(const HoldSet *set, uint32_t volume);
 const char *hold_set_volume_name(const HoldSet *set, uint32_t volume);
+uint32_t hold_set_name_held(const HoldSet *set, char *text, size_t size);
 bool hold_set_given_up(const HoldSet *set);
 
 uint64_t boottime_usec(void);

@@ -8,10 +8,12 @@
  */
 
 #include <assert.h>
+#include <inttypes.h>
 #include <time.h>
 
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
+#include "util/log.h"
 
 #define LOCK_TRY_USEC    (2 * USEC_PER_SEC)
 #define LOCK_LIMIT_USEC  (120 * USEC_PER_SEC)
@@ -48,6 +50,23 @@ static void times_take(SnapshotSet *set, const HoldReport *report) {
                 set->given.instant_realtime_usec = report->instant_realtime;
 }
 
+/* A pool takes one snapshot after the other, a commit of its metadata each; what freeing their devices took
+ * tells about how long that will be. */
+static void judge_thin(SnapshotSet *set, const HoldReport *report) {
+        uint64_t limit_usec = set->sets->config.hold_limit_usec;
+
+        if (report->thin_delete_usec > limit_usec)
+                step_fail(
+                        set, CONTRACT_ERROR_HOLD_WRITES_TIMEOUT,
+                        "The thin pools of the set are too slow: its snapshots would hold writes for about "
+                        "%" PRIu64 " ms, and %" PRIu64 " ms is the limit. Make several sets of it.",
+                        report->thin_delete_usec / USEC_PER_MSEC, limit_usec / USEC_PER_MSEC);
+        else if (report->thin_delete_usec > limit_usec / 2)
+                log_warning("The thin pools of snapshot set %s are slow: its snapshots may hold writes for "
+                            "%" PRIu64 " ms.",
+                            set->given.id, report->thin_delete_usec / USEC_PER_MSEC);
+}
+
 static void on_hold_step(HoldClient *client, const HoldReport *report, void *userdata) {
         SnapshotSet *set = userdata;
 
@@ -58,8 +77,11 @@ static void on_hold_step(HoldClient *client, const HoldReport *report, void *use
                         set->answer.volume = report->volume;
                 step_fail(set, error_of(set, report), "%s",
                           report->text[0] ? report->text : "quiesced-hold failed and did not say why.");
-        } else
+        } else {
                 times_take(set, report);
+                if (report->step == HOLD_LOCK)
+                        judge_thin(set, report);
+        }
         set->hold_answered = true;
         step_advance(set);
 }
@@ -155,7 +177,7 @@ static int plan_send_mounts(const SnapshotSet *set) {
                 HoldMount m = {.index = mount.index,
                                .volume = hold_index(set, mount.volume),
                                .direct = mount.mount->direct,
-                               .may_freeze = set->may_freeze,
+                               .may_freeze = set->writers_freeze,
                                .depth = mount.mount->depth};
 
                 r = hold_client_add_mount(set->hold, &m, mount.fd);

@@ -50,7 +50,8 @@ static int journal_add_mounts(json_t *list, const SnapshotSet *set) {
         MountPlace place = {};
         SetMount mount;
 
-        while (mounts_next(set, &place, &mount)) {
+        /* Without writers that freeze, what is frozen is somebody else's. */
+        while (set->writers_freeze && mounts_next(set, &place, &mount)) {
                 json_t *entry = json_pack("{s:s, s:I}", "mount-point", mount.mount->mount_point, "mount-id",
                                           (json_int_t) mount.mount->mount_id);
 

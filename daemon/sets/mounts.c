@@ -194,6 +194,15 @@ void snapshot_set_note_frozen(SnapshotSet *set, const uint32_t *indices, size_t 
                 }
 }
 
+/**
+ * snapshot_set_note_writers_freeze() - whether what is frozen from LOCK on is ours to thaw
+ * @set:                the set, before LOCK
+ * @writers_freeze:     a writer at level system freezes, and none of the file systems is frozen yet
+ */
+void snapshot_set_note_writers_freeze(SnapshotSet *set, bool writers_freeze) {
+        set->writers_freeze = writers_freeze;
+}
+
 static bool mount_is_known(const SnapshotSet *set, dev_t device) {
         MountPlace place = {};
         SetMount mount;

@@ -115,13 +115,18 @@ static int volume_prepare(SetVolume *volume, const VolumeReference *reference,
 
 /**
  * snapshot_set_trim() - forget volumes that the contract did not take: their calls were cancelled
- * @set:        the set, in no step
+ * @set:        the set; no effect while a step runs, which has done it at its beginning
  * @n_volumes:  how many it took; they are the first
+ *
+ * A set without any volume goes, and is made again for the next one that is tried.
  */
 void snapshot_set_trim(SnapshotSet *set, uint32_t n_volumes) {
-        assert(set->step == CONTRACT_STEP_NONE);
+        if (set->step != CONTRACT_STEP_NONE)
+                return;
         while (set->n_volumes > n_volumes)
                 snapshot_set_drop_volume(set, set->volumes[set->n_volumes - 1]);
+        set->is_over = set->n_volumes == 0;
+        snapshot_set_reap(set);
 }
 
 /* The step is begun in any case, so that every failure is told in the same way: by its answer. */
@@ -134,8 +139,8 @@ static int prepare_begin(SnapshotSet *set, ContractStep step, uint32_t index, co
         assert(reference && done);
         if (set->step != CONTRACT_STEP_NONE)
                 return error_origin(-EBUSY);
-        set->is_over = false;
         snapshot_set_trim(set, index);
+        set->is_over = false;
         if (set->n_volumes >= CONTRACT_VOLUMES_MAX)
                 return error_origin(-ENOBUFS);
         r = set_volume_new(&volume, set, snapshot_id);

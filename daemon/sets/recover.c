@@ -43,7 +43,12 @@ static Recovery *recovery_free(Recovery *recovery) {
 }
 
 static void recovery_end(Recovery *recovery) {
-        recovery->sets->recovery = NULL;
+        Sets *sets = recovery->sets;
+
+        sets->recovery = NULL;
+        for (size_t i = 0; i < sets->n_sets; i++)
+                if (sets->sets[i]->is_adopted)
+                        tree_probe_adopted(sets->sets[i]);
         recovery->done(recovery->error, recovery->userdata);
         (void) recovery_free(recovery);
 }

@@ -85,7 +85,7 @@ struct SnapshotSet {
         size_t probed;              /* volumes whose file system is known */
         size_t n_operations_beside; /* OpenTree and the like, in no step */
         uint8_t frozen[HOLD_MOUNTS_MAX / 8];
-        bool any_frozen, may_freeze;
+        bool any_frozen, writers_freeze;
         uint64_t armed_usec, suspend_begin_usec, suspended_usec, committed_usec, resumed_usec, ended_usec;
         bool journal_written;
 
@@ -176,6 +176,7 @@ void recovery_cancel(Sets *sets);
 
 /* tree.c */
 StageResult stage_probe(SnapshotSet *set);
+void tree_probe_adopted(SnapshotSet *set);
 bool tree_detach(SetVolume *volume);
 bool tree_name_holders(SetVolume *volume);
 

@@ -129,7 +129,7 @@ int snapshot_set_begin_prepare(SnapshotSet *set, uint32_t volume, const char *sn
                                const VolumeReference *reference, const PrepareOptions *options,
                                StepDone done, void *userdata);
 /* Before END_PREPARE: the first n_volumes are the set; what follows was added by calls that were cancelled.
- */
+ * To be called after each BEGIN_PREPARE, or file systems stay open that nobody wants. */
 void snapshot_set_trim(SnapshotSet *set, uint32_t n_volumes);
 /* END_PREPARE … DELETE. snapshot: DELETE of one, else NULL. ABORT may overtake a running step, whose
  * callback is then called first, with CONTRACT_ERROR_ABORTED. */
@@ -141,6 +141,9 @@ size_t snapshot_set_count_file_systems(const SnapshotSet *set);
 bool snapshot_set_get_file_system(const SnapshotSet *set, size_t index, SetFileSystem *ret);
 void snapshot_set_note_frozen(SnapshotSet *set, const uint32_t *indices, size_t n_indices);
 void snapshot_set_note_outcome(SnapshotSet *set, ContractConsistency consistency, uint64_t freeze_usec);
+/* Before LOCK: a writer freezes the set's file systems, and has found none that somebody else holds frozen.
+ * Unless told so, none is ever thawed when the set fails. */
+void snapshot_set_note_writers_freeze(SnapshotSet *set, bool writers_freeze);
 /* LVM commands may run again (contract's WINDOW_END). */
 void sets_window_end(Sets *sets);
 

@@ -157,7 +157,6 @@ int snapshot_set_new(SnapshotSet **ret, Sets *sets, const char *set_id, const ch
                 return error_origin(-ENOMEM);
         set->sets = sets;
         set->is_question = !set_id;
-        set->may_freeze = true;
         set->given.owner_uid = owner_uid;
         set->given.persistent = persistent;
         (void) snprintf(set->given.id, sizeof(set->given.id), "%s", set_id ?: "");

@@ -67,6 +67,7 @@ static const Stage stages[_CONTRACT_STEP_MAX][STAGES_MAX + 1] = {
         [CONTRACT_STEP_FINAL_COMMIT] = {STAGE(stage_journal_remove),
                                         PHASE(PRE_FINAL_COMMIT),
                                         PHASE(POST_FINAL_COMMIT),
+                                        STAGE(stage_probe),
                                         {.is_last = true}},
         [CONTRACT_STEP_ABORT] = {STAGE(stage_hold_abort),
                                  STAGE(stage_settle),

@@ -149,10 +149,12 @@ static void no_tree_set(ProviderVolume *given, const char *reason) {
         given->no_tree = strdup(reason);
 }
 
-/* Why nobody can look into it, if nobody can. */
+/* Why nobody can look into it, if nobody can. What is not known shows when somebody tries. */
 static void tree_judge(ProviderVolume *given) {
-        const char *type = given->file_system ?: "";
+        const char *type = given->file_system;
 
+        if (!type)
+                return;
         if (streq(type, ""))
                 no_tree_set(given, "The volume has no file system.");
         else if (streq(type, "crypto_LUKS"))
@@ -187,8 +189,8 @@ static void probe_next(SnapshotSet *set) {
                 TreeRequest request = {.volume = given};
                 Child *child;
 
-                if (!given->origin)
-                        continue;
+                if (given->ops->open_tree_child)
+                        continue; /* it has no device */
                 if (!given->file_system && given->device &&
                     child_fork(&child, set->sets->event, tree_child_probe, &request, PROBE_LIMIT_USEC,
                                on_probed, set) >= 0) {
@@ -197,6 +199,15 @@ static void probe_next(SnapshotSet *set) {
                 }
                 tree_judge(given);
         }
+}
+
+/**
+ * tree_probe_adopted() - what is on the snapshots of a set that was found again
+ * @set:        the set; it may be used meanwhile
+ */
+void tree_probe_adopted(SnapshotSet *set) {
+        set->probed = 0;
+        probe_next(set);
 }
 
 /**

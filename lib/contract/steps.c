@@ -16,6 +16,18 @@ static bool step_may_run(const Contract *contract, const Session *session) {
         return contract->window == NO_SLOT || session_in_window(contract, session);
 }
 
+/* One that failed does not freeze; what it found frozen is somebody else's. */
+static bool system_writers_freeze(const Session *session) {
+        for (uint32_t i = 0; i < session->n_writers; i++) {
+                const Writer *writer = &session->writers[i];
+
+                if (writer->level == CONTRACT_LEVEL_SYSTEM && writer->failure == CONTRACT_FAILURE_NONE &&
+                    writer_was_sent(writer, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT))
+                        return true;
+        }
+        return false;
+}
+
 static void step_send(Contract *contract, Session *session) {
         ContractEffect *effect = effect_add(contract, CONTRACT_EFFECT_STEP, session);
 
@@ -27,6 +39,7 @@ static void step_send(Contract *contract, Session *session) {
                 session->step == CONTRACT_STEP_BEGIN_PREPARE ? session->step_volume : session->n_volumes;
         effect->token = session->token;
         effect->set_id = session->set_id;
+        effect->system_writers = session->step == CONTRACT_STEP_LOCK && system_writers_freeze(session);
         effect->auto_release = session->step == CONTRACT_STEP_DELETE && session->step_at_release;
         if (session->step == CONTRACT_STEP_BEGIN_PREPARE) {
                 session->set_touched = true;

@@ -378,6 +378,8 @@ typedef struct ContractEffect {
          * volumes the set has (one whose call was cancelled is not in it). */
         uint32_t volume;
         const char *snapshot; /* STEP DELETE: one snapshot's id, or NULL: the set; BEGIN_PREPARE: new id */
+        bool system_writers;  /* STEP LOCK: a writer at level system will freeze file systems, and has found
+                               * none that somebody else holds frozen: what is frozen then is ours to thaw */
         bool auto_release;    /* STEP DELETE at release: wait no longer than C5 says for what is open */
         const char *const *names; /* LAUNCH_WRITERS */
         size_t n_names;

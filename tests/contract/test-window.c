@@ -292,6 +292,55 @@ static void test_nothing_is_committed_over_a_failed_system_writer(void **state) 
         expect(harness, "step commit");
 }
 
+/* The effect that asks for LOCK, from the input that caused it. */
+static bool lock_system_writers(const Harness *harness) {
+        for (size_t i = 0; i < harness->last->n_items; i++)
+                if (harness->last->items[i].type == CONTRACT_EFFECT_STEP &&
+                    harness->last->items[i].step == CONTRACT_STEP_LOCK)
+                        return harness->last->items[i].system_writers;
+        fail_msg("LOCK was not asked for");
+        return false;
+}
+
+/* Who lets go after a failure must not thaw what an outsider froze. */
+static void test_lock_tells_whether_system_writers_freeze(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        step(harness, 1, CONTRACT_STEP_END_PREPARE);
+        answer(harness, 1, APP, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        answer(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        answer(harness, 1, FS, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        assert_true(lock_system_writers(harness));
+}
+
+static void test_lock_after_a_veto_of_the_system_writer(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        step(harness, 1, CONTRACT_STEP_END_PREPARE);
+        answer(harness, 1, APP, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        veto(harness, 1, FS, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT, CONTRACT_FAILURE_INCONSISTENT_SNAPSHOT);
+        answer(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        assert_false(lock_system_writers(harness));
+}
+
+static void test_lock_without_writers(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call_input(harness, (ContractInput){.call = CONTRACT_CALL_SET_CONTEXT,
+                                            .context = CONTRACT_CONTEXT_FILE_SHARE_BACKUP});
+        call(harness, 1, CONTRACT_CALL_START_SNAPSHOT_SET);
+        call(harness, 1, CONTRACT_CALL_ADD_TO_SNAPSHOT_SET);
+        volume_prepared(harness, 1, 0, "vol0");
+        begin_set(harness, 1, false);
+        step(harness, 1, CONTRACT_STEP_END_PREPARE);
+        assert_false(lock_system_writers(harness));
+}
+
 static void test_C31_no_event_of_others_in_the_window(void **state) {
         Harness *harness = *state;
 
@@ -400,6 +449,9 @@ int main(void) {
                 TEST(test_dark_keeps_replies_and_signals_back),
                 TEST(test_dark_keeps_what_was_left_of_a_deletion),
                 TEST(test_nothing_is_committed_over_a_failed_system_writer),
+                TEST(test_lock_tells_whether_system_writers_freeze),
+                TEST(test_lock_after_a_veto_of_the_system_writer),
+                TEST(test_lock_without_writers),
                 TEST(test_C31_no_event_of_others_in_the_window),
                 TEST(test_C31_other_writers_are_reached_in_the_window),
                 TEST(test_C31_nothing_is_started_in_the_window),

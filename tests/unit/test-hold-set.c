@@ -172,6 +172,35 @@ static void test_mounts(void **state) {
         assert_false(hold_set_skips_lockfs(set, 0));
 }
 
+static void test_names_of_what_is_held(void **state) {
+        HoldSet *set = *state;
+        char text[64], little[8];
+        HoldVolume v;
+
+        for (uint32_t i = 0; i < 3; i++) {
+                char origin[8], snapshot[8];
+
+                (void) snprintf(origin, sizeof(origin), "o%u", i);
+                (void) snprintf(snapshot, sizeof(snapshot), "s%u", i);
+                v = cow(i, origin, snapshot);
+                assert_int_equal(hold_set_add_volume(set, &v), 0);
+        }
+        assert_int_equal(add_mount(set, 0, 2, 1), 0);
+        assert_int_equal(hold_set_name_held(set, text, sizeof(text)), HOLD_NONE);
+        assert_string_equal(text, "");
+        set->commit.frozen[0] = 1 << 0;
+        atomic_store(&set->committing, true);
+        atomic_store(&set->volumes[1].suspended, true);
+        assert_int_equal(hold_set_name_held(set, text, sizeof(text)), 1);
+        assert_string_equal(text, "LVM-o1, LVM-o2");
+        (void) hold_set_name_held(set, little, sizeof(little));
+        assert_true(strlen(little) < sizeof(little));
+        /* Resumed, but not thawed yet. */
+        set->report.resumed_usec = 1;
+        assert_int_equal(hold_set_name_held(set, text, sizeof(text)), 2);
+        assert_string_equal(text, "LVM-o2");
+}
+
 static void test_complete(void **state) {
         HoldSet *set = *state;
         HoldVolume v;
@@ -213,6 +242,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_groups, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_volumes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_mounts, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_names_of_what_is_held, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_complete, set_up, tear_down),
                 cmocka_unit_test(test_failure),
         };

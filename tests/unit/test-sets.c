@@ -207,6 +207,22 @@ static void test_twice(void **state) {
         assert_int_equal(step(f, CONTRACT_STEP_ABORT)->error, CONTRACT_OK);
 }
 
+/* Whose call was cancelled. */
+static void test_trimmed(void **state) {
+        Fixture *f = *state;
+        SetInfo set;
+
+        assert_int_equal(begin_prepare(f, 0, "test:a")->error, CONTRACT_OK);
+        assert_int_equal(begin_prepare(f, 1, "test:b")->error, CONTRACT_OK);
+        snapshot_set_trim(f->set, 1);
+        await(f, 1);
+        assert_true(snapshot_set_get_info(f->set, &set));
+        assert_int_equal(set.n_snapshots, 1);
+        snapshot_set_trim(f->set, 0);
+        await(f, 1);
+        assert_int_equal(sets_count(f->sets), 0);
+}
+
 static void test_unknown(void **state) {
         Fixture *f = *state;
         const Answer *answer = begin_prepare(f, 0, "test:nowhere");
@@ -318,7 +334,7 @@ int main(void) {
                 TEST(test_unknown),         TEST(test_unsupported),
                 TEST(test_failure),         TEST(test_wait),
                 TEST(test_abort_overtakes), TEST(test_recover),
-                TEST(test_damaged_journal),
+                TEST(test_damaged_journal), TEST(test_trimmed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

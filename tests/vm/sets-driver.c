@@ -64,6 +64,8 @@ static void begin(Driver *driver, ContractStep step) {
         int r;
 
         driver->step = step;
+        if (step == CONTRACT_STEP_LOCK)
+                snapshot_set_note_writers_freeze(driver->set, driver->freeze);
         r = snapshot_set_step(driver->set, step, NULL, on_step, driver);
         if (r < 0) {
                 printf("%s cannot be begun: %s\n", contract_step_to_string(step), strerror(-r));
