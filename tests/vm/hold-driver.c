@@ -12,10 +12,13 @@
 #include <linux/fs.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "daemon/hold/hold-dm.h"
 #include "daemon/hold/hold-protocol.h"
+#include "daemon/hold/hold-set.h"
 #include "util/error.h"
 #include "util/macro.h"
 
@@ -210,6 +213,42 @@ static int do_send_and_kill(Driver *driver, char **w) {
         return kill((pid_t) number(w[3]), SIGKILL) < 0 ? -errno : 0;
 }
 
+/* Never sleeps: a device may be suspended for a millisecond only. */
+static int await_suspended(int control_fd, DmBuffer *buffer, const char *uuid) {
+        uint64_t until = boottime_usec() + 10 * USEC_PER_SEC;
+        DmDevice device = {};
+
+        while (boottime_usec() < until) {
+                int r = dm_get_device(control_fd, buffer, uuid, &device);
+
+                if (r < 0)
+                        return r;
+                if (device.flags & DM_SUSPEND_FLAG)
+                        return 0;
+        }
+        return -ETIME;
+}
+
+/* The device may carry the root: from when it is suspended on nothing may be read from a disk. */
+static int do_send_and_signal_suspended(Driver *driver, char **w) {
+        _cleanup_close_ int control_fd = -EBADF;
+        DmBuffer buffer;
+        int r;
+
+        if (!w[1] || !w[2] || !w[3] || !w[4])
+                return -EINVAL;
+        control_fd = dm_open();
+        if (control_fd < 0 || mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+                return control_fd < 0 ? control_fd : -errno;
+        r = send_step(driver, w[1]);
+        if (r < 0)
+                return r;
+        r = await_suspended(control_fd, &buffer, w[4]);
+        if (r < 0)
+                return r;
+        return kill((pid_t) number(w[3]), (int) number(w[2])) < 0 ? -errno : 0;
+}
+
 static int do_step(Driver *driver, char **w) {
         int r = send_step(driver, w[0]);
 
@@ -235,6 +274,8 @@ static const struct {
         {"abort", do_step, ""},
         {"send", do_send, "STEP, without awaiting anything"},
         {"send-and-kill", do_send_and_kill, "STEP USEC PID (SIGKILL to PID that long after)"},
+        {"send-and-signal-suspended", do_send_and_signal_suspended,
+         "STEP SIGNAL PID DEVICE (when DEVICE is suspended)"},
         {"await", do_await, "the next report"},
         {"say", do_say, "that all before is done"},
 };

@@ -9,6 +9,7 @@
 tools=${QUIESCED_BUILD:-$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../../build")}
 mnt=/mnt/hold
 volumes=(vg0/e vg1/x vg2/te vg2/tx) # ext4 thick, xfs thick, ext4 thin, xfs thin
+vgs=(vg0 vg1 vg2)                   # in order of names
 
 say() { echo "# $*"; }
 fail() { say "$*"; case_failed=yes; }
@@ -77,8 +78,8 @@ thin_id() { local id; id=$(lvs --noheadings -o thin_id "$1"); echo "${id// /}"; 
 # The description of the whole set, as commands of the driver. $1: hold limit in ms; $2: may the mounts be frozen
 describe() {
         local v i=0
-        echo "begin 3 ${#volumes[@]} ${#volumes[@]} $1 20 ${EXPEDITE:-1}"
-        printf 'group /run/lock/lvm/V_%s\n' vg0 vg1 vg2
+        echo "begin ${#vgs[@]} ${#volumes[@]} ${#volumes[@]} $1 20 ${EXPEDITE:-1}"
+        printf 'group /run/lock/lvm/V_%s\n' "${vgs[@]}"
         for v in "${volumes[@]}"; do
                 if is_thin "$v"; then
                         echo "thin 0 $(dm_uuid "$(dm_name "$v")") $(dm_uuid vg2-pool-tpool) $(thin_id "${v}_s")" \
