@@ -100,29 +100,72 @@ static bool places_find(Places *places, Manager *manager, const WriterMetadata *
         return places->n_keys > 0;
 }
 
-static void answered_identify(Manager *manager, ContractInput *input, WriterMetadata *metadata) {
+/* In a restore with a document the writer's components are those of the document: what it has lost since is
+ * what is to be restored. A writer that the document does not know has none. Referenced. */
+static WriterMetadata *metadata_that_counts(SessionObject *session, uint32_t writer,
+                                            WriterMetadata *metadata) {
+        const DocumentWriter *documented;
+        WriterMetadata *empty = NULL;
+
+        if (!session || !session->document || writer >= session->record.n_writers)
+                return writer_metadata_ref(metadata);
+        documented = document_find_writer(session->document, session->record.writers[writer].name);
+        if (documented)
+                return writer_metadata_ref(documented->metadata);
+        (void) writer_metadata_new(&empty);
+        return empty;
+}
+
+static void specs_fill(ContractComponentSpec *specs, const SessionObject *session, uint32_t writer,
+                       const WriterMetadata *metadata) {
+        const DocumentWriter *documented =
+                session && session->document
+                        ? document_find_writer(session->document, session->record.writers[writer].name)
+                        : NULL;
+
+        for (size_t i = 0; i < metadata->n_components; i++) {
+                const WriterComponent *component = &metadata->components[i];
+
+                specs[i] = (ContractComponentSpec){
+                        .logical_path = component->logical_path,
+                        .name = component->name,
+                        .selectable = component->selectable,
+                        .selectable_for_restore = component->selectable_for_restore,
+                };
+                if (documented)
+                        specs[i].backed_up =
+                                document_backed_up(documented, component->logical_path, component->name);
+        }
+}
+
+static int identify_note(SessionObject *session, uint32_t writer, WriterMetadata *metadata) {
+        int r;
+
+        r = session_object_note_metadata(session, writer, metadata);
+        if (r == 0 && session->document)
+                r = session_object_note_document(session, writer);
+        return error_trace(r);
+}
+
+static void answered_identify(Manager *manager, ContractInput *input, WriterMetadata *answered) {
         SessionObject *session = session_object_find(manager, input->session);
+        _cleanup_(writer_metadata_unrefp) WriterMetadata *metadata =
+                metadata_that_counts(session, input->writer, answered);
         _cleanup_free_ ContractComponentSpec *specs = NULL;
         _cleanup_(places_done) Places places = {};
 
-        if (!session || session_object_note_metadata(session, input->writer, metadata) == 0)
+        if (metadata && (!session || identify_note(session, input->writer, metadata) == 0))
                 specs = calloc(metadata->n_components + 1, sizeof(*specs));
-        for (size_t i = 0; specs && i < metadata->n_components; i++)
-                specs[i] = (ContractComponentSpec){
-                        .logical_path = metadata->components[i].logical_path,
-                        .name = metadata->components[i].name,
-                        .selectable = metadata->components[i].selectable,
-                        .selectable_for_restore = metadata->components[i].selectable_for_restore,
-                };
         if (specs) {
+                specs_fill(specs, session, input->writer, metadata);
                 input->components = specs;
                 input->n_components = metadata->n_components;
         } else {
                 input->failure = CONTRACT_FAILURE_OUT_OF_RESOURCES;
                 input->text = "quiesced is short of memory";
         }
-        input->never_restored = metadata->never_restored;
-        input->placed = places_find(&places, manager, metadata);
+        input->never_restored = answered->never_restored;
+        input->placed = places_find(&places, manager, answered);
         input->names = (const char *const *) places.keys;
         input->n_names = places.n_keys;
         manager_feed(manager, input);

@@ -81,6 +81,7 @@ SessionObject *session_object_free(SessionObject *session) {
                 }
         writers_clear(session);
         record_done(&session->record);
+        (void) document_free(session->document);
         (void) owner_free(session->owner);
         sd_event_source_disable_unref(session->progress_source);
         free(session->path);
@@ -195,6 +196,43 @@ ComponentNotes *session_object_get_notes(SessionObject *session, uint32_t writer
             component >= session->writers[writer].metadata->n_components)
                 return NULL;
         return &session->writers[writer].notes[component];
+}
+
+static int set_if(char **field, const char *value) {
+        return value ? writer_metadata_set(field, value) : 0;
+}
+
+/**
+ * session_object_note_document() - what goes with a writer's components, as the document has it
+ * @session:    a restore with a document
+ * @writer:     index; its metadata is that of the document
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int session_object_note_document(SessionObject *session, uint32_t writer) {
+        const DocumentWriter *documented;
+        const WriterMetadata *metadata;
+        int r = 0;
+
+        if (writer >= session->n_writers)
+                return 0;
+        documented = document_find_writer(session->document, session->record.writers[writer].name);
+        metadata = session->writers[writer].metadata;
+        for (uint32_t i = 0; documented && i < metadata->n_components && r == 0; i++) {
+                const DocumentComponent *component = document_find_component(
+                        documented, metadata->components[i].logical_path, metadata->components[i].name);
+                ComponentNotes *notes = &session->writers[writer].notes[i];
+
+                if (!component)
+                        continue;
+                notes->succeeded = component->succeeded;
+                r = set_if(&notes->options, component->options);
+                if (r == 0)
+                        r = set_if(&notes->previous_stamp, component->previous_stamp);
+                if (r == 0)
+                        r = set_if(&notes->backup_stamp, component->backup_stamp);
+        }
+        return error_trace(r);
 }
 
 /**

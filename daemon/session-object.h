@@ -7,6 +7,7 @@
  */
 
 #include "daemon/bus/owner.h"
+#include "daemon/documents/document.h"
 #include "daemon/manager.h"
 #include "daemon/records/record.h"
 
@@ -43,6 +44,7 @@ struct SessionObject {
         bool recovered;          /* of a quiesced that ended */
         const char *backup_type; /* of SetBackupState; told to writers */
         bool bootable;           /* likewise */
+        Document *document;      /* of the backup that is restored, or NULL */
 
         WriterObject *writers;
         size_t n_writers;
@@ -65,6 +67,7 @@ size_t session_objects_count_uid(const Manager *manager, uint32_t uid);
 int session_object_set_writers(SessionObject *session, size_t n_writers);
 int session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata);
 ComponentNotes *session_object_get_notes(SessionObject *session, uint32_t writer, uint32_t component);
+int session_object_note_document(SessionObject *session, uint32_t writer);
 int session_object_note_stamp(SessionObject *session, uint32_t writer, const WriterStamp *stamp);
 bool session_object_get_info(const SessionObject *session, ContractSessionInfo *ret);
 void session_object_save(SessionObject *session);

@@ -178,24 +178,21 @@ int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_erro
                                          reply_gather_writer_metadata, reterr);
 }
 
-/* A call that the contract refuses; its arguments are not looked at yet. */
-static int backup_call_unread(sd_bus_message *m, SessionObject *session, ContractCall which,
-                              sd_bus_error *reterr) {
-        ContractInput input = {};
-        BusCall *call;
+/**
+ * method_save_document() - SaveDocument, of backups and restores
+ * @m:          the call
+ * @userdata:   the session
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_save_document(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         int r;
 
-        r = session_check_owner(session, m, reterr);
-        if (r == 0)
-                r = backup_call(m, session, which, reply_not_reached, &call);
-        if (r < 0)
-                return r;
-        bus_call_feed(call, &input);
-        return 1;
-}
-
-static int method_save_document(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return backup_call_unread(m, userdata, CONTRACT_CALL_SAVE_DOCUMENT, reterr);
+        r = session_check_owner(userdata, m, reterr);
+        return r < 0 ? r
+                     : backup_call_plain(m, userdata, CONTRACT_CALL_SAVE_DOCUMENT, reply_save_document,
+                                         reterr);
 }
 
 static int method_start_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

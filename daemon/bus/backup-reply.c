@@ -197,15 +197,3 @@ int reply_delete_snapshots(BusCall *call, const ContractEffect *effect, sd_bus_m
         return sd_bus_message_append(reply, "us", effect->n_deleted,
                                      effect->first_left ? effect->first_left : "");
 }
-
-/**
- * reply_not_reached() - for calls that the contract refuses always
- * @call:       the call
- * @effect:     REPLY
- * @reply:      the answer
- *
- * Return: -EOPNOTSUPP.
- */
-int reply_not_reached(BusCall *call, const ContractEffect *effect, sd_bus_message *reply) {
-        return error_origin(-EOPNOTSUPP);
-}

@@ -11,7 +11,6 @@ int reply_failed_writers(BusCall *call, const ContractEffect *effect, sd_bus_mes
 int reply_do_snapshot_set(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
 int reply_get_snapshot_properties(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
 int reply_delete_snapshots(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
-int reply_not_reached(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
 
 /* The dictionary of GetSnapshotProperties, also that of Snapshot.GetProperties. */
 int append_snapshot_properties(sd_bus_message *reply, Manager *manager, const char *snapshot_id);

@@ -120,7 +120,7 @@ static int component_call_text(sd_bus_message *m, SessionObject *session, Contra
         if (r < 0)
                 return r;
         r = sd_bus_message_read(m, "s", &call->text);
-        if (r >= 0 && strlen(call->text) > WRITER_STAMP_MAX)
+        if (r >= 0 && strlen(call->text) > METADATA_STAMP_MAX)
                 r = bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
                                   "%s: the text may have 4096 bytes.", sd_bus_message_get_member(m));
         if (r < 0) {

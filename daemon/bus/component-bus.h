@@ -8,6 +8,7 @@
 int method_enable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_disable_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int method_save_document(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_add_component(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_set_backup_options(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_set_previous_backup_stamp(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
@@ -17,6 +18,9 @@ int method_set_restore_options(sd_bus_message *m, void *userdata, sd_bus_error *
 int method_set_file_restore_status(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_get_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_get_writer_components(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+
+/* document-reply.c: BusCallReply */
+int reply_save_document(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
 
 /* metadata-reply.c: BusCallReply */
 int reply_gather_writer_metadata(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);

@@ -105,12 +105,39 @@ static void open_backup_granted(Manager *manager, sd_bus_message *call, Owner **
                 open_feed(manager, call, session);
 }
 
+/* The document is looked at when it is known that the caller may restore. */
+static int open_document(sd_bus_message *call, Document **ret) {
+        char error[DOCUMENT_ERROR_SIZE], text[DOCUMENT_ERROR_SIZE + 64];
+        const char *document;
+        int r;
+
+        r = sd_bus_message_rewind(call, true);
+        if (r >= 0)
+                r = sd_bus_message_read(call, "s", &document);
+        if (r >= 0 && document[0] == '\0')
+                return 0;
+        if (r >= 0)
+                r = document_read(ret, document, error);
+        if (r == -EBADMSG) {
+                (void) snprintf(text, sizeof(text), "OpenRestore: the document cannot be used: %s.", error);
+                bus_reply_error(call, CONTRACT_ERROR_INVALID_DOCUMENT, text);
+        } else if (r < 0)
+                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED, "quiesced is short of memory.");
+        return error_trace(r);
+}
+
 /* AccessGranted */
 static void open_restore_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
-        SessionObject *session = open_new(manager, call, owner, CONTRACT_RESTORE);
+        _cleanup_(document_freep) Document *document = NULL;
+        SessionObject *session;
 
-        if (session)
-                open_feed(manager, call, session);
+        if (open_document(call, &document) < 0)
+                return;
+        session = open_new(manager, call, owner, CONTRACT_RESTORE);
+        if (!session)
+                return;
+        session->document = TAKE_PTR(document);
+        open_feed(manager, call, session);
 }
 
 /**
@@ -140,15 +167,11 @@ int method_open_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         const char *document;
         int r;
 
-        r = sd_bus_message_read(m, "s", &document);
+        r = sd_bus_message_read(m, "s", &document); /* looked at later */
         if (r < 0)
                 return error_origin(r);
         r = options_read_none(m, reterr);
         if (r < 0)
                 return r;
-        if (document[0] != '\0')
-                return bus_error_set(reterr, CONTRACT_ERROR_NOT_SUPPORTED,
-                                     "OpenRestore: documents are not supported by this version of quiesced; "
-                                     "an empty one opens a restore without.");
         return access_check(userdata, m, ACTION_RESTORE, open_restore_granted, NULL, NULL);
 }

@@ -61,5 +61,7 @@ const sd_bus_vtable restore_vtable[] = {
                 SD_BUS_NO_RESULT, method_set_file_restore_status, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("PostRestore", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", result),
                                 method_post_restore, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SaveDocument", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", document),
+                                method_save_document, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

@@ -11,6 +11,7 @@
 
 #define METADATA_LIST_MAX        1024u /* paths, components, files of one component */
 #define METADATA_PATH_LENGTH_MAX 4096u
+#define METADATA_STAMP_MAX       4096u /* bytes of a stamp, or of options */
 
 /* Files by a folder, a pattern of names in it, and whether the folders below count. */
 typedef struct WriterFiles {

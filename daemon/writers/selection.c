@@ -112,7 +112,7 @@ int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps) {
                         break;
                 if (!stamp.stamp)
                         continue;
-                if (*n_stamps >= METADATA_LIST_MAX || strlen(stamp.stamp) > WRITER_STAMP_MAX)
+                if (*n_stamps >= METADATA_LIST_MAX || strlen(stamp.stamp) > METADATA_STAMP_MAX)
                         return error_origin(-E2BIG);
                 grown = reallocarray(*stamps, *n_stamps + 1, sizeof(*grown));
                 if (!grown)

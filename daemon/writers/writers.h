@@ -30,8 +30,6 @@ typedef struct WriterStamp {
         const char *logical_path, *name, *stamp;
 } WriterStamp;
 
-#define WRITER_STAMP_MAX 4096u /* bytes */
-
 /* What a writer answered to an event. */
 typedef struct WriterAnswer {
         ContractFailure failure;   /* NONE: good */

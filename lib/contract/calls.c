@@ -32,7 +32,6 @@
 typedef enum RuleFlag {
         WHILE_RUNNING = 1 << 0, /* may come while another call runs */
         ONCE_CONTEXT = 1 << 1,  /* only once in a session */
-        NOT_YET = 1 << 2,       /* known to the contract's words, not to this machine: NotSupported */
 } RuleFlag;
 
 typedef struct Rule {
@@ -94,7 +93,8 @@ static const Rule rules[_CONTRACT_CALL_MAX] = {
              .handle = abort_call),
         RULE(SAVE_DOCUMENT,
              .backup = PREPARED | CREATING | CREATED | COMPLETED | FAILED | ABORTED,
-             .no_writers = CREATING | CREATED | COMPLETED | FAILED | ABORTED, .flags = WHILE_RUNNING | NOT_YET),
+             .no_writers = CREATING | CREATED | COMPLETED | FAILED | ABORTED,
+             .restore = PRE_RESTORED | POST_RESTORED, .flags = WHILE_RUNNING, .handle = setup_call),
         RULE(GATHER_WRITER_STATUS,
              .backup = BEFORE_RELEASE, .no_writers = BEFORE_RELEASE, .restore = BEFORE_RELEASE,
              .flags = WHILE_RUNNING, .handle = setup_call),
@@ -161,10 +161,10 @@ static void list_legal(const Session *session, char *text, size_t size) {
         size_t n = 0, listed = 0, length = 0;
 
         for (ContractCall call = CONTRACT_CALL_NONE + 1; call < _CONTRACT_CALL_MAX; call++)
-                n += call_is_legal(session, call) && !(rules[call].flags & NOT_YET);
+                n += call_is_legal(session, call);
         text[0] = '\0';
         for (ContractCall call = CONTRACT_CALL_NONE + 1; call < _CONTRACT_CALL_MAX; call++)
-                if (call_is_legal(session, call) && !(rules[call].flags & NOT_YET)) {
+                if (call_is_legal(session, call)) {
                         length = append(text, size, length,
                                         listed == 0       ? ""
                                         : listed + 1 == n ? " and "
@@ -268,12 +268,6 @@ void session_call(Contract *contract, Session *session, const ContractInput *inp
         }
         if (!call_is_legal(session, input->call)) {
                 call_refuse(contract, session, input);
-                return;
-        }
-        if (rule->flags & NOT_YET) {
-                effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_NOT_SUPPORTED,
-                             "%s is not supported by this version of quiesced.",
-                             contract_call_to_string(input->call));
                 return;
         }
         rule->handle(contract, session, input);

@@ -176,6 +176,7 @@ static const char *const errors[_CONTRACT_ERROR_MAX] = {
         [CONTRACT_ERROR_FLUSH_WRITES_TIMEOUT] = "FlushWritesTimeout",
         [CONTRACT_ERROR_HOLD_WRITES_TIMEOUT] = "HoldWritesTimeout",
         [CONTRACT_ERROR_UNSUPPORTED_CONTEXT] = "UnsupportedContext",
+        [CONTRACT_ERROR_INVALID_DOCUMENT] = "InvalidDocument",
         [CONTRACT_ERROR_UNEXPECTED] = "Unexpected",
 };
 

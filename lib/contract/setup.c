@@ -93,7 +93,7 @@ static void setup_writers(Contract *contract, Session *session, const ContractIn
 }
 
 /**
- * setup_call() - SetContext, EnableWriters, DisableWriters, SetBackupState, GatherWriterStatus
+ * setup_call() - SetContext, EnableWriters, DisableWriters, SetBackupState; GatherWriterStatus, SaveDocument
  * @contract:   the machine
  * @session:    the session
  * @input:      the call, legal in this state
@@ -114,7 +114,7 @@ void setup_call(Contract *contract, Session *session, const ContractInput *input
                 session->component_mode = input->component_mode;
                 effect_reply(contract, session, input->call, input->token, CONTRACT_OK, NULL);
                 break;
-        default: /* GatherWriterStatus: what it answers is read with the getters */
+        default: /* GatherWriterStatus, SaveDocument: what they answer is read with the getters */
                 effect_reply(contract, session, input->call, input->token, CONTRACT_OK, NULL);
                 break;
         }

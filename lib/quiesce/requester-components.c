@@ -164,3 +164,45 @@ _public_ int quiesce_backup_set_succeeded(QuiesceBackup *backup, const char *wri
         return error_trace(requester_call_component(backup, QUIESCE_BUS_BACKUP, "SetBackupSucceeded", writer,
                                                     logical_path, name, NULL, succeeded, error));
 }
+
+/**
+ * requester_save_document() - SaveDocument
+ * @backup:         the session
+ * @interface:      of the session's object
+ * @ret_document:   free() it
+ * @error:          gets the error that was answered; may be NULL
+ *
+ * Return: 0 or a negative errno.
+ */
+int requester_save_document(QuiesceBackup *backup, const char *interface, char **ret_document,
+                            sd_bus_error *error) {
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+        const char *document;
+        char *copy;
+        int r;
+
+        r = requester_call_simple(backup, interface, "SaveDocument", &reply, error);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "s", &document);
+        if (r < 0)
+                return error_trace(r);
+        copy = strdup(document);
+        if (!copy)
+                return error_origin(-ENOMEM);
+        *ret_document = copy;
+        return 0;
+}
+
+/**
+ * quiesce_backup_save_document() - what was backed up, for the restore
+ * @backup:         the session
+ * @ret_document:   free() it
+ * @error:          gets the error that was answered; may be NULL
+ *
+ * Mirrors IVssBackupComponents::SaveAsXML.
+ *
+ * Return: 0 or a negative errno.
+ */
+_public_ int quiesce_backup_save_document(QuiesceBackup *backup, char **ret_document, sd_bus_error *error) {
+        return error_trace(requester_save_document(backup, QUIESCE_BUS_BACKUP, ret_document, error));
+}

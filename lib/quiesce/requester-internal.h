@@ -29,4 +29,6 @@ int requester_open(QuiesceBackup *backup, const char *member, const char *docume
 int requester_call_component(QuiesceBackup *backup, const char *interface, const char *member,
                              const char *writer, const char *logical_path, const char *name,
                              const char *text, int truth, sd_bus_error *error);
+int requester_save_document(QuiesceBackup *backup, const char *interface, char **ret_document,
+                            sd_bus_error *error);
 int requester_read_failed(sd_bus_message *reply, char ***ret_failed);

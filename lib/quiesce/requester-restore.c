@@ -241,6 +241,22 @@ _public_ int quiesce_restore_post_restore(QuiesceRestore *restore, char ***ret_f
 }
 
 /**
+ * quiesce_restore_save_document() - the document, with what was restored
+ * @restore:        the session
+ * @ret_document:   free() it
+ * @error:          gets the error that was answered; may be NULL
+ *
+ * Mirrors IVssBackupComponents::SaveAsXML.
+ *
+ * Return: 0 or a negative errno.
+ */
+_public_ int quiesce_restore_save_document(QuiesceRestore *restore, char **ret_document,
+                                           sd_bus_error *error) {
+        return error_trace(
+                requester_save_document(&restore->session, QUIESCE_BUS_RESTORE, ret_document, error));
+}
+
+/**
  * quiesce_restore_gather_writer_status() - the state of each writer in this session
  * @restore:       the session
  * @ret_reply:     the answer, aa{sv}, to be unreferenced

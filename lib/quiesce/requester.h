@@ -55,6 +55,7 @@ extern "C" {
 #define QUIESCE_ERROR_OBJECT_ALREADY_EXISTS            "org.quiesce1.Error.ObjectAlreadyExists"
 #define QUIESCE_ERROR_SNAPSHOT_SET_IN_PROGRESS         "org.quiesce1.Error.SnapshotSetInProgress"
 #define QUIESCE_ERROR_SESSION_LOST                     "org.quiesce1.Error.SessionLost"
+#define QUIESCE_ERROR_INVALID_DOCUMENT                 "org.quiesce1.Error.InvalidDocument"
 #define QUIESCE_ERROR_WRITER_VETO                      "org.quiesce1.Error.WriterVeto"
 #define QUIESCE_ERROR_VOLUME_NOT_SUPPORTED             "org.quiesce1.Error.VolumeNotSupported"
 #define QUIESCE_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER "org.quiesce1.Error.VolumeNotSupportedByProvider"
@@ -163,6 +164,9 @@ int quiesce_backup_open_tree(QuiesceBackup *backup, const char *snapshot, int *r
 
 int quiesce_backup_gather_writer_status(QuiesceBackup *backup, sd_bus_message **ret_reply,
                                         sd_bus_error *error);
+/* What was backed up, and what the writers said of themselves, for the restore; quiesce-document(5). After
+ * quiesce_backup_prepare(), best after everything that succeeded or not is said. free() it. */
+int quiesce_backup_save_document(QuiesceBackup *backup, char **ret_document, sd_bus_error *error);
 /* The data is safe: writers may truncate their logs. */
 int quiesce_backup_complete(QuiesceBackup *backup, sd_bus_error *error);
 int quiesce_backup_abort(QuiesceBackup *backup, sd_bus_error *error);
@@ -208,6 +212,8 @@ int quiesce_restore_pre_restore(QuiesceRestore *restore, char ***ret_failed, sd_
 int quiesce_restore_set_file_status(QuiesceRestore *restore, const char *writer, const char *logical_path,
                                     const char *name, const char *status, sd_bus_error *error);
 int quiesce_restore_post_restore(QuiesceRestore *restore, char ***ret_failed, sd_bus_error *error);
+/* The document that it was opened with, and what was restored. free() it. */
+int quiesce_restore_save_document(QuiesceRestore *restore, char **ret_document, sd_bus_error *error);
 int quiesce_restore_gather_writer_status(QuiesceRestore *restore, sd_bus_message **ret_reply,
                                          sd_bus_error *error);
 int quiesce_restore_release(QuiesceRestore *restore, sd_bus_error *error);

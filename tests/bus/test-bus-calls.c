@@ -2,7 +2,7 @@
 
 /*
  * Calls that are refused: in the wrong state (C4's table, over the bus), with wrong arguments, by the wrong
- * caller, or not supported yet. Nothing may have changed then.
+ * caller. Nothing may have changed then.
  */
 
 #include <grp.h>
@@ -161,18 +161,6 @@ static void test_volume_argument(void **state) {
         (void) client_free(client);
 }
 
-static void test_not_supported(void **state) {
-        Client *client = client_new(*state);
-
-        assert_refused(call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "OpenRestore", "sa{sv}", "{}", 0),
-                       "NotSupported", "");
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "PrepareForBackup");
-        assert_refused(backup_ask(client, "SaveDocument"), "NotSupported", "SaveDocument");
-        (void) client_free(client);
-}
-
 /* Only the connection that opened a session may call it, root or not. */
 static void test_only_the_owner(void **state) {
         Client *owner = client_new(*state), *other = client_new(*state);
@@ -285,7 +273,6 @@ int main(void) {
                 STARTED(test_context_once),
                 STARTED(test_unknown_options),
                 STARTED(test_volume_argument),
-                STARTED(test_not_supported),
                 STARTED(test_only_the_owner),
                 STARTED(test_nobody_without_polkit),
                 cmocka_unit_test_setup_teardown(test_sessions_per_user, bench_setup, bench_teardown),

@@ -368,6 +368,9 @@ static void test_through_the_library(void **state) {
         assert_int_equal(quiesce_backup_prepare(backup, NULL, NULL, NULL), 0);
         assert_int_equal(quiesce_backup_set_succeeded(backup, "db", NULL, "instance", true, NULL), 0);
         assert_int_equal(quiesce_backup_complete(backup, NULL), 0);
+        free(text);
+        assert_int_equal(quiesce_backup_save_document(backup, &text, NULL), 0);
+        assert_has(text, "\"previous-stamp\": \"p\"");
         assert_log(*state, "component=/instance[o|p||1]");
         assert_log(*state, "type=full component-mode component=/instance[o|p||-1]");
         assert_int_equal(quiesce_backup_release(backup, NULL), 0);

@@ -194,6 +194,105 @@ static void test_quiesced_dies(void **state) {
         (void) client_free(client);
 }
 
+static char *save(Client *client, const char *interface) {
+        sd_bus_message *m = call_ask(client, client->session, interface, "SaveDocument", "a{sv}", 0);
+        const char *document;
+        char *copy;
+
+        if (sd_bus_message_get_error(m))
+                fail_msg("SaveDocument: %s", sd_bus_message_get_error(m)->message);
+        assert_true(sd_bus_message_read(m, "s", &document) > 0);
+        copy = strdup(document);
+        sd_bus_message_unref(m);
+        return copy;
+}
+
+/* A backup of db's component a, not of b; its document. */
+static char *back_up(Bench *bench) {
+        Client *client = client_new(bench);
+        char *document;
+
+        client_open(client);
+        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupState", "a{sv}", 2,
+                           "component-mode", "b", 1, "type", "s", "full"));
+        backup_ok(client, "GatherWriterMetadata");
+        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "AddComponent", "sssa{sv}", "db", "",
+                           "a", 0));
+        assert_refused(backup_ask(client, "SaveDocument"), "BadState", "gathered");
+        backup_ok(client, "StartSnapshotSet");
+        free(client_add(client, "test:one"));
+        backup_ok(client, "PrepareForBackup");
+        free(save(client, BACKUP_INTERFACE));
+        backup_ok(client, "DoSnapshotSet");
+        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupSucceeded", "sssba{sv}",
+                           "db", "", "a", 1, 0));
+        backup_ok(client, "BackupComplete");
+        document = save(client, BACKUP_INTERFACE);
+        session_ok(client, "Release");
+        (void) client_free(client);
+        return document;
+}
+
+/* The document of a backup, and a restore by it: by what the writer had then, not by what it has now. */
+static void test_with_a_document(void **state) {
+        _cleanup_free_ char *document = NULL, *after = NULL, *chosen = NULL, *with_more = NULL;
+        Client *client;
+        sd_bus_message *m;
+
+        bench_add_volume(*state, "one");
+        bench_add_writer(*state, "db",
+                         "component=filegroup::a:s component=filegroup::b:s stamp=post-snapshot:lsn-9");
+        bench_start(*state);
+        document = back_up(*state);
+        assert_has(document, "\"document\": \"org.quiesce1.backup\"");
+        assert_has(document, "\"type\": \"full\"");
+        assert_has(document, "\"consistency\": \"application\"");
+        assert_has(document, "\"volume\": \"");
+        assert_has(document, "\"backup-stamp\": \"lsn-9\"");
+        assert_has(document, "\"succeeded\": true");
+
+        /* The writer lost its component a since, and there is another writer. */
+        bench_add_writer(*state, "db", "component=filegroup::c:s");
+        bench_add_writer(*state, "young", "component=filegroup::a:s");
+        assert_true(asprintf(&with_more, "{\"colour\": \"red\",%s", document + 1) >= 0);
+        client = client_new(*state);
+        client_open_restore(client, with_more);
+        assert_ok(restore_ask(client, "GatherWriterMetadata"));
+        assert_refused(select_one(client, "db", "", "b", true), "ObjectNotFound", "document");
+        assert_refused(select_one(client, "db", "", "c", true), "ObjectNotFound", "no component c");
+        assert_refused(select_one(client, "young", "", "a", true), "ObjectNotFound", "no component a");
+        assert_ok(select_one(client, "db", "", "a", true));
+        m = call_ask(client, client->session, SESSION_INTERFACE, "GetWriterComponents", "sa{sv}", "db", 0);
+        chosen = reply_to_text(m);
+        sd_bus_message_unref(m);
+        assert_string_equal(chosen, "[{'type'='filegroup', 'logical-path'='', 'name'='a', "
+                                    "'backup-stamp'='lsn-9', 'succeeded'=true}]");
+        assert_refused(restore_ask(client, "SaveDocument"), "BadState", "gathered");
+        assert_ok(restore_ask(client, "PreRestore"));
+        assert_ok(set_text(client, "SetFileRestoreStatus", "a", "all"));
+        assert_ok(restore_ask(client, "PostRestore"));
+        assert_log(*state, "component=/a[|all|lsn-9]");
+        after = save(client, RESTORE_INTERFACE);
+        assert_has(after, "\"file-restore-status\": \"all\"");
+        assert_has(after, "\"colour\": \"red\"");
+        session_ok(client, "Release");
+        (void) client_free(client);
+}
+
+static void test_documents_that_cannot_be_used(void **state) {
+        Client *client = client_new(*state);
+
+        assert_refused(
+                call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "OpenRestore", "sa{sv}", "<xml/>", 0),
+                "InvalidDocument", "not JSON: line 1");
+        assert_refused(call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "OpenRestore", "sa{sv}",
+                                "{\"document\": \"org.quiesce1.backup\", "
+                                "\"version\": {\"major\": 9, \"minor\": 0}}",
+                                0),
+                       "InvalidDocument", "version is 9");
+        (void) client_free(client);
+}
+
 static void test_through_the_library(void **state) {
         _cleanup_free_ char *text = NULL;
         sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -225,6 +324,9 @@ static void test_through_the_library(void **state) {
         assert_string_equal(failed[0], "db");
         assert_null(failed[1]);
         (void) quiesce_strv_free(failed);
+        free(text);
+        assert_int_equal(quiesce_restore_save_document(restore, &text, NULL), 0);
+        assert_has(text, "\"restore-options\": \"o\"");
         assert_int_equal(quiesce_restore_gather_writer_status(restore, &m, NULL), 0);
         sd_bus_message_unref(m);
         assert_int_equal(quiesce_restore_release(restore, NULL), 0);
@@ -236,9 +338,15 @@ static void test_through_the_library(void **state) {
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_whole_restore),       TEST(test_no_call_of_a_backup),
-                TEST(test_a_writer_that_fails), TEST(test_requester_dies),
-                TEST(test_writer_dies),         TEST(test_quiesced_dies),
+                TEST(test_whole_restore),
+                TEST(test_no_call_of_a_backup),
+                TEST(test_a_writer_that_fails),
+                TEST(test_requester_dies),
+                TEST(test_writer_dies),
+                TEST(test_quiesced_dies),
+                TEST(test_with_a_document),
+                cmocka_unit_test_setup_teardown(test_documents_that_cannot_be_used, bench_setup_started,
+                                                bench_teardown),
                 TEST(test_through_the_library),
         };
 

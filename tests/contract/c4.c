@@ -38,7 +38,7 @@ static const C4Row rows[_CONTRACT_CALL_MAX] = {
         ROW(BACKUP_COMPLETE,           "cp",          "",          ""),
         ROW(DELETE_SNAPSHOTS,          "cCa",         "cCa",       ""),
         ROW(ABORT_BACKUP,              "igopkcCfa",   "iokcCfa",   "",         .meanwhile = true),
-        ROW(SAVE_DOCUMENT,             "pkcCfa",      "kcCfa",     "",         .meanwhile = true, .later = true),
+        ROW(SAVE_DOCUMENT,             "pkcCfa",      "kcCfa",     "rR",       .meanwhile = true),
         ROW(GATHER_WRITER_STATUS,      "igopkcCfal",  "iokcCfal",  "igrRl",    .meanwhile = true),
         ROW(GET_WRITER_METADATA,       "igopkcCfal",  "iokcCfal",  "igrRl",    .meanwhile = true),
         ROW(GET_WRITER_COMPONENTS,     "igopkcCfal",  "iokcCfal",  "igrRl",    .meanwhile = true),

@@ -4,7 +4,7 @@
 /*
  * C4's table once more, written from the contract and not from the machine.
  *
- * A call that the machine learns to carry out loses its `later`; a new one is a row.
+ * A new call is a row.
  */
 
 #include "contract/types.h"
@@ -15,7 +15,6 @@ typedef struct C4Row {
          * k creating, c reated, C ompleted, f ailed, a borted, l ost; r pre-restored, R post-restored. */
         const char *backup, *no_writers, *restore;
         bool meanwhile; /* may come while another call runs */
-        bool later;     /* known by name, answered NotSupported where it is legal */
 } C4Row;
 
 const C4Row *c4_row(ContractCall call);

@@ -285,6 +285,7 @@ static void note_legal_call(Observer *observer, SeenSession *session, const Cont
                                find_writer(session, input) ? CONTRACT_OK : CONTRACT_ERROR_OBJECT_NOT_FOUND,
                                true);
                 break;
+        case CONTRACT_CALL_SAVE_DOCUMENT:
         case CONTRACT_CALL_GATHER_WRITER_STATUS:
                 answer_at_once(observer, input, CONTRACT_OK, true);
                 break;
@@ -351,10 +352,6 @@ void note_call(Observer *observer, SeenSession *session, const ContractInput *in
                                session->state == CONTRACT_LOST ? CONTRACT_ERROR_SESSION_LOST
                                                                : CONTRACT_ERROR_BAD_STATE,
                                true);
-                return;
-        }
-        if (row->later) {
-                answer_at_once(observer, input, CONTRACT_ERROR_NOT_SUPPORTED, true);
                 return;
         }
         note_legal_call(observer, session, input);

@@ -218,18 +218,6 @@ static void test_C4_set_not_created_forbids_backup_complete(void **state) {
         expect_text(harness, "not created yet");
 }
 
-static void test_what_is_not_there_is_refused_by_name(void **state) {
-        Harness *harness = *state;
-
-        to_gathered(harness, 1);
-        call(harness, 1, CALL(PREPARE_FOR_BACKUP));
-        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
-        forget(harness);
-        call(harness, 1, CALL(SAVE_DOCUMENT));
-        expect(harness, "reply SaveDocument NotSupported");
-        expect_text(harness, "SaveDocument");
-}
-
 static void test_C1_a_session_is_never_used_again(void **state) {
         Harness *harness = *state;
 
@@ -606,7 +594,6 @@ int main(void) {
                 TEST(test_C4_without_writers_there_is_no_round),
                 TEST(test_C4_a_backup_without_a_set),
                 TEST(test_C4_set_not_created_forbids_backup_complete),
-                TEST(test_what_is_not_there_is_refused_by_name),
                 TEST(test_C1_a_session_is_never_used_again),
                 TEST(test_C30_no_more_than_64_volumes),
                 TEST(test_the_same_volume_twice),

@@ -137,6 +137,7 @@ static void test_C4_every_call_of_a_restore(void **state) {
                 {CALL(PRE_RESTORE), "g"},
                 {CALL(SET_FILE_RESTORE_STATUS), "r"},
                 {CALL(POST_RESTORE), "r"},
+                {CALL(SAVE_DOCUMENT), "rR"},
                 {CALL(IS_VOLUME_SUPPORTED), "igrRl"},
                 {CALL(GATHER_WRITER_STATUS), "igrRl"},
                 {CALL(GET_WRITER_METADATA), "igrRl"},
