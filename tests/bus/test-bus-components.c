@@ -92,8 +92,8 @@ static void test_metadata_is_what_the_writer_declared(void **state) {
         (void) client_free(client);
 }
 
-/* C9, T22: who has no component selected gets nothing after Identify; events name what was selected. */
-static void test_component_mode(void **state) {
+/* C9: who has no component selected gets nothing after Identify; events name what was selected. */
+static void test_T22_component_mode(void **state) {
         _cleanup_free_ char *prepare = NULL, *freeze = NULL, *post = NULL, *complete = NULL, *chosen = NULL;
         sd_bus_message *m;
         Client *client;
@@ -252,6 +252,51 @@ static void test_backup_types(void **state) {
         }
 }
 
+/* T30: what goes with a component is the writer's to say in PrepareForBackup and PostSnapshot only. */
+static void test_T30_when_a_writer_may_set_a_stamp(void **state) {
+        static const struct {
+                const char *event;
+                bool may;
+        } cases[] = {{"prepare-for-backup", true},
+                     {"prepare-for-snapshot", false},
+                     {"post-snapshot", true},
+                     {"backup-complete", false}};
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char name[8], arguments[128];
+
+                (void) snprintf(name, sizeof(name), "w%zu", i);
+                (void) snprintf(arguments, sizeof(arguments), "component=filegroup::a:s stamp=%s:mine",
+                                cases[i].event);
+                bench_add_writer(*state, name, arguments);
+        }
+        bench_start(*state);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *chosen = NULL, *refused = NULL;
+                Client *client = client_new(*state);
+                char name[8];
+                sd_bus_message *m;
+
+                (void) snprintf(name, sizeof(name), "w%zu", i);
+                client_open(client);
+                component_mode(client);
+                backup_ok(client, "GatherWriterMetadata");
+                assert_ok(add(client, name, "", "a"));
+                backup_ok(client, "StartSnapshotSet");
+                backup_ok(client, "PrepareForBackup");
+                backup_ok(client, "DoSnapshotSet");
+                backup_ok(client, "BackupComplete");
+                m = ask_writer(client, "GetWriterComponents", name);
+                chosen = reply_to_text(m);
+                sd_bus_message_unref(m);
+                assert_true(!strstr(chosen, "'backup-stamp'='mine'") == !cases[i].may);
+                assert_true(asprintf(&refused, "%s %s stamp-refused", name, cases[i].event) >= 0);
+                assert_int_equal(bench_count(*state, "writers.log", refused), cases[i].may ? 0 : 1);
+                session_ok(client, "Release");
+                (void) client_free(client);
+        }
+}
+
 static void gather_once(Bench *bench) {
         Client *client = client_new(bench);
 
@@ -382,10 +427,11 @@ int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_metadata_is_what_the_writer_declared),
-                TEST(test_component_mode),
+                TEST(test_T22_component_mode),
                 TEST(test_what_cannot_be_added),
                 TEST(test_what_goes_with_a_component),
                 TEST(test_backup_types),
+                TEST(test_T30_when_a_writer_may_set_a_stamp),
                 TEST(test_stamp_of_a_late_answer),
                 TEST(test_bad_declarations),
                 TEST(test_through_the_library),

@@ -64,8 +64,8 @@ static Client *begin(Bench *bench, const char *arguments_of_db) {
         return client;
 }
 
-/* T29 */
-static void test_whole_restore(void **state) {
+/* PreRestore and PostRestore only; a writer that is never restored is left alone. */
+static void test_T29_whole_restore(void **state) {
         _cleanup_free_ char *kind = NULL, *failed = NULL, *chosen = NULL;
         Client *client = begin(*state, "");
         char text[128];
@@ -338,7 +338,7 @@ static void test_through_the_library(void **state) {
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_whole_restore),
+                TEST(test_T29_whole_restore),
                 TEST(test_no_call_of_a_backup),
                 TEST(test_a_writer_that_fails),
                 TEST(test_requester_dies),

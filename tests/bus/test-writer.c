@@ -9,11 +9,12 @@
  * "bootable", "component-mode" and for each component that it tells "component=LOGICAL-PATH/NAME" and, in
  * brackets, what else it tells of it: [OPTIONS|PREVIOUS-STAMP|BACKUP-STAMP|SUCCEEDED], in a restore
  * [RESTORE-OPTIONS|FILE-RESTORE-STATUS|BACKUP-STAMP]. stamp=EVENT:STAMP
- * sets the stamp of all in that event. level=, window= (seconds), path= (of its data) are what it registers
- * and identifies with; component=TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER (flags s: selectable, r: for restore;
- * any number of times), tree=yes (four components: see declare()), exclude=FOLDER and restore=METHOD[:never]
- * what it declares. abort=default leaves Abort to the library. register=never connects and keeps silent,
- * register=NAME takes another name, register=exit ends before.
+ * sets the stamp of all in that event; "NAME EVENT stamp-refused" tells that the library let it not. level=,
+ * window= (seconds), path= (of its data) are what it registers and identifies with;
+ * component=TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER (flags s: selectable, r: for restore; any number of times),
+ * tree=yes (four components: see declare()), exclude=FOLDER and restore=METHOD[:never] what it declares.
+ * abort=default leaves Abort to the library. register=never connects and keeps silent, register=NAME takes
+ * another name, register=exit ends before.
  *
  * EVENT is as in quiesce_writer_event_get_type_name(); ACTION is one of
  *   ok            (the default)
@@ -229,6 +230,16 @@ static int declare(QuiesceWriterEvent *event) {
         return r;
 }
 
+static void log_refused(QuiesceWriterEvent *event) {
+        const char *path = word("log");
+        FILE *f = path ? fopen(path, "ae") : NULL;
+
+        if (!f || fprintf(f, "%s %s stamp-refused\n", event->writer->name,
+                          quiesce_writer_event_get_type_name(event)) < 0)
+                _exit(78);
+        (void) fclose(f);
+}
+
 static void stamp(QuiesceWriterEvent *event) {
         const char *text = word("stamp"), *name = quiesce_writer_event_get_type_name(event);
         QuiesceSelection selected = {.size = sizeof(selected)};
@@ -238,7 +249,7 @@ static void stamp(QuiesceWriterEvent *event) {
         for (size_t i = 0; quiesce_writer_event_get_component(event, i, &selected) == 0; i++)
                 if (quiesce_writer_event_set_backup_stamp(event, selected.logical_path, selected.name,
                                                           text + strlen(name) + 1) < 0)
-                        _exit(78);
+                        log_refused(event);
 }
 
 static int on_event(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
