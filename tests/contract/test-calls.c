@@ -169,6 +169,19 @@ static void test_C4_one_call_at_a_time(void **state) {
         expect(harness, "reply AddToSnapshotSet ok");
 }
 
+static void test_C4_what_only_notes_something_waits_too(void **state) {
+        Harness *harness = *state;
+
+        open_session(harness, 1);
+        call(harness, 1, CALL(GATHER_WRITER_METADATA));
+        forget(harness);
+        call(harness, 1, CALL(SET_BACKUP_STATE));
+        call(harness, 1, CALL(DISABLE_WRITERS));
+        call(harness, 1, CALL(GATHER_WRITER_STATUS));
+        expect(harness, "reply SetBackupState BadState, reply DisableWriters BadState, "
+                        "reply GatherWriterStatus ok");
+}
+
 static void test_C4_without_writers_there_is_no_round(void **state) {
         Harness *harness = *state;
 
@@ -591,6 +604,7 @@ int main(void) {
                 TEST(test_C4_gather_only_once),
                 TEST(test_C4_failed_gather_may_be_called_again),
                 TEST(test_C4_one_call_at_a_time),
+                TEST(test_C4_what_only_notes_something_waits_too),
                 TEST(test_C4_without_writers_there_is_no_round),
                 TEST(test_C4_a_backup_without_a_set),
                 TEST(test_C4_set_not_created_forbids_backup_complete),

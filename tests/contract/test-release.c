@@ -81,6 +81,22 @@ static void test_C22_set_id_of_a_set_without_volumes(void **state) {
         assert_null(strstr(harness->log, "step delete"));
 }
 
+static void test_C22_the_first_cause_is_told(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        call(harness, 1, CONTRACT_CALL_RELEASE); /* waits for AbortBackup */
+        vanish(harness, 1);
+        forget(harness);
+        answer_all(harness, 1, CONTRACT_EVENT_ABORT);
+        step(harness, 1, CONTRACT_STEP_ABORT);
+        expect(harness,
+               "reply AbortBackup ok, BackupShutdown>app(null aborted released), "
+               "BackupShutdown>db(null aborted released), BackupShutdown>fs(null aborted released), "
+               "signal BackupShutdown(null aborted released)");
+}
+
 static void test_C22_id_is_of_the_session_that_ended(void **state) {
         Harness *harness = *state;
 
@@ -417,6 +433,7 @@ int main(void) {
                 TEST(test_C21_by_name_also_to_the_dead),
                 TEST(test_C22_set_id_also_when_its_snapshots_are_deleted),
                 TEST(test_C22_set_id_of_a_set_without_volumes),
+                TEST(test_C22_the_first_cause_is_told),
                 TEST(test_C22_id_is_of_the_session_that_ended),
                 TEST(test_C5_persistent_snapshots_stay),
                 TEST(test_C5_release_waits_for_answers_and_deletion),

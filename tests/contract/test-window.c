@@ -62,6 +62,20 @@ static void test_C3_slot_is_free_when_the_set_is_created(void **state) {
         expect(harness, "2: reply StartSnapshotSet ok");
 }
 
+static void test_C3_a_set_that_failed_frees_the_slot(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        step_fails(harness, 1, CONTRACT_STEP_END_PREPARE, CONTRACT_ERROR_INSUFFICIENT_STORAGE);
+        answer_all(harness, 1, CONTRACT_EVENT_ABORT);
+        step(harness, 1, CONTRACT_STEP_ABORT);
+        expect_state(harness, 1, CONTRACT_FAILED);
+        to_gathered(harness, 2);
+        call(harness, 2, CONTRACT_CALL_START_SNAPSHOT_SET);
+        expect(harness, "2: reply StartSnapshotSet ok");
+}
+
 static void test_C3_idle_owner_loses_the_slot(void **state) {
         Harness *harness = *state;
 
@@ -385,6 +399,26 @@ static void test_C31_other_writers_are_reached_in_the_window(void **state) {
                                "2: signal BackupShutdown(null not-completed requester-vanished)"));
 }
 
+static void test_C10_no_identify_in_the_window(void **state) {
+        static const TestWriter writers[] = {{"app", CONTRACT_LEVEL_FRONT_END, NULL, 0},
+                                             {"other", CONTRACT_LEVEL_FRONT_END, NULL, 0}};
+        Harness *harness = *state;
+
+        open_session(harness, 2);
+        call(harness, 2, CONTRACT_CALL_GATHER_WRITER_METADATA);
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        to_freeze(harness, 1, CONTRACT_LEVEL_BACK_END);
+        forget(harness);
+        launched(harness, 2, writers, ELEMENTSOF(writers));
+        expect(harness, "2: Identify>other"); /* app is frozen */
+        finish_set(harness, 1);
+        forget(harness);
+        answer(harness, 2, 1, CONTRACT_EVENT_IDENTIFY);
+        answer(harness, 2, 0, CONTRACT_EVENT_IDENTIFY);
+        expect(harness, "2: reply GatherWriterMetadata ok");
+}
+
 static void test_C31_nothing_is_started_in_the_window(void **state) {
         Harness *harness = *state;
 
@@ -436,6 +470,7 @@ int main(void) {
                 TEST(test_C3_one_set_at_a_time),
                 TEST(test_C3_first_come_first_served),
                 TEST(test_C3_slot_is_free_when_the_set_is_created),
+                TEST(test_C3_a_set_that_failed_frees_the_slot),
                 TEST(test_C3_idle_owner_loses_the_slot),
                 TEST(test_C3_idle_counts_from_the_end_of_a_call),
                 TEST(test_C3_sooner_once_somebody_waits),
@@ -454,6 +489,7 @@ int main(void) {
                 TEST(test_lock_without_writers),
                 TEST(test_C31_no_event_of_others_in_the_window),
                 TEST(test_C31_other_writers_are_reached_in_the_window),
+                TEST(test_C10_no_identify_in_the_window),
                 TEST(test_C31_nothing_is_started_in_the_window),
                 TEST(test_phase_and_times_for_the_display),
         };
