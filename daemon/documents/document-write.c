@@ -124,12 +124,10 @@ static void keep_unknown(json_t *written, json_t *read, bool *failed) {
                 json_object_foreach(read, key, value) {
                         json_t *known = json_object_get(written, key);
 
-                        if (!known && json_object_set(written, key, value) < 0)
-                                *failed = true;
-                        else if (known && streq(key, "version") && json_object_set(written, key, value) < 0)
-                                *failed = true;
-                        else if (known)
+                        if (known && !streq(key, "version"))
                                 keep_unknown(known, value, failed);
+                        else if (json_object_set(written, key, value) < 0)
+                                *failed = true;
                 }
         else if (json_is_array(written) && json_is_array(read) &&
                  json_array_size(written) == json_array_size(read))
