@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
+# vm: --disk 2G --disk 2G --disk 2G --timeout 600
 #
 # quiesced is killed or restarted while somebody reads: the reader is not cut off, the snapshot goes when the reader does,
 # also when the reader dies while there is no quiesced (contract C32).

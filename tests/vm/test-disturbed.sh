@@ -41,8 +41,9 @@ disturb_by_lvm() {
         done
 }
 
-# dmsetup takes no lock of LVM's: only device-mapper's flags tell of it. It comes while there is a quiesced-hold, which is
-# when LVM's commands wait: in the middle of one it would break that, whoever's it is, and the volume with it.
+# dmsetup takes no lock of LVM's: only device-mapper's flags tell of it. It comes while there is a quiesced-hold, when LVM's
+# commands wait, and so not in the middle of somebody's lvcreate: there it makes an origin live above a "-real" that has no
+# table yet (seen with LVM alone). That explains, unproven, a volume that answered EIO when this loop ran all the time.
 hold_is_there() { compgen -G '/sys/fs/cgroup/quiesced.slice/quiesced-hold.slice/*.service' > /dev/null; }
 disturb_by_resume() {
         until stopped; do

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
+# vm: --disk 2G --disk 2G --disk 2G --timeout 600
 #
 # The checks themselves: each must see what it is there for. Something is left behind on purpose, the check from outside
 # must name it and nothing else, and must be content again when it is cleared away.

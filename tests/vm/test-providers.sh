@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
+# vm: --disk 2G --disk 2G --disk 2G --timeout 900
 #
 # Snapshot sets through sets-driver, which does without bus and writers: thick and thin, ext4, xfs, raw and LUKS in one
 # set over two volume groups; given up at each step; killed at each step and recovered; what is refused and why.
@@ -18,7 +18,7 @@ mnt=$test_work/mnt
 runtime=$test_work/runtime
 mounted=(vg0/e vg0/x vg1/te vg1/tx)
 
-driver() { within 150 "$tools/sets-driver" --runtime "$runtime" "$@"; }
+driver() { within 400 "$tools/sets-driver" --runtime "$runtime" "$@"; }
 
 make_volumes() {
         local v

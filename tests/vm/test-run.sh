@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 600
+# vm: --disk 2G --disk 2G --disk 2G --timeout 1200
 #
 # quiescectl run, the main job: what the command sees where, how it ends and with what status, and that nothing is left;
 # test-refused.sh has what it cannot do, test-killed.sh who is killed when. Arguments: the parts to run (view, places …).
