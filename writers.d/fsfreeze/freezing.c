@@ -185,6 +185,9 @@ static void on_finished(Job *job) {
         FileSystem *fs = &round->set->file_systems[i];
 
         round->errors[i] = job->error;
+        /* What somebody else froze is not ours to thaw, whoever gives up now. */
+        if (round->type == JOB_FREEZE && job->error)
+                fs->touched = false;
         if (round->type == JOB_TRY && (job->error == EOPNOTSUPP || job->error == ENOTTY)) {
                 fs->unsupported = true;
         } else if (job->error && !round->first_error) {
@@ -384,10 +387,7 @@ static void frozen(Round *round) {
                 quiesce_writer_event_answer(round->event, 0);
                 return;
         }
-        /* One failed: none stays frozen. What somebody else froze is not ours to thaw. */
-        for (size_t i = 0; i < round->set->n_file_systems; i++)
-                if (round->errors[i])
-                        round->set->file_systems[i].touched = false;
+        /* One failed: none stays frozen. */
         atomic_store(&round->set->given_up, true);
         round_begin(round->set, round->event, JOB_THAW, freeze_undone);
 }

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 
 #include "util/error.h"
+#include "util/freeze-trial.h"
 #include "util/macro.h"
 #include "util/trial-lock.h"
 
@@ -34,10 +35,8 @@ struct Pool {
 /* Not while an lvm command of quiesced's freezes: its freeze would be taken for a stranger's. */
 static int try_freezing(int fd) {
         _cleanup_close_ int lock = trial_lock(true, false);
-        int r;
 
-        r = ioctl(fd, FIFREEZE, 0);
-        return r == 0 ? ioctl(fd, FITHAW, 0) : r;
+        return freeze_trial(fd);
 }
 
 static void carry_out(Job *job) {
@@ -45,8 +44,8 @@ static void carry_out(Job *job) {
 
         switch (job->type) {
         case JOB_TRY:
-                r = try_freezing(job->fd);
-                break;
+                job->error = -try_freezing(job->fd);
+                return;
         case JOB_FREEZE:
                 r = ioctl(job->fd, FIFREEZE, 0);
                 /* Whoever gave up has thawed what was frozen by then; what came later undoes itself. */
