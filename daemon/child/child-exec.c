@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 
 #include "util/error.h"
-#include "util/trial-lock.h"
 
 static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
                                           "LVM_SUPPRESS_FD_WARNINGS=1", NULL};
@@ -41,6 +40,8 @@ static int stdio_arrange(const ChildStart *start) {
 }
 
 _Noreturn static void child_run(const ChildStart *start) {
+        int status;
+
         signals_reset();
         (void) setpgid(0, 0);
         if (stdio_arrange(start) < 0 || chdir("/") < 0)
@@ -49,16 +50,14 @@ _Noreturn static void child_run(const ChildStart *start) {
                 /* A helper serves quiesced alone. A command does not die with it: LVM killed in the middle
                  * leaves devices suspended. */
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-                int status = start->function(start->socket_fd, start->argument);
+                status = start->function(start->socket_fd, start->argument);
 
                 (void) fflush(NULL);
                 _exit(status);
         }
-        /* Before syncfs(), which a trial would keep waiting. */
-        if (start->freezes)
-                (void) trial_lock(false, true);
-        for (size_t i = 0; i < start->n_sync_fds; i++)
-                (void) syncfs(start->sync_fds[i]); /* only to make the command's own freeze short */
+        status = start->before ? start->before(start->before_argument) : 0;
+        if (status != 0)
+                _exit(status);
         execvpe(start->argv[0], (char *const *) start->argv, (char *const *) environment);
         (void) dprintf(STDERR_FILENO, "cannot execute %s: %s\n", start->argv[0], strerror(errno));
         _exit(127);

@@ -11,9 +11,8 @@ typedef struct ChildStart {
         const char *const *argv; /* or: */
         ChildFunction function;
         void *argument;
-        const int *sync_fds;
-        size_t n_sync_fds;
-        bool freezes;
+        int (*before)(void *argument);
+        void *before_argument;
         int out_fd, err_fd, socket_fd; /* the child's ends */
 } ChildStart;
 

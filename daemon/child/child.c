@@ -347,10 +347,8 @@ static int child_start(Child **ret, sd_event *event, size_t out_max, uint64_t li
  * Return: 0, or a negative errno if no process could be made.
  */
 int child_spawn(Child **ret, sd_event *event, const ChildSpec *spec, ChildDone done, void *userdata) {
-        ChildStart start = {.argv = spec->argv,
-                            .freezes = spec->freezes,
-                            .sync_fds = spec->sync_fds,
-                            .n_sync_fds = spec->n_sync_fds};
+        ChildStart start = {
+                .argv = spec->argv, .before = spec->before, .before_argument = spec->before_argument};
 
         assert(spec->argv && spec->argv[0]);
         return error_trace(child_start(ret, event, spec->out_max, spec->limit_usec, &start, done, userdata));

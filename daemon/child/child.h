@@ -37,10 +37,10 @@ typedef struct ChildSpec {
         const char *const *argv;
         uint64_t limit_usec;
         size_t out_max; /* bytes of stdout */
-        /* Synced (syncfs) in the child before the command is executed. */
-        const int *sync_fds;
-        size_t n_sync_fds;
-        bool freezes; /* it freezes file systems: never while a writer tries whether it can (trial-lock.h) */
+        /* Runs in the child before the command, and may block. It has its memory as it was at the time of
+         * the call. Not 0: the exit status, and the command is not executed. */
+        int (*before)(void *argument);
+        void *before_argument;
 } ChildSpec;
 
 /* Runs in the forked child; what it returns (0…255) is the exit code. What it writes to stdout and stderr is

@@ -23,7 +23,8 @@ typedef struct LvmListing LvmListing;
 typedef struct LvmRcu LvmRcu;
 
 typedef struct LvmAnswer {
-        /* 0; -ECANCELED: never ran; -ETIMEDOUT: killed, and what it did is unknown; -EIO: it failed;
+        /* 0; -ECANCELED: never ran; -EBUSY: not run, because somebody else holds the origin; -ETIMEDOUT,
+         * -EINTR: killed, at its deadline or by somebody, and what it did is unknown; -EIO: it failed;
          * another: it could not be run. */
         int error;
         const char *out; /* what it printed */
@@ -38,11 +39,21 @@ typedef struct LvmCommandSpec {
         const char *arguments[LVM_ARGUMENTS_MAX]; /* from the verb on, NULL-terminated; copied */
         uint64_t limit_usec;
         size_t out_max;
-        bool changes;  /* it may change the lane's group: what was listed before is stale */
-        bool suspends; /* it may freeze an origin: expedited RCU, and: */
-        const int *sync_fds;
-        size_t n_sync_fds;
+        bool changes; /* it may change the lane's group: what was listed before is stale */
+        /* The LV that it may suspend, or that one before it was killed over, and the snapshot of it, in the
+         * lane's group, that it is about; NULL: none. */
+        const char *origin_key, *origin_name, *snapshot_lv;
+        bool suspends; /* it may freeze the origin's file systems */
+        bool clears;   /* before, devices of the snapshot that nobody uses are removed */
 } LvmCommandSpec;
+
+/* What a command's own process does about the origin before the command, see lvm-origin.c. */
+typedef struct LvmOriginWork {
+        const char *key, *name, *snapshot_vg, *snapshot_lv;
+        bool suspends, clears, resume;
+} LvmOriginWork;
+
+#define LVM_STATUS_REFUSED 100 /* the command was not run: the origin is not in a state for it */
 
 struct Lvm {
         sd_event *event;
@@ -52,6 +63,7 @@ struct Lvm {
         size_t n_running;
         LvmListing *listings;
         LvmRcu *rcu;
+        char *runtime_dir; /* NULL: nothing is noted */
 
         bool gate_closed;
         LvmGateClosed gate_callback;
@@ -77,6 +89,10 @@ int lvm_list_recent(Lvm *lvm, const char *vg, uint64_t max_age_usec, LvmListed d
 void lvm_listings_invalidate(Lvm *lvm, const char *lane);
 bool lvm_listings_answer(Lvm *lvm);
 LvmListing *lvm_listing_free(LvmListing *listing);
+
+bool lvm_origin_begin(const Lvm *lvm, const LvmOriginWork *work);
+void lvm_origin_end(const Lvm *lvm, const char *key);
+int lvm_origin_prepare(void *argument);
 
 void lvm_rcu_begin(LvmRcu *rcu);
 void lvm_rcu_end(LvmRcu *rcu);

@@ -176,6 +176,8 @@ int lvm_begin_prepare(ProviderVolume *volume, ProviderDone done, void *userdata)
 static ContractError error_of(const LvmAnswer *answer) {
         if (answer->error == -ECANCELED)
                 return CONTRACT_ERROR_ABORTED;
+        if (answer->error == -EBUSY)
+                return CONTRACT_ERROR_VOLUME_BUSY;
         /* "Insufficient free space", "insufficient suitable …", "free space in thin pool … reached
          * threshold" */
         if (answer->error == -EIO &&
@@ -190,7 +192,10 @@ static void on_created(const LvmAnswer *answer, void *userdata) {
         ContractError error = answer->error < 0 ? error_of(answer) : CONTRACT_OK;
         char text[CONTRACT_TEXT_MAX] = "";
 
-        data->poisoned = answer->error == -ETIMEDOUT;
+        if (answer->error == -ECANCELED || answer->error == -EBUSY)
+                data->attempted = false; /* it never ran */
+        else
+                data->half_made = error != CONTRACT_OK;
         if (error == CONTRACT_ERROR_INSUFFICIENT_STORAGE)
                 (void) snprintf(text, sizeof(text),
                                 "There is no room for a snapshot of %.100s (%llu bytes). %.150s Extend %s "
@@ -237,8 +242,9 @@ int lvm_create(ProviderVolume *volume, LvmCommandSpec *spec) {
         spec->lane = data->vg;
         spec->limit_usec = LVM_CHANGE_LIMIT;
         spec->changes = true;
-        spec->sync_fds = volume->sync_fds;
-        spec->n_sync_fds = spec->suspends ? volume->n_sync_fds : 0;
+        spec->origin_key = spec->suspends ? data->origin_key : NULL;
+        spec->origin_name = volume->name;
+        spec->snapshot_lv = data->name;
         data->attempted = true;
         return error_trace(lvm_operation_run(volume, spec, on_created));
 }

@@ -31,7 +31,7 @@ typedef struct LvmData {
         bool native;         /* thin: made with lvcreate -s */
         bool thick_above;    /* thin: a thick snapshot of the origin exists */
         bool attempted;      /* there may be an LV */
-        bool poisoned;       /* an lvm was killed over it */
+        bool half_made;      /* LVM failed or was killed while it made it */
         LvmCommand *command; /* that of the running operation */
         LvmRemoval *removal;
         ProviderDone done; /* of the running operation */

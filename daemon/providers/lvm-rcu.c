@@ -10,6 +10,7 @@
  * is closed. All of it is the kernel's memory: nothing here waits for a disk.
  */
 
+#include <assert.h>
 #include <fcntl.h>
 
 #include "daemon/providers/lvm-command.h"
@@ -95,16 +96,18 @@ void lvm_rcu_end(LvmRcu *rcu) {
  * lvm_set_expedite_rcu() - say whether RCU may be expedited around commands that suspend
  * @lvm:            the runner
  * @expedite:       whether
- * @runtime_dir:    where the value found is kept; what a dead daemon left there is put back now
+ *
+ * The value found is kept in the runtime directory; what a dead daemon left there is put back now.
  *
  * Return: 0, or a negative errno.
  */
-int lvm_set_expedite_rcu(Lvm *lvm, bool expedite, const char *runtime_dir) {
+int lvm_set_expedite_rcu(Lvm *lvm, bool expedite) {
         LvmRcu *rcu = calloc(1, sizeof(*rcu));
 
+        assert(lvm->runtime_dir);
         if (!rcu)
                 return error_origin(-ENOMEM);
-        if (asprintf(&rcu->path, "%s/rcu-expedited", runtime_dir) < 0) {
+        if (asprintf(&rcu->path, "%s/rcu-expedited", lvm->runtime_dir) < 0) {
                 free(rcu);
                 return error_origin(-ENOMEM);
         }

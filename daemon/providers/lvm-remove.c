@@ -4,24 +4,30 @@
  * ABORT, DELETE, recovery: removing an LV of ours, whatever state it is in.
  *
  * Whether it is gone is not read from what lvremove said but from a new listing: nothing there is success,
- * however that came. Half-made snapshots need a second lvremove (kernel-notes, fact 8). If an lvm was killed
- * over the volume, its origin may be left suspended: a refresh resumes it.
+ * however that came. Half-made snapshots need a second lvremove (kernel-notes, fact 8). If LVM failed or was
+ * killed while it made the snapshot, it leaves more than the LV: an origin that is suspended (lvm-origin.c),
+ * or has not the table that its metadata say, which a refresh mends, and devices that nobody uses.
  */
 
 #include <assert.h>
 
 #include "daemon/providers/lvm-dm.h"
 #include "daemon/providers/lvm-provider.h"
+#include "daemon/providers/lvm-strays.h"
 #include "util/error.h"
 
 #define ATTEMPTS_MAX 2u
+#define STRAYS_LIMIT (60 * USEC_PER_SEC)
 
 struct LvmRemoval {
         Lvm *lvm;
         char vg[LVM_VG_SIZE], lv[LVM_VG_SIZE];
         char path[2 * LVM_VG_SIZE];
-        char origin[2 * LVM_VG_SIZE]; /* "vg/lv" to be refreshed afterwards, or "" */
+        char origin[2 * LVM_VG_SIZE]; /* "vg/lv", or "": there is none to mind */
+        char origin_key[LVM_KEY_SIZE];
+        bool suspends, half_made, only_mend;
         unsigned n_attempts;
+        Child *strays;
         bool in_use;
         char text[CONTRACT_TEXT_MAX];
         LvmCommand *command;
@@ -38,40 +44,104 @@ static void removal_end(LvmRemoval *removal, ContractError error, const char *te
         free(removal);
 }
 
-static void on_refreshed(const LvmAnswer *answer, void *userdata) {
+static void on_strays_gone(Child *child, const ChildResult *result, void *userdata) {
         LvmRemoval *removal = userdata;
 
-        if (answer->error == 0)
+        (void) child_free(child);
+        if (result->error == 0 && result->status == 0)
                 removal_end(removal, CONTRACT_OK, NULL);
         else {
-                char text[CONTRACT_TEXT_MAX];
-
-                (void) snprintf(
-                        text, sizeof(text),
-                        "The snapshot is removed, but %.160s may still be suspended by a command that "
-                        "was killed. %.220s",
-                        removal->origin, answer->text);
-                removal_end(removal, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR, text);
+                (void) snprintf(removal->text, sizeof(removal->text),
+                                "The snapshot is removed, but LVM has left devices behind: %.300s",
+                                result->err);
+                removal_end(removal, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR, removal->text);
         }
 }
 
-static void removal_succeeded(LvmRemoval *removal) {
+static int strays_child(int socket_fd, void *argument) {
+        return lvm_strays_remove(argument);
+}
+
+/* Return: whether the removal is over, because somebody else holds the origin. */
+static bool refresh_was_refused(LvmRemoval *removal, const LvmAnswer *answer) {
+        removal->command = NULL;
+        if (answer->error != -EBUSY)
+                return false; /* that it could not be refreshed shows in what is left */
+        (void) snprintf(removal->text, sizeof(removal->text),
+                        "What LVM has left of the snapshot %.128s cannot be removed yet. %.300s",
+                        removal->path, answer->text);
+        removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, removal->text);
+        return true;
+}
+
+static void on_refreshed_after(const LvmAnswer *answer, void *userdata) {
+        LvmRemoval *removal = userdata;
+        LvmStrays strays = {.vg = removal->vg, .lv = removal->lv, .origin_key = removal->origin_key};
+        int r;
+
+        if (refresh_was_refused(removal, answer))
+                return;
+        if (removal->only_mend) {
+                removal_end(removal, CONTRACT_OK, NULL);
+                return;
+        }
+        r = child_fork(&removal->strays, removal->lvm->event, strays_child, &strays, STRAYS_LIMIT,
+                       on_strays_gone, removal);
+        if (r < 0)
+                removal_end(removal, CONTRACT_ERROR_UNEXPECTED, strerror(-r));
+}
+
+/* The origin's table as its metadata say. */
+static int removal_refresh(LvmRemoval *removal, LvmCommandDone done) {
         LvmCommandSpec spec = {
                 .lane = removal->vg,
                 .arguments = {"lvchange", "--refresh", removal->origin},
                 .limit_usec = LVM_CHANGE_LIMIT,
+                .origin_key = removal->origin_key,
+                .origin_name = removal->origin,
+                .snapshot_lv = removal->lv,
+                .suspends = true,
+                .clears = !removal->only_mend,
         };
+
+        return error_trace(lvm_command_new(&removal->command, removal->lvm, &spec, done, removal));
+}
+
+static bool removal_mends(const LvmRemoval *removal) {
+        return removal->half_made && removal->origin[0];
+}
+
+static void removal_succeeded(LvmRemoval *removal) {
         int r = 0;
 
         removal->command = NULL;
-        if (removal->origin[0])
-                r = lvm_command_new(&removal->command, removal->lvm, &spec, on_refreshed, removal);
-        if (!removal->origin[0] || r < 0)
+        if (removal_mends(removal))
+                r = removal_refresh(removal, on_refreshed_after);
+        if (r < 0 || !removal_mends(removal))
                 removal_end(removal, r < 0 ? CONTRACT_ERROR_UNEXPECTED : CONTRACT_OK,
                             r < 0 ? strerror(-r) : NULL);
 }
 
 static int removal_try(LvmRemoval *removal);
+
+static void on_refreshed_before(const LvmAnswer *answer, void *userdata) {
+        LvmRemoval *removal = userdata;
+        int r;
+
+        if (refresh_was_refused(removal, answer))
+                return;
+        r = removal_try(removal);
+        if (r < 0)
+                removal_end(removal, CONTRACT_ERROR_UNEXPECTED, strerror(-r));
+}
+
+/* First the origin is made what LVM believes it to be, where that is in doubt. */
+static int removal_begin(LvmRemoval *removal) {
+        if (removal_mends(removal))
+                return error_trace(removal_refresh(removal, removal->only_mend ? on_refreshed_after
+                                                                               : on_refreshed_before));
+        return error_trace(removal_try(removal));
+}
 
 static void on_looked(int error, const LvmReport *report, const char *text, void *userdata) {
         LvmRemoval *removal = userdata;
@@ -82,7 +152,7 @@ static void on_looked(int error, const LvmReport *report, const char *text, void
         else if (removal->in_use)
                 removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, removal->text);
         else if (removal->n_attempts < ATTEMPTS_MAX) {
-                r = removal_try(removal);
+                r = removal_begin(removal);
                 if (r < 0)
                         removal_end(removal, CONTRACT_ERROR_UNEXPECTED, strerror(-r));
         } else
@@ -101,6 +171,12 @@ static void on_removed(const LvmAnswer *answer, void *userdata) {
         removal->in_use = answer->error == -EIO && strstr(answer->text, "in use");
         (void) snprintf(removal->text, sizeof(removal->text), "%.160s could not be removed. %.320s",
                         removal->path, answer->text);
+        if (answer->error == -EBUSY) {
+                removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, removal->text);
+                return;
+        }
+        if (answer->error == -ETIMEDOUT || answer->error == -EINTR)
+                removal->half_made = true; /* even if the LV is gone, its origin may be suspended */
         /* All groups: if this one is gone altogether, that is no failure. */
         r = lvm_list(removal->lvm, NULL, on_looked, removal);
         if (r < 0)
@@ -113,14 +189,17 @@ static int removal_try(LvmRemoval *removal) {
                 .arguments = {"lvremove", "--force", "--yes", removal->path},
                 .limit_usec = LVM_CHANGE_LIMIT,
                 .changes = true,
-                .suspends = true,
+                .origin_key = removal->origin[0] ? removal->origin_key : NULL,
+                .origin_name = removal->origin,
+                .snapshot_lv = removal->lv,
+                .suspends = removal->origin[0] && removal->suspends,
         };
 
         removal->n_attempts++;
         return error_trace(lvm_command_new(&removal->command, removal->lvm, &spec, on_removed, removal));
 }
 
-static int removal_new(LvmRemoval **ret, Lvm *lvm, const char *vg, const char *lv, LvmRemoved done,
+static int removal_new(LvmRemoval **ret, Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done,
                        void *userdata) {
         LvmRemoval *removal = calloc(1, sizeof(*removal));
 
@@ -129,9 +208,16 @@ static int removal_new(LvmRemoval **ret, Lvm *lvm, const char *vg, const char *l
         removal->lvm = lvm;
         removal->done = done;
         removal->userdata = userdata;
-        (void) snprintf(removal->vg, sizeof(removal->vg), "%s", vg);
-        (void) snprintf(removal->lv, sizeof(removal->lv), "%s", lv);
+        removal->half_made = spec->half_made || spec->only_mend;
+        removal->only_mend = spec->only_mend;
+        removal->suspends = spec->suspends;
+        (void) snprintf(removal->vg, sizeof(removal->vg), "%s", spec->vg);
+        (void) snprintf(removal->lv, sizeof(removal->lv), "%s", spec->lv);
         lvm_lv_path(removal->path, removal->vg, removal->lv);
+        if (spec->origin_key) {
+                (void) snprintf(removal->origin_key, sizeof(removal->origin_key), "%s", spec->origin_key);
+                lvm_lv_path(removal->origin, removal->vg, spec->origin_lv);
+        }
         *ret = removal;
         return 0;
 }
@@ -139,23 +225,22 @@ static int removal_new(LvmRemoval **ret, Lvm *lvm, const char *vg, const char *l
 /**
  * lvm_remove() - remove an LV of ours
  * @lvm:        runner
- * @vg:         its group
- * @lv:         its name, as lvm_volume_get_snapshot() knew it
- * @done:       called once, from the event loop; VOLUME_BUSY: somebody has it open
+ * @spec:       which, as lvm_volume_get_snapshot() knew it; copied
+ * @done:       called once, from the event loop; VOLUME_BUSY: somebody has it open, or holds its origin
  * @userdata:   for @done
  *
  * Return: 0, or a negative errno; -EINVAL: not a name of ours.
  */
-int lvm_remove(Lvm *lvm, const char *vg, const char *lv, LvmRemoved done, void *userdata) {
+int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *userdata) {
         LvmRemoval *removal;
         int r;
 
-        if (strncmp(lv, LVM_PROVIDER_PREFIX, strlen(LVM_PROVIDER_PREFIX)) != 0)
+        if (strncmp(spec->lv, LVM_PROVIDER_PREFIX, strlen(LVM_PROVIDER_PREFIX)) != 0)
                 return error_origin(-EINVAL);
-        r = removal_new(&removal, lvm, vg, lv, done, userdata);
+        r = removal_new(&removal, lvm, spec, done, userdata);
         if (r < 0)
                 return error_trace(r);
-        r = removal_try(removal);
+        r = removal_begin(removal);
         if (r < 0)
                 free(removal);
         return error_trace(r);
@@ -176,7 +261,7 @@ static void on_volume_removed(ContractError error, const char *text, void *userd
 
         data->removal = NULL;
         if (error == CONTRACT_OK) {
-                data->attempted = data->poisoned = false;
+                data->attempted = data->half_made = false;
                 data->snapshot_key[0] = '\0';
         }
         lvm_operation_end(volume, error, text);
@@ -184,21 +269,25 @@ static void on_volume_removed(ContractError error, const char *text, void *userd
 
 static int remove_volume(ProviderVolume *volume, ProviderDone done, void *userdata) {
         LvmData *data = volume->data;
+        LvmRemovalSpec spec;
         int r;
 
         if (!data || !data->attempted) {
                 done(volume, CONTRACT_OK, NULL, userdata);
                 return 0;
         }
-        r = removal_new(&data->removal, volume->provider->lvm, data->vg, data->name, on_volume_removed,
-                        volume);
+        spec = (LvmRemovalSpec){.vg = data->vg,
+                                .lv = data->name,
+                                .origin_key = data->origin_key[0] ? data->origin_key : NULL,
+                                .origin_lv = data->lv,
+                                .suspends = volume->ops == &lvm_cow_ops,
+                                .half_made = data->half_made};
+        r = removal_new(&data->removal, volume->provider->lvm, &spec, on_volume_removed, volume);
         if (r < 0)
                 return error_trace(r);
-        if (data->poisoned)
-                lvm_lv_path(data->removal->origin, data->vg, data->lv);
         r = lvm_operation_begin(volume, done, userdata);
         if (r == 0)
-                r = removal_try(data->removal);
+                r = removal_begin(data->removal);
         if (r < 0) {
                 data->done = NULL;
                 free(TAKE_PTR(data->removal));

@@ -24,9 +24,9 @@ struct LvmCommand {
         char *argv[LVM_ARGUMENTS_MAX + 2];
         uint64_t limit_usec;
         size_t out_max;
-        bool changes, suspends, cancelled;
-        int *sync_fds;
-        size_t n_sync_fds;
+        bool changes, cancelled;
+        char *origin_key, *origin_name, *snapshot_lv;
+        LvmOriginWork work;
         Child *child; /* it runs */
         LvmCommandDone done;
         void *userdata;
@@ -39,7 +39,9 @@ static LvmCommand *lvm_command_free(LvmCommand *command) {
         for (size_t i = 0; i < ELEMENTSOF(command->argv); i++)
                 free(command->argv[i]);
         free(command->lane);
-        free(command->sync_fds);
+        free(command->origin_key);
+        free(command->origin_name);
+        free(command->snapshot_lv);
         free(command);
         return NULL;
 }
@@ -59,7 +61,8 @@ static void lvm_unlink(Lvm *lvm, LvmCommand *command) {
         command->next = NULL;
 }
 
-/* Lines of warning are left out: people would read them first, and they are not why it failed. */
+/* Lines of warning, and what was meant for the log, are left out: people would read them first, and they are
+ * not why it failed. */
 static void text_append_said(char *text, size_t n_text, const char *said) {
         size_t n = strlen(text);
 
@@ -67,7 +70,7 @@ static void text_append_said(char *text, size_t n_text, const char *said) {
                 size_t length = strcspn(said, "\n");
                 const char *line = said + strspn(said, " \t");
 
-                if (line < said + length && strncmp(line, "WARNING", 7) != 0)
+                if (line < said + length && strncmp(line, "WARNING", 7) != 0 && *line != '<')
                         n += (size_t) snprintf(text + n, n_text - n, " %.*s", (int) (said + length - line),
                                                line);
                 said += length;
@@ -86,7 +89,10 @@ static void text_append_said(char *text, size_t n_text, const char *said) {
  */
 void lvm_text_of_child(char *text, size_t n_text, const char *verb, const ChildResult *result,
                        uint64_t limit_usec) {
-        if (result->error == -ETIMEDOUT)
+        if (result->error == 0 && result->status == LVM_STATUS_REFUSED) {
+                text[0] = '\0';
+                text_append_said(text, n_text, result->err);
+        } else if (result->error == -ETIMEDOUT)
                 (void) snprintf(text, n_text, "lvm %s did not end within %llu s and was killed.", verb,
                                 (unsigned long long) (limit_usec / USEC_PER_SEC));
         else if (result->error == -ENOSPC)
@@ -104,6 +110,16 @@ static void command_answer(LvmCommand *command, const LvmAnswer *answer) {
                 command->done(answer, command->userdata);
 }
 
+static int result_error(const ChildResult *result) {
+        if (result->error == -ETIMEDOUT)
+                return -ETIMEDOUT;
+        if (result->status > 128)
+                return -EINTR;
+        if (result->error == 0 && result->status == LVM_STATUS_REFUSED)
+                return -EBUSY;
+        return result->error < 0 || result->status != 0 ? -EIO : 0;
+}
+
 static void on_command(Child *child, const ChildResult *result, void *userdata) {
         _cleanup_(lvm_command_freep) LvmCommand *command = userdata;
         LvmAnswer answer = {.out = result->out, .n_out = result->n_out};
@@ -112,19 +128,19 @@ static void on_command(Child *child, const ChildResult *result, void *userdata) 
 
         if (!lvm)
                 return; /* it outlived the runner */
-        if (command->suspends)
+        if (command->work.suspends)
                 lvm_rcu_end(lvm->rcu);
         if (command->changes)
                 lvm_listings_invalidate(lvm, command->lane);
         lvm_unlink(lvm, command);
         lvm->n_running--;
-        if (result->error == -ETIMEDOUT)
-                answer.error = -ETIMEDOUT;
-        else if (result->error < 0 || result->status != 0)
-                answer.error = -EIO;
+        answer.error = result_error(result);
+        /* Killed, it may have left the origin suspended. */
+        if (command->origin_key && answer.error != -ETIMEDOUT && answer.error != -EINTR)
+                lvm_origin_end(lvm, command->origin_key);
         if (answer.error < 0) {
                 lvm_text_of_child(text, sizeof(text), command->argv[1], result, command->limit_usec);
-                answer.text = text;
+                answer.text = text + (text[0] == ' ');
         }
         lvm_pump(lvm);
         command_answer(command, &answer);
@@ -136,13 +152,14 @@ static bool command_start(LvmCommand *command) {
                 .argv = (const char *const *) command->argv,
                 .limit_usec = command->limit_usec,
                 .out_max = command->out_max,
-                .sync_fds = command->sync_fds,
-                .n_sync_fds = command->n_sync_fds,
-                .freezes = command->suspends,
+                .before = command->origin_key ? lvm_origin_prepare : NULL,
+                .before_argument = &command->work,
         };
         int r;
 
-        if (command->suspends)
+        if (command->origin_key)
+                command->work.resume = lvm_origin_begin(command->lvm, &command->work);
+        if (command->work.suspends)
                 lvm_rcu_begin(command->lvm->rcu);
         if (command->changes)
                 lvm_listings_invalidate(command->lvm, command->lane);
@@ -150,8 +167,10 @@ static bool command_start(LvmCommand *command) {
         if (r < 0) {
                 LvmAnswer answer = {.error = r, .out = "", .text = "No process could be made for lvm."};
 
-                if (command->suspends)
+                if (command->work.suspends)
                         lvm_rcu_end(command->lvm->rcu);
+                if (command->origin_key && !command->work.resume)
+                        lvm_origin_end(command->lvm, command->origin_key);
                 lvm_unlink(command->lvm, command);
                 command_answer(command, &answer);
                 (void) lvm_command_free(command);
@@ -233,17 +252,19 @@ static int command_fill(LvmCommand *command, const LvmCommandSpec *spec, const c
         for (size_t i = 0; i < n; i++)
                 if (!command->argv[i])
                         return error_origin(-ENOMEM);
-        if (spec->n_sync_fds > 0) {
-                command->sync_fds = calloc(spec->n_sync_fds, sizeof(int));
-                if (!command->sync_fds)
+        if (spec->origin_key) {
+                command->work.key = command->origin_key = strdup(spec->origin_key);
+                command->work.name = command->origin_name = strdup(spec->origin_name);
+                command->work.snapshot_vg = command->lane;
+                command->work.snapshot_lv = command->snapshot_lv = strdup(spec->snapshot_lv);
+                if (!command->origin_key || !command->origin_name || !command->snapshot_lv)
                         return error_origin(-ENOMEM);
-                memcpy(command->sync_fds, spec->sync_fds, spec->n_sync_fds * sizeof(int));
-                command->n_sync_fds = spec->n_sync_fds;
         }
+        command->work.clears = spec->clears;
+        command->work.suspends = spec->suspends;
         command->limit_usec = spec->limit_usec;
         command->out_max = spec->out_max;
         command->changes = spec->changes;
-        command->suspends = spec->suspends;
         return command->lane ? 0 : error_origin(-ENOMEM);
 }
 
@@ -251,7 +272,7 @@ static int command_fill(LvmCommand *command, const LvmCommandSpec *spec, const c
  * lvm_command_new() - have a command run
  * @ret:        it, valid until its callback; for cancel and forget; may be NULL
  * @lvm:        the runner
- * @spec:       the command; copied, but for the descriptors, which must stay open until the callback
+ * @spec:       the command; copied
  * @done:       called once, from the event loop
  * @userdata:   for @done
  *
@@ -263,6 +284,8 @@ int lvm_command_new(LvmCommand **ret, Lvm *lvm, const LvmCommandSpec *spec, LvmC
         int r;
 
         assert(spec->lane && spec->arguments[0] && spec->limit_usec > 0);
+        assert(!(spec->suspends || spec->clears) || spec->origin_key);
+        assert(!spec->origin_key || (spec->origin_name && spec->snapshot_lv));
         command = calloc(1, sizeof(*command));
         if (!command)
                 return error_origin(-ENOMEM);
@@ -303,7 +326,6 @@ void lvm_command_forget(LvmCommand *command) {
         if (!command)
                 return;
         command->done = NULL;
-        command->n_sync_fds = 0;
         lvm_command_cancel(command);
 }
 
@@ -413,6 +435,7 @@ Lvm *lvm_free(Lvm *lvm) {
         while (lvm->listings)
                 lvm->listings = lvm_listing_free(lvm->listings);
         lvm->rcu = lvm_rcu_free(lvm->rcu);
+        free(lvm->runtime_dir);
         lvm->event = sd_event_unref(lvm->event);
         free(lvm);
         return NULL;

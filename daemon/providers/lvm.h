@@ -74,10 +74,19 @@ int lvm_new(Lvm **ret, sd_event *event, const char *program);
 Lvm *lvm_free(Lvm *lvm);
 DEFINE_CLEANUP(Lvm *, lvm_free)
 
+/* Where to note which origin a command may suspend, before anything else. A command that was killed leaves
+ * it so, and the next on that origin resumes it. At start lvm_origins_resume() does, and blocks; what then
+ * is left of the snapshot lvm_origins_each_dead() tells: its callback returns 1 if it sees to that by
+ * lvm_remove(), 0: there is nothing to be done, or a negative errno. */
+int lvm_set_runtime_dir(Lvm *lvm, const char *runtime_dir);
+void lvm_origins_resume(const Lvm *lvm);
+typedef int (*LvmDeadOrigin)(const char *origin_key, const char *vg, const char *lv, void *userdata);
+int lvm_origins_each_dead(const Lvm *lvm, LvmDeadOrigin call, void *userdata);
+
 /* Expedited RCU grace periods around commands that suspend an origin: an application's write then waits
  * shorter. The old value is kept in a file of runtime_dir meanwhile; one that a dead daemon left is put back
  * here. Not called: left alone. */
-int lvm_set_expedite_rcu(Lvm *lvm, bool expedite, const char *runtime_dir);
+int lvm_set_expedite_rcu(Lvm *lvm, bool expedite);
 
 /* The gate. closed() is called from the event loop, once no command of ours runs any more, and not at all if
  * the gate is opened again before. Closed twice: the last callback counts. Both are idempotent. */
@@ -102,8 +111,15 @@ const ProviderOps *lvm_volume_get_provider(const LvmVolume *volume, const char *
 
 /* Removes one LV that lvm_volume_get_snapshot() found, finished or not (recovery; a set uses ABORT and
  * DELETE). Nothing there: success. */
+typedef struct LvmRemovalSpec {
+        const char *vg, *lv;
+        const char *origin_key, *origin_lv; /* NULL: gone */
+        bool suspends;  /* LVM suspends the origin for it: it is a copy-on-write snapshot */
+        bool only_mend; /* what LVM has left of it; it stays */
+        bool half_made; /* LVM failed or was killed while it made it: what is left over is looked for */
+} LvmRemovalSpec;
 typedef void (*LvmRemoved)(ContractError error, const char *text, void *userdata);
-int lvm_remove(Lvm *lvm, const char *vg, const char *lv, LvmRemoved done, void *userdata);
+int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *userdata);
 
 /*
  * The providers. One Provider serves both tables. A volume may be given either of them: BEGIN_PREPARE looks

@@ -54,9 +54,7 @@ struct ProviderVolume {
         void *owner;      /* the set's, not for providers */
         uint32_t index;   /* in the set */
         char snapshot_id[CONTRACT_ID_MAX];
-        Volume *origin;      /* owned; NULL: the provider has no devices */
-        const int *sync_fds; /* of the file systems on it, for commands that freeze them; borrowed */
-        size_t n_sync_fds;
+        Volume *origin;        /* owned; NULL: the provider has no devices */
         uint64_t cow_size;     /* wished for, bytes; 0: the default */
         char *wished_provider; /* or NULL */
         char *name, *key;      /* of the origin */

@@ -28,7 +28,7 @@ int journal_path(const char *runtime_dir, char **ret) {
         return 0;
 }
 
-static int journal_add_volume(json_t *list, const SetVolume *volume) {
+static int journal_add_volume(json_t *list, json_t *locks, const SetVolume *volume) {
         HoldVolume v = {};
         const char *lock_path = NULL;
         int r;
@@ -41,11 +41,13 @@ static int journal_add_volume(json_t *list, const SetVolume *volume) {
         if (json_array_append_new(list, json_pack("{s:s, s:s}", "origin", v.origin_uuid, "snapshot",
                                                   v.kind == HOLD_VOLUME_COW ? v.snapshot_uuid : "")) < 0)
                 return error_origin(-ENOMEM);
+        if (json_array_append_new(locks, json_string(lock_path)) < 0)
+                return error_origin(-ENOMEM);
         return 0;
 }
 
 /* Mount points may be any bytes, JSON may not: one that is no UTF-8 goes without, the hold has its
- * descriptor. */
+ * descriptor. Without writers that freeze, what is frozen is somebody else's. */
 static int journal_add_mounts(json_t *list, const SnapshotSet *set) {
         MountPlace place = {};
         SetMount mount;
@@ -61,24 +63,46 @@ static int journal_add_mounts(json_t *list, const SnapshotSet *set) {
         return 0;
 }
 
+/* The hold changes it, and puts it back unless it is killed together with its guard. */
+static int journal_add_rcu(json_t *root, const SnapshotSet *set) {
+        _cleanup_close_ int fd = -EBADF;
+        char value[16];
+        ssize_t n;
+
+        if (!set->sets->config.expedite_rcu)
+                return 0;
+        fd = open(JOURNAL_RCU_SWITCH, O_RDONLY | O_CLOEXEC);
+        n = fd >= 0 ? read(fd, value, sizeof(value) - 1) : 0;
+        if (n <= 0)
+                return 0;
+        value[n] = '\0';
+        value[strcspn(value, "\n")] = '\0';
+        return json_object_set_new(root, "rcu-expedited", json_string(value)) < 0 ? error_origin(-ENOMEM)
+                                                                                  : 0;
+}
+
 static int journal_write(const SnapshotSet *set) {
         json_auto_t *root = NULL;
         _cleanup_free_ char *path = NULL, *temporary = NULL;
-        json_t *volumes = json_array(), *mounts = json_array();
+        json_t *volumes = json_array(), *mounts = json_array(), *locks = json_array();
         int r;
 
-        root = json_pack("{s:s, s:o, s:o}", "set", set->given.id, "volumes", volumes, "mounts", mounts);
+        root = json_pack("{s:s, s:o, s:o, s:o}", "set", set->given.id, "volumes", volumes, "mounts", mounts,
+                         "locks", locks);
         if (!root)
                 return error_origin(-ENOMEM);
         for (uint32_t depth = CONTRACT_VOLUMES_MAX; depth-- > 0;)
                 for (size_t i = 0; i < set->n_volumes; i++) {
                         if (set_volume_get_depth(set->volumes[i]) != depth)
                                 continue;
-                        r = journal_add_volume(volumes, set->volumes[i]);
+                        r = journal_add_volume(volumes, locks, set->volumes[i]);
                         if (r < 0)
                                 return error_trace(r);
                 }
         r = journal_add_mounts(mounts, set);
+        if (r < 0)
+                return error_trace(r);
+        r = journal_add_rcu(root, set);
         if (r < 0)
                 return error_trace(r);
         r = journal_path(set->sets->config.runtime_dir, &path);

@@ -3,9 +3,17 @@
 
 /*
  * The journal's place and form: {"set": id, "volumes": [{"origin": uuid, "snapshot": uuid or ""}],
- * "mounts": [{"mount-point": path, "mount-id": number}]}.
+ * "mounts": [{"mount-point": path, "mount-id": number}], "locks": [path], "rcu-expedited": value}. The
+ * mounts are those that writers may have frozen, the locks those that the hold has until all of its
+ * processes are gone.
+ *
+ * That of a dead daemon whose hold still lives is kept as held-<set id>.json.
  */
 
-#define JOURNAL_NAME "held.json"
+#define JOURNAL_RCU_SWITCH "/sys/kernel/rcu_expedited"
+
+#define JOURNAL_PREFIX "held"
+#define JOURNAL_SUFFIX ".json"
+#define JOURNAL_NAME   JOURNAL_PREFIX JOURNAL_SUFFIX
 
 int journal_path(const char *runtime_dir, char **ret);

@@ -24,8 +24,6 @@ void set_volume_close_mounts(SetVolume *volume) {
                 (void) fd_close(volume->mount_fds[i]);
         free(volume->mount_fds);
         volume->mount_fds = NULL;
-        volume->given.sync_fds = NULL;
-        volume->given.n_sync_fds = 0;
 }
 
 /* device-mapper freezes what is mounted directly; what is above another device must be reached by us. */
@@ -48,8 +46,6 @@ static void on_opened(Child *child, const ChildResult *result, void *userdata) {
         for (size_t i = 0; i < volume->given.origin->n_mounts; i++)
                 volume->mount_fds[i] = TAKE_FD(result->fds[i]);
         set->helper = child_free(child);
-        volume->given.sync_fds = volume->mount_fds;
-        volume->given.n_sync_fds = volume->given.origin->n_mounts;
         mounts_check(set, volume);
         step_advance(set);
 }

@@ -16,8 +16,9 @@
 #include "util/log.h"
 
 typedef struct Removal {
-        char *vg, *lv;
-        bool final;
+        char *vg, *lv, *origin_key, *origin_lv;
+        bool suspends, final, half_made;
+        bool only_mend; /* the snapshot counts and stays */
 } Removal;
 
 typedef struct Recovery {
@@ -25,6 +26,7 @@ typedef struct Recovery {
         bool (*keep)(const char *set_id, void *userdata);
         void (*done)(int r, void *userdata);
         void *userdata;
+        const LvmReport *report; /* while it is looked at */
         Removal *removals;
         size_t n_removals, next;
         int error;
@@ -36,6 +38,8 @@ static Recovery *recovery_free(Recovery *recovery) {
         for (size_t i = 0; i < recovery->n_removals; i++) {
                 free(recovery->removals[i].vg);
                 free(recovery->removals[i].lv);
+                free(recovery->removals[i].origin_key);
+                free(recovery->removals[i].origin_lv);
         }
         free(recovery->removals);
         free(recovery);
@@ -67,11 +71,19 @@ static void on_removed(ContractError error, const char *text, void *userdata) {
 
 static void recovery_remove_next(Recovery *recovery) {
         while (recovery->next < recovery->n_removals) {
-                Removal *removal = &recovery->removals[recovery->next++];
+                const Removal *removal = &recovery->removals[recovery->next++];
+                LvmRemovalSpec spec = {.vg = removal->vg,
+                                       .lv = removal->lv,
+                                       .origin_key = removal->origin_key,
+                                       .origin_lv = removal->origin_lv,
+                                       .suspends = removal->suspends,
+                                       .half_made = removal->half_made,
+                                       .only_mend = removal->only_mend};
                 int r;
 
-                log_notice("Removing the left-over snapshot %s/%s.", removal->vg, removal->lv);
-                r = lvm_remove(recovery->sets->lvm, removal->vg, removal->lv, on_removed, recovery);
+                if (!removal->only_mend)
+                        log_notice("Removing the left-over snapshot %s/%s.", removal->vg, removal->lv);
+                r = lvm_remove(recovery->sets->lvm, &spec, on_removed, recovery);
                 if (r >= 0)
                         return;
                 recovery->error = r;
@@ -79,18 +91,65 @@ static void recovery_remove_next(Recovery *recovery) {
         recovery_end(recovery);
 }
 
-static int recovery_add(Recovery *recovery, const LvmVolume *volume, bool final) {
+/* Return: 0; the removal is there, though perhaps useless, after an error too. */
+static int recovery_add(Recovery *recovery, Removal **ret, const char *vg, const char *lv,
+                        const LvmVolume *origin) {
         Removal *more = reallocarray(recovery->removals, recovery->n_removals + 1, sizeof(*more));
 
         if (!more)
                 return error_origin(-ENOMEM);
         recovery->removals = more;
-        more[recovery->n_removals] =
-                (Removal){.vg = strdup(volume->vg), .lv = strdup(volume->lv), .final = final};
-        if (!more[recovery->n_removals].vg || !more[recovery->n_removals].lv)
-                return error_origin(-ENOMEM);
+        more += recovery->n_removals;
+        *more = (Removal){.vg = strdup(vg),
+                          .lv = strdup(lv),
+                          .origin_key = origin ? strdup(origin->key) : NULL,
+                          .origin_lv = origin ? strdup(origin->lv) : NULL};
         recovery->n_removals++;
+        if (!more->vg || !more->lv || (origin && (!more->origin_key || !more->origin_lv)))
+                return error_origin(-ENOMEM);
+        *ret = more;
         return 0;
+}
+
+static int recovery_add_snapshot(Recovery *recovery, const LvmVolume *volume, const LvmSnapshot *snapshot) {
+        const LvmVolume *origin = lvm_report_find_uuid(recovery->report, snapshot->origin_uuid);
+        Removal *removal;
+        int r;
+
+        r = recovery_add(recovery, &removal, volume->vg, volume->lv, origin);
+        if (r < 0)
+                return error_trace(r);
+        removal->suspends = !*volume->pool;
+        removal->final = snapshot->final;
+        removal->half_made = !snapshot->final;
+        return 0;
+}
+
+static Removal *recovery_find(const Recovery *recovery, const char *vg, const char *lv) {
+        for (size_t i = 0; i < recovery->n_removals; i++)
+                if (streq(recovery->removals[i].vg, vg) && streq(recovery->removals[i].lv, lv))
+                        return &recovery->removals[i];
+        return NULL;
+}
+
+/* An lvm was killed over this snapshot: LVM may know it, or no more, and its origin may have any table. */
+static int on_dead_note(const char *origin_key, const char *vg, const char *lv, void *userdata) {
+        Recovery *recovery = userdata;
+        Removal *removal = recovery_find(recovery, vg, lv);
+        const LvmVolume *origin = lvm_report_find_key(recovery->report, origin_key);
+        int r;
+
+        if (!removal && !origin)
+                return 0;
+        if (!removal) {
+                r = recovery_add(recovery, &removal, vg, lv, origin);
+                if (r < 0)
+                        return error_trace(r);
+                removal->suspends = true;
+                removal->only_mend = lvm_report_find(recovery->report, vg, lv);
+        }
+        removal->half_made = true;
+        return 1;
 }
 
 static bool set_is_finished(const LvmReport *report, const char *set_id) {
@@ -142,7 +201,8 @@ static int set_adopt(Recovery *recovery, const LvmReport *report, const LvmVolum
         return 0;
 }
 
-static int recovery_look_at(Recovery *recovery, const LvmReport *report, const LvmVolume *volume) {
+static int recovery_look_at(Recovery *recovery, const LvmVolume *volume) {
+        const LvmReport *report = recovery->report;
         SnapshotSet *set;
         LvmSnapshot snapshot;
 
@@ -153,7 +213,7 @@ static int recovery_look_at(Recovery *recovery, const LvmReport *report, const L
                 return 0; /* of ours, made since */
         if (set_is_kept(recovery, report, &snapshot))
                 return error_trace(set_adopt(recovery, report, volume, &snapshot));
-        return error_trace(recovery_add(recovery, volume, snapshot.final));
+        return error_trace(recovery_add_snapshot(recovery, volume, &snapshot));
 }
 
 static int removal_compare(const void *a, const void *b) {
@@ -171,11 +231,17 @@ static void on_listed(int r, const LvmReport *report, const char *text, void *us
                 recovery_end(recovery);
                 return;
         }
+        /* LVM has answered, so no command of a dead daemon has its locks any more. */
+        recovery->report = report;
         for (size_t i = 0; i < report->n_volumes; i++) {
-                r = recovery_look_at(recovery, report, &report->volumes[i]);
+                r = recovery_look_at(recovery, &report->volumes[i]);
                 if (r < 0)
                         recovery->error = r;
         }
+        r = lvm_origins_each_dead(recovery->sets->lvm, on_dead_note, recovery);
+        if (r < 0)
+                recovery->error = r;
+        recovery->report = NULL;
         if (recovery->n_removals > 0)
                 qsort(recovery->removals, recovery->n_removals, sizeof(*recovery->removals),
                       removal_compare);

@@ -111,6 +111,7 @@ struct Sets {
         size_t n_sets, n_allocated;
         sd_event_source *reap_source; /* frees sets that have nothing left */
         struct Recovery *recovery;
+        Child *held_child; /* waits for holds of before this start */
         Watch *watch;
 };
 

@@ -51,7 +51,10 @@ static int sets_new_providers(Sets *sets) {
         r = lvm_new(&sets->lvm, sets->event, sets->lvm_program);
         if (r < 0)
                 return error_trace(r);
-        r = lvm_set_expedite_rcu(sets->lvm, sets->config.expedite_rcu, sets->runtime_dir);
+        r = lvm_set_runtime_dir(sets->lvm, sets->runtime_dir);
+        if (r < 0)
+                return error_trace(r);
+        r = lvm_set_expedite_rcu(sets->lvm, sets->config.expedite_rcu);
         if (r < 0)
                 return error_trace(r);
         r = provider_lvm_new(&sets->lvm_provider, sets->lvm, &config);
@@ -111,6 +114,7 @@ Sets *sets_free(Sets *sets) {
         if (!sets)
                 return NULL;
         sets->watch = watch_free(sets->watch);
+        sets->held_child = child_free(sets->held_child);
         for (size_t i = 0; i < sets->n_sets; i++)
                 (void) snapshot_set_free(sets->sets[i]);
         free(sets->sets);

@@ -77,3 +77,19 @@ int dm_resume_uuid(const char *uuid) {
         r = run(DM_DEVICE_RESUME, uuid, NULL);
         return r < 0 ? r : 1;
 }
+
+/**
+ * dm_uuid_is_suspended() - whether a device holds all I/O
+ * @uuid:       the device's
+ *
+ * Return: 1 if so; 0 if not, or if there is no such device; or a negative errno.
+ */
+int dm_uuid_is_suspended(const char *uuid) {
+        struct dm_info info;
+        int r;
+
+        r = inform(uuid, &info);
+        if (r == -ENXIO)
+                return 0;
+        return r < 0 ? r : info.suspended;
+}

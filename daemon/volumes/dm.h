@@ -7,5 +7,7 @@
 
 /* Return: 0; -ENXIO: no such device; or another negative errno. */
 int dm_clear_uuid(const char *uuid);
+/* Return: 1 it is; 0 it is not, or is not there; or a negative errno. */
+int dm_uuid_is_suspended(const char *uuid);
 /* Return: 1 it was suspended; 0 it was not; -ENXIO: no such device; or another negative errno. */
 int dm_resume_uuid(const char *uuid);

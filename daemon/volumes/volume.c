@@ -9,6 +9,8 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "daemon/volumes/lvm-name.h"
@@ -366,4 +368,25 @@ Volume *volume_free(Volume *volume) {
  */
 bool volume_carries(const Volume *volume, dev_t device) {
         return dev_contains(volume->above, volume->n_above, device);
+}
+
+/**
+ * volume_mount_open() - open the root of a mount
+ * @mount_point:        where it is
+ * @mount_id:           which it is; what has been mounted over it since is not opened
+ *
+ * Return: a descriptor, or a negative errno; -ESTALE: it is not there any more.
+ */
+int volume_mount_open(const char *mount_point, uint64_t mount_id) {
+        _cleanup_close_ int fd = -EBADF;
+        struct statx st;
+
+        fd = open(mount_point, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
+                return -errno;
+        if (!(st.stx_mask & STATX_MNT_ID) || st.stx_mnt_id != mount_id)
+                return -ESTALE;
+        return TAKE_FD(fd);
 }

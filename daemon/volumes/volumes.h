@@ -72,12 +72,17 @@ int volume_world_find_name(const VolumeWorld *world, const char *name, dev_t *re
 int volume_world_find_fd(const VolumeWorld *world, int fd, dev_t *ret);
 int volume_world_find_path(const VolumeWorld *world, const char *path, dev_t *ret);
 
+/* Where a mount is, or NULL: it is there no more. */
+const char *volume_world_get_mount_point(const VolumeWorld *world, uint64_t mount_id);
+
 /* Through LUKS and the like down to the logical volume; the same device if there is none. */
 dev_t volume_world_find_logical(const VolumeWorld *world, dev_t device);
 
 int volume_new(Volume **ret, const VolumeWorld *world, dev_t device);
 Volume *volume_free(Volume *volume);
 DEFINE_CLEANUP(Volume *, volume_free)
+/* A descriptor on the mount's root, of that very mount; opening may block: for children alone. */
+int volume_mount_open(const char *mount_point, uint64_t mount_id);
 /* Whether that device lies on it, or is it. */
 bool volume_carries(const Volume *volume, dev_t device);
 

@@ -362,3 +362,22 @@ dev_t volume_world_get_logical(const VolumeWorld *world, size_t index) {
         assert(false);
         return 0;
 }
+
+/**
+ * volume_world_get_mount_point() - where a mount is
+ * @world:      the world
+ * @mount_id:   as statx() tells it
+ *
+ * Return: the path, the world's; NULL: there is no such mount any more.
+ */
+const char *volume_world_get_mount_point(const VolumeWorld *world, uint64_t mount_id) {
+        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        struct libmnt_fs *mount = NULL;
+        const char *found = NULL;
+
+        while (iter && !found && mnt_table_next_fs(world->mounts, iter, &mount) == 0)
+                if ((uint64_t) mnt_fs_get_id(mount) == mount_id)
+                        found = mnt_fs_get_target(mount);
+        mnt_free_iter(iter);
+        return found;
+}

@@ -215,6 +215,64 @@ static void test_deadline(void **state) {
         assert_false(log_has(world, "end a"));
 }
 
+static bool has_note(const World *world) {
+        char path[128];
+
+        world_path(world, "suspending-LVM-none", path);
+        return access(path, F_OK) == 0;
+}
+
+static void run_on_origin(World *world, const char *argument, uint64_t limit_usec) {
+        LvmCommandSpec spec = {.lane = "vg0",
+                               .arguments = {"wait", argument},
+                               .limit_usec = limit_usec,
+                               .origin_key = "LVM-none",
+                               .origin_name = "vg0/none",
+                               .snapshot_lv = "s"};
+
+        assert_int_equal(lvm_command_new(NULL, world->lvm, &spec, on_answer, world), 0);
+}
+
+static int on_dead(const char *origin_key, const char *vg, const char *lv, void *userdata) {
+        World *world = userdata;
+
+        assert_string_equal(origin_key, "LVM-none");
+        assert_string_equal(vg, "vg0");
+        assert_string_equal(lv, "s");
+        world->n_listed++;
+        return 1;
+}
+
+/* One that was killed may have left its origin suspended: that is noted until one has ended by itself. */
+static void test_origin_is_noted(void **state) {
+        LvmOriginWork other = {.key = "LVM-other", .snapshot_vg = "vg0", .snapshot_lv = "t"};
+        World *world = *state;
+
+        assert_int_equal(lvm_set_runtime_dir(world->lvm, world->directory), 0);
+        run_on_origin(world, "a", 300 * USEC_PER_MSEC);
+        assert_false(has_note(world));
+        until(log_has(world, "begin a"));
+        assert_true(has_note(world));
+        until(world->n_answers == 1);
+        assert_int_equal(world->last_error, -ETIMEDOUT);
+        assert_true(has_note(world));
+        assert_true(lvm_origin_begin(world->lvm, &(LvmOriginWork){.key = "LVM-none"}));
+        assert_false(lvm_origin_begin(world->lvm, &other));
+        lvm_origin_end(world->lvm, "LVM-other");
+        /* As the next daemon finds it. */
+        lvm_origins_resume(world->lvm);
+        assert_false(has_note(world));
+        assert_int_equal(lvm_origins_each_dead(world->lvm, on_dead, world), 0);
+        assert_int_equal(world->n_listed, 1);
+        touch(world, "b");
+        run_on_origin(world, "b", 20 * USEC_PER_SEC);
+        until(world->n_answers == 2);
+        assert_int_equal(world->last_error, 0);
+        assert_false(has_note(world));
+        assert_int_equal(lvm_origins_each_dead(world->lvm, on_dead, world), 0);
+        assert_int_equal(world->n_listed, 1);
+}
+
 static void test_cancel(void **state) {
         World *world = *state;
         LvmCommand *first, *second;
@@ -286,7 +344,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_lanes),   TEST(test_gate),     TEST(test_gate_opened_early),
                 TEST(test_failure), TEST(test_deadline), TEST(test_cancel),
-                TEST(test_forget),  TEST(test_listings),
+                TEST(test_forget),  TEST(test_listings), TEST(test_origin_is_noted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

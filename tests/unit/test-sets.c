@@ -15,7 +15,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "daemon/sets/sets.h"
 
@@ -326,15 +329,73 @@ static void test_damaged_journal(void **state) {
         assert_int_equal(sets_recover_held(f->sets), 0);
 }
 
+/* A process that has a lock until it is killed. */
+static pid_t lock_elsewhere(const char *path) {
+        int ready[2];
+        char byte = 0;
+        pid_t pid;
+
+        assert_int_equal(pipe(ready), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+                if (fd < 0 || flock(fd, LOCK_EX) < 0 || write(ready[1], &byte, 1) < 0)
+                        _exit(1);
+                for (;;)
+                        (void) pause();
+        }
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        (void) close(ready[0]);
+        (void) close(ready[1]);
+        return pid;
+}
+
+/* Nothing is thawed as long as a hold of before lives, which its locks tell. */
+static void test_journal_of_a_living_hold(void **state) {
+        Fixture *f = *state;
+        char path[128], kept[160], text[512];
+        pid_t holder;
+
+        (void) snprintf(path, sizeof(path), "%s/V_vg", f->directory);
+        (void) snprintf(kept, sizeof(kept), "%s/held-" SET_ID ".json", f->directory);
+        holder = lock_elsewhere(path);
+        (void) snprintf(text, sizeof(text),
+                        "{\"set\": \"" SET_ID "\", \"volumes\": [], \"mounts\": [], \"locks\": [\"%s\"]}",
+                        path);
+        put(f, "held.json", text);
+        assert_int_equal(sets_recover_held(f->sets), 0);
+        /* Out of the way of the next set, and there still. */
+        (void) snprintf(path, sizeof(path), "%s/held.json", f->directory);
+        assert_int_equal(access(path, F_OK), -1);
+        while (sd_event_run(f->event, 200 * USEC_PER_MSEC) > 0)
+                ;
+        assert_int_equal(access(kept, F_OK), 0);
+        assert_int_equal(kill(holder, SIGKILL), 0);
+        assert_int_equal(waitpid(holder, NULL, 0), holder);
+        while (access(kept, F_OK) == 0)
+                assert_true(sd_event_run(f->event, 100 * USEC_PER_MSEC) >= 0);
+        while (sd_event_run(f->event, 200 * USEC_PER_MSEC) > 0)
+                ;
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_created),         TEST(test_deleted),
-                TEST(test_deleted_one),     TEST(test_twice),
-                TEST(test_unknown),         TEST(test_unsupported),
-                TEST(test_failure),         TEST(test_wait),
-                TEST(test_abort_overtakes), TEST(test_recover),
-                TEST(test_damaged_journal), TEST(test_trimmed),
+                TEST(test_created),
+                TEST(test_deleted),
+                TEST(test_deleted_one),
+                TEST(test_twice),
+                TEST(test_unknown),
+                TEST(test_unsupported),
+                TEST(test_failure),
+                TEST(test_wait),
+                TEST(test_abort_overtakes),
+                TEST(test_recover),
+                TEST(test_damaged_journal),
+                TEST(test_trimmed),
+                TEST(test_journal_of_a_living_hold),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,7 +273,8 @@ int main(int argc, char **argv) {
         config.snapshots_max = arg_max;
         must(sd_event_new(&driver.event));
         must(lvm_new(&driver.lvm, driver.event, NULL));
-        must(lvm_set_expedite_rcu(driver.lvm, true, "/run"));
+        must(lvm_set_runtime_dir(driver.lvm, "/run"));
+        must(lvm_set_expedite_rcu(driver.lvm, true));
         must(provider_lvm_new(&driver.provider, driver.lvm, &config));
         must(volume_world_new(&world, NULL));
         driver.set.persistent = arg_persistent;

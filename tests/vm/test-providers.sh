@@ -132,7 +132,13 @@ die_everywhere() {
 }
 
 persistent() {
+        local snapshot
         check "a persistent set" driver --persistent --keep vg0/e vg1/te
+        # As at boot. A thick one comes and goes with its origin.
+        snapshot=$(lvs --noheadings -o lv_name vg1 | grep -o 'quiesced_[0-9a-f]*')
+        must lvchange -qq -an "vg1/$snapshot"
+        must vgchange -qq -aay vg1
+        check "its thin snapshot is activated with its group" test -b "/dev/vg1/$snapshot"
         check "found again" driver --recover
         check_equal "two snapshots are found again" 2 "$(grep -c '^snapshot .*state=created' "$test_work/output")"
         check "deleted" driver --recover --delete

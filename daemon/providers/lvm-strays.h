@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Devices of a snapshot that never counted, removed without LVM; only in a child's process. */
+
+typedef struct LvmStrays {
+        const char *vg, *lv;    /* of the snapshot */
+        const char *origin_key; /* dm uuid of its origin */
+} LvmStrays;
+
+/* Return: exit status; what could not be removed is said on stderr. */
+int lvm_strays_remove(const LvmStrays *strays);
