@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 512M --disk 1G
+# vm: --disk 2G --disk 2G --disk 2G --timeout 600
+# vm-all
 #
 # What LVM, or who is killed, leaves behind is mended: a file system that somebody else holds frozen is found before LVM
 # meets it, and stays frozen; an lvm that fails or is killed in the middle leaves no device, no LV and no suspended

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
-# vm-all
+# vm: --disk 2G --disk 2G --disk 2G --timeout 600
 #
 # What cannot be done is refused with exit status 125, the name of the thing and what to do about it, and nothing is left:
 # a path that is no volume, a volume that is no LV, a full volume group, writers that are not there, file systems that
