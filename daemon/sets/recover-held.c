@@ -242,9 +242,10 @@ int sets_recover_held(Sets *sets) {
         const char *directory = sets->config.runtime_dir;
         int r;
 
+        /* A thaw blocks while its device is suspended: what can be resumed is, before anything is thawed. */
         lvm_origins_resume(sets->lvm);
-        trials_let_go();
         r = journals_each(directory, journal_let_go);
+        trials_let_go();
         if (journals_each(directory, count_journal) == 0)
                 return error_trace(r);
         log_notice("A quiesced-hold of before this start still lets go; what it leaves is let go after it.");
