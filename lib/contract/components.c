@@ -153,9 +153,15 @@ static Component *call_find_component(Contract *contract, Session *session, cons
                 if (streq(component->path, path) && streq(component->name, name))
                         return component;
         }
-        effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_OBJECT_NOT_FOUND,
-                     "%s: writer %s has no component %.80s%s%.80s; GetWriterMetadata tells what it has.",
-                     contract_call_to_string(input->call), writer->name, path, path[0] ? "/" : "", name);
+        if (writer->state == CONTRACT_WRITER_FAILED_AT_IDENTIFY)
+                effect_reply(contract, session, input->call, input->token, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                             "%s: writer %s told of no components, because it failed at Identify: %s",
+                             contract_call_to_string(input->call), writer->name, writer->text);
+        else
+                effect_reply(
+                        contract, session, input->call, input->token, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                        "%s: writer %s has no component %.80s%s%.80s; GetWriterMetadata tells what it has.",
+                        contract_call_to_string(input->call), writer->name, path, path[0] ? "/" : "", name);
         return NULL;
 }
 

@@ -377,6 +377,7 @@ static void test_bad_declarations(void **state) {
                 assert_has(at, cases[i].text);
         }
         assert_has(all, "'name'='good', 'level'='front-end', 'state'='stable'");
+        assert_refused(add(client, "type", "", "b"), "ObjectNotFound", "neither database nor filegroup");
         (void) client_free(client);
 }
 

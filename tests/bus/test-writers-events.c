@@ -76,7 +76,7 @@ static void whole_backup(void **state) {
         room_add_descriptor(
                 room, "db",
                 "[Writer]\nUser=root\nPaths=/srv/db \"/srv/more of it\"\nExec=%s log=%s level=back-end window=9\n",
-                TEST_WRITER, room->log);
+                room->program, room->log);
         room_add_writer(room, "app", "level=front-end path=/srv/app");
         room_open(room);
         l = room_launch(room, 1);

@@ -44,7 +44,7 @@ typedef struct Launched {
 
 typedef struct Room {
         char directory[64];
-        char writers_d[128], socket[128], log[128];
+        char writers_d[128], socket[128], log[128], program[128];
         sd_event *event;
         Writers *writers;
         uint64_t launch_limit_usec;
