@@ -80,6 +80,7 @@ const Column status_columns[] = {
         {"TEXT", "text", COLUMN_STRING, COLUMN_TRUNCATE},
         {"LEVEL", "level", COLUMN_STRING, COLUMN_HIDDEN},
         {"UNIT", "unit", COLUMN_STRING, COLUMN_HIDDEN},
+        {"PROCESS", "process", COLUMN_NUMBER, COLUMN_HIDDEN},
         {"DURATIONS", "durations", COLUMN_TIMES, COLUMN_HIDDEN},
 };
 const size_t n_status_columns = ELEMENTSOF(status_columns);

@@ -128,6 +128,9 @@ static int append_writer_status(sd_bus_message *reply, Manager *manager, uint64_
         if (r >= 0)
                 r = dictionary_add(reply, "unit", "s", unit ? unit : "");
         if (r >= 0)
+                r = dictionary_add(reply, "process", "u",
+                                   (uint32_t) writers_get_process(manager->writers, session, index));
+        if (r >= 0)
                 r = append_times(reply, "durations", info->duration_usec);
         if (r >= 0)
                 r = append_times(reply, "limits", info->limit_usec);

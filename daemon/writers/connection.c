@@ -33,6 +33,7 @@ struct Connection {
         sd_bus *bus;
         sd_bus_slot *vtable_slot, *disconnected_slot;
         PendingEvent *pending;
+        pid_t pid;
         bool registered;
 };
 
@@ -58,6 +59,16 @@ DEFINE_CLEANUP(PendingEvent *, pending_event_free)
  */
 Connection *connection_next(Connection *connection) {
         return connection->next;
+}
+
+/**
+ * connection_get_pid() - the process at the other end
+ * @connection: the connection
+ *
+ * Return: as it was when it connected.
+ */
+pid_t connection_get_pid(const Connection *connection) {
+        return connection->pid;
 }
 
 /**
@@ -224,11 +235,12 @@ static int start_server(Connection *c, int fd) {
  * connection_new() - a process of a writer has connected
  * @writers: the room, which gets the connection
  * @writer: whose process it is
+ * @pid: that process
  * @fd: the accepted socket, taken
  *
  * Return: 0 or a negative errno: it is closed.
  */
-int connection_new(Writers *writers, Writer *writer, int fd) {
+int connection_new(Writers *writers, Writer *writer, pid_t pid, int fd) {
         Connection *c;
         int r;
 
@@ -237,7 +249,7 @@ int connection_new(Writers *writers, Writer *writer, int fd) {
                 fd_close(fd);
                 return error_origin(-ENOMEM);
         }
-        *c = (Connection){.writers = writers, .writer = writer, .next = writers->connections};
+        *c = (Connection){.writers = writers, .writer = writer, .pid = pid, .next = writers->connections};
         writers->connections = c;
         r = start_server(c, fd);
         if (r)

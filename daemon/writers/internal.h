@@ -123,12 +123,13 @@ int server_init(Writers *writers);
 void server_done(Writers *writers);
 
 /* connection.c */
-int connection_new(Writers *writers, Writer *writer, int fd);
+int connection_new(Writers *writers, Writer *writer, pid_t pid, int fd);
 Connection *connection_free(Connection *connection);
 int connection_send(Connection *connection, uint64_t session, uint32_t index, const WriterEvent *event);
 void connection_drop_session(Connection *connection, uint64_t session);
 Connection *connection_next(Connection *connection);
 Writer *connection_get_writer(Connection *connection);
+pid_t connection_get_pid(const Connection *connection);
 
 /* message.c */
 int message_new_event(sd_bus_message **ret, sd_bus *bus, const Writer *writer, const WriterEvent *event);

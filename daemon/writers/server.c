@@ -60,7 +60,7 @@ static int on_connection(sd_event_source *source, int listen_fd, uint32_t revent
                 tell_of_stranger(writers, &peer);
                 return 0;
         }
-        r = connection_new(writers, writer, TAKE_FD(fd));
+        r = connection_new(writers, writer, peer.pid, TAKE_FD(fd));
         if (r < 0)
                 log_warning("connection of writer %s failed: %s", writer->descriptor->name, strerror(-r));
         return 0;

@@ -394,6 +394,23 @@ const char *writers_get_unit(const Writers *writers, uint64_t session, uint32_t 
 }
 
 /**
+ * writers_get_process() - which process takes part in a session (C29)
+ * @writers: the writers
+ * @session: the session
+ * @writer: index in the session
+ *
+ * Return: its pid; 0: there is none, or it is gone.
+ */
+pid_t writers_get_process(const Writers *writers, uint64_t session, uint32_t writer) {
+        const Participant *p = find_participant(writers, session, writer);
+
+        if (!p || !p->writer || !p->writer->connection || p->instance == 0 ||
+            p->instance != p->writer->instance)
+                return 0;
+        return connection_get_pid(p->writer->connection);
+}
+
+/**
  * writers_busy() - whether a session has a writer running
  * @writers: the writers
  *

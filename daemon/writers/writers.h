@@ -129,5 +129,7 @@ int writers_stop(Writers *writers, uint64_t session, uint32_t writer);
 void writers_release(Writers *writers, uint64_t session);
 /* The unit behind a writer in a session, or NULL. */
 const char *writers_get_unit(const Writers *writers, uint64_t session, uint32_t writer);
+/* The process that takes part in it, or 0: gone, or none. */
+pid_t writers_get_process(const Writers *writers, uint64_t session, uint32_t writer);
 /* Whether any session has a writer running (the daemon may not leave then). */
 bool writers_busy(const Writers *writers);

@@ -97,6 +97,10 @@ static void test_happy_path(void **state) {
                 "backup-shutdown");
         assert_true(log_at(*state, "front freeze") < log_at(*state, "back freeze"));
         assert_true(log_at(*state, "back thaw") < log_at(*state, "front thaw"));
+
+        /* C25: whatever was told to everybody, no path and no volume was in it. */
+        assert_false(client_has_seen(client, ((Bench *) *state)->directory));
+        assert_false(client_has_seen(client, "test:one"));
         (void) client_free(client);
 }
 
@@ -134,6 +138,84 @@ static void test_content_and_properties(void **state) {
                        "ObjectNotFound", "");
         assert_true(client_seen_at(client, "SnapshotRemoved") <
                     client_seen_at(client, "reply DeleteSnapshots"));
+        session_ok(client, "Release");
+        (void) client_free(client);
+}
+
+/* The word after an event in the writers' log is the session's id, then the set's; " snapshot=" is a device.
+ */
+static void test_C24_when_the_set_and_its_devices_are_known(void **state) {
+        static const char *const before[] = {"identify", "prepare-for-backup"};
+        static const char *const during[] = {"prepare-for-snapshot", "freeze", "thaw", "post-snapshot"};
+        _cleanup_free_ char *one = NULL, *set = NULL, *log = NULL;
+        char text[256];
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_volume(*state, "one");
+        bench_add_writer(*state, "w", "");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        backup_ok(client, "StartSnapshotSet");
+        one = client_add(client, "test:one");
+        backup_ok(client, "PrepareForBackup");
+        m = backup_ask(client, "DoSnapshotSet");
+        assert_null(sd_bus_message_get_error(m));
+        set = reply_get_string(m, "set");
+        sd_bus_message_unref(m);
+        backup_ok(client, "BackupComplete");
+        session_ok(client, "Release");
+        log = bench_read(*state, "writers.log");
+        for (size_t i = 0; i < ELEMENTSOF(before); i++) {
+                (void) snprintf(text, sizeof(text), "w %s %s %s", before[i], i == 0 ? "-" : client->id, set);
+                assert_null(strstr(log, text));
+        }
+        for (size_t i = 0; i < ELEMENTSOF(during); i++) {
+                (void) snprintf(text, sizeof(text), "w %s %s %s", during[i], client->id, set);
+                (void) log_at(*state, text);
+        }
+        assert_true(log_at(*state, " snapshot=test:one\n") > log_at(*state, "w post-snapshot"));
+        assert_true(log_at(*state, " snapshot=test:one\n") < log_at(*state, "w backup-complete"));
+        assert_null(strstr(strstr(log, " snapshot=") + 1, " snapshot="));
+        (void) client_free(client);
+}
+
+static void test_C29_a_status_tells_all(void **state) {
+        static const char *const parts[] = {
+                "'name'='good', 'level'='front-end', 'state'='waiting-for-backup-complete', 'failure'=''",
+                "'name'='ill', 'level'='front-end', 'state'='failed-at-prepare-snapshot', "
+                "'failure'='OutOfResources', 'text'='no.room', 'retry'='later', 'event'='PrepareForSnapshot'",
+                "'takes-part'=true, 'unit'='quiesced-writer-good.service', 'process'=",
+                "'limits'={'Identify'=30000000, 'PrepareForBackup'=600000000, 'PrepareForSnapshot'=600000000, "
+                "'Freeze'=60000000, 'Thaw'=60000000, 'PostSnapshot'=600000000}",
+                "'durations'={'Identify'=",
+        };
+        _cleanup_free_ char *status = NULL;
+        char text[128];
+        sd_bus_message *m;
+        Client *client;
+        int process;
+
+        bench_add_writer(*state, "good", "");
+        bench_add_writer(*state, "ill", "prepare-for-snapshot=fail:OutOfResources:no.room");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        backup_ok(client, "StartSnapshotSet");
+        backup_ok(client, "PrepareForBackup");
+        backup_ok(client, "DoSnapshotSet");
+        m = call_ask(client, client->session, SESSION_INTERFACE, "GatherWriterStatus", "a{sv}", 0);
+        status = reply_to_text(m);
+        sd_bus_message_unref(m);
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+                if (!strstr(status, parts[i]))
+                        fail_msg("\"%s\" is not in: %s", parts[i], status);
+        assert_int_equal(sscanf(strstr(status, "'process'="), "'process'=%d,", &process), 1);
+        (void) snprintf(text, sizeof(text), "good identify - - - - - %d ", process); /* it said so itself */
+        (void) log_at(*state, text);
         session_ok(client, "Release");
         (void) client_free(client);
 }
@@ -336,6 +418,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_happy_path),
                 TEST(test_content_and_properties),
+                TEST(test_C24_when_the_set_and_its_devices_are_known),
+                TEST(test_C29_a_status_tells_all),
                 TEST(test_without_volumes),
                 TEST(test_veto),
                 TEST(test_required_writer_ignored),

@@ -58,6 +58,7 @@ static void log_event(const QuiesceWriter *writer, const QuiesceWriterEvent *e) 
         const char *outcome = quiesce_writer_event_get_outcome(e),
                    *cause = quiesce_writer_event_get_cause(e);
         QuiesceSelection selected = {.size = sizeof(selected)};
+        const char *const *snapshots = quiesce_writer_event_get_snapshots(e);
         char line[4096];
         int fd, n;
 
@@ -84,6 +85,8 @@ static void log_event(const QuiesceWriter *writer, const QuiesceWriterEvent *e) 
                                 selected.name, selected.options ? selected.options : "",
                                 selected.previous_stamp ? selected.previous_stamp : "",
                                 selected.backup_stamp ? selected.backup_stamp : "", selected.succeeded);
+        for (; *snapshots && n < 3900; snapshots += 2)
+                n += snprintf(line + n, sizeof(line) - (size_t) n, " snapshot=%.60s", snapshots[0]);
         line[n++] = '\n';
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0 || write(fd, line, (size_t) n) != n)

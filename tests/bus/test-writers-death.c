@@ -160,7 +160,7 @@ static void restarted_while_stopping(void **state) {
 }
 
 /* C18: the writer guards itself. */
-static void quiesced_dies_while_frozen(void **state) {
+static void C18_quiesced_dies_while_frozen(void **state) {
         Room *room = *state;
 
         room_add_writer(room, "frozen", "");
@@ -175,7 +175,7 @@ static void quiesced_dies_while_frozen(void **state) {
         assert_int_equal(room_count_log(room, "thawed abort"), 0);
 }
 
-static void window_passes(void **state) {
+static void C18_window_passes(void **state) {
         WriterEvent freeze = {.event = CONTRACT_EVENT_FREEZE,
                               .session_id = "s",
                               .set_id = "t",
@@ -206,8 +206,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(no_writers, room_setup, room_teardown),
                 cmocka_unit_test_setup_teardown(stopped_when_it_does_not_answer, room_setup, room_teardown),
                 cmocka_unit_test_setup_teardown(restarted_while_stopping, room_setup, room_teardown),
-                cmocka_unit_test_setup_teardown(quiesced_dies_while_frozen, room_setup, room_teardown),
-                cmocka_unit_test_setup_teardown(window_passes, room_setup, room_teardown),
+                cmocka_unit_test_setup_teardown(C18_quiesced_dies_while_frozen, room_setup, room_teardown),
+                cmocka_unit_test_setup_teardown(C18_window_passes, room_setup, room_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,28 @@ static void whole_backup(void **state) {
         assert_int_equal(room_count_log(room, " abort "), 0);
 }
 
+static void C19_default_abort_thaws_and_cleans_up(void **state) {
+        Room *room = *state;
+
+        room_add_writer(room, "w", "abort=default post-snapshot=fail:Retryable:p");
+        room_open(room);
+        (void) room_launch(room, 1);
+        (void) room_ask(room, 1, 0, CONTRACT_EVENT_FREEZE);
+        assert_string_equal(room_ask(room, 1, 0, CONTRACT_EVENT_ABORT)->text, "p");
+        assert_int_equal(room_count_log(room, "w abort"), 2); /* by the handlers of Thaw and PostSnapshot */
+}
+
+static void C19_own_abort_takes_their_place(void **state) {
+        Room *room = *state;
+
+        room_add_writer(room, "w", "thaw=fail:Retryable:t post-snapshot=fail:Retryable:p");
+        room_open(room);
+        (void) room_launch(room, 1);
+        (void) room_ask(room, 1, 0, CONTRACT_EVENT_FREEZE);
+        assert_int_equal(room_ask(room, 1, 0, CONTRACT_EVENT_ABORT)->failure, CONTRACT_FAILURE_NONE);
+        assert_int_equal(room_count_log(room, "w abort"), 1);
+}
+
 static void twice(void **state) {
         Room *room = *state;
 
@@ -167,6 +189,9 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(answers),
                 cmocka_unit_test_setup_teardown(whole_backup, room_setup, room_teardown),
+                cmocka_unit_test_setup_teardown(C19_default_abort_thaws_and_cleans_up, room_setup,
+                                                room_teardown),
+                cmocka_unit_test_setup_teardown(C19_own_abort_takes_their_place, room_setup, room_teardown),
                 cmocka_unit_test_setup_teardown(twice, room_setup, room_teardown),
                 cmocka_unit_test_setup_teardown(two_sessions_one_process, room_setup, room_teardown),
                 cmocka_unit_test_setup_teardown(abort_overtakes, room_setup, room_teardown),

@@ -102,7 +102,7 @@ static void check_shutdown_event(Observer *observer, const SeenSession *session,
 
 static void check_abort(Observer *observer, const SeenSession *session, const SeenWriter *writer,
                         const ContractEffect *effect) {
-        RULE(observer, "C11", session->kind == CONTRACT_BACKUP);
+        RULE(observer, "C2", session->kind == CONTRACT_BACKUP);
         RULE(observer, "C11", writer->due != 0); /* C18: and each source sends one */
         RULE(observer, "C14", !was_sent(writer, CONTRACT_EVENT_POST_SNAPSHOT));
         if (writer->due & (FROM_COORDINATOR | FROM_REQUESTER) && session->giving_up && session->touched)
@@ -145,6 +145,7 @@ static void check_order(Observer *observer, const SeenSession *session, const Se
                 break;
         case CONTRACT_EVENT_BACKUP_COMPLETE:
                 RULE(observer, "C20", session->completed);
+                RULE(observer, "C17", !session->aborted);
                 RULE(observer, "C13",
                      was_sent(writer, session->set_created ? CONTRACT_EVENT_POST_SNAPSHOT
                                                            : CONTRACT_EVENT_PREPARE_FOR_BACKUP));
@@ -248,6 +249,7 @@ static void check_event(Observer *observer, SeenSession *session, const Contract
                 limit = writer->wish_usec ? writer->wish_usec
                                           : observer->config.event_limit_usec[CONTRACT_EVENT_FREEZE];
         RULE(observer, "C30", effect->limit_usec == limit);
+        RULE(observer, "C32", !session->recovered || ends_session(event));
         check_order(observer, session, writer, effect);
         check_window(observer, session, writer, event);
         note_sent(observer, session, writer, effect);

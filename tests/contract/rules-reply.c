@@ -139,12 +139,21 @@ static void check_completed(Observer *observer, SeenSession *session, ContractEr
         session->state = CONTRACT_COMPLETED;
 }
 
+/* Calls that only make sense in a backup that goes well. */
+static bool follows_success(ContractCall call) {
+        return call == CONTRACT_CALL_DO_SNAPSHOT_SET || call == CONTRACT_CALL_BACKUP_COMPLETE ||
+               call == CONTRACT_CALL_SET_BACKUP_SUCCEEDED;
+}
+
 /* The running call ends: with what stopped it or went wrong, else well. C4: the state it leaves. */
 static void check_running(Observer *observer, SeenSession *session, const ContractEffect *effect) {
         ContractError error = effect->error;
         bool over = session->stopped || session->giving_up;
 
         RULE(observer, "C4", effect->call == session->running);
+        RULE(observer, "C17",
+             !session->aborted || error != CONTRACT_OK || session->abort_asked ||
+                     !follows_success(effect->call));
         RULE(observer, "C4", error == (over ? session->result : CONTRACT_OK));
         switch (session->running) {
         case CONTRACT_CALL_GATHER_WRITER_METADATA:
@@ -195,6 +204,12 @@ static void check_running(Observer *observer, SeenSession *session, const Contra
         session->stopped = session->giving_up = false;
 }
 
+/* C12: it was sent PrepareForBackup, and not PostSnapshot. */
+static bool may_be_aborted(const SeenWriter *writer) {
+        return was_sent(writer, CONTRACT_EVENT_PREPARE_FOR_BACKUP) &&
+               !was_sent(writer, CONTRACT_EVENT_POST_SNAPSHOT);
+}
+
 /* C15: it answers when every Abort it sent is answered or late, after the call that it stopped. */
 static void check_aborted(Observer *observer, SeenSession *session, const ContractEffect *effect) {
         RULE(observer, "C15", effect->error == CONTRACT_OK && session->n_abort_calls > 0);
@@ -203,6 +218,9 @@ static void check_aborted(Observer *observer, SeenSession *session, const Contra
         for (uint32_t i = 0; i < session->n_writers; i++) {
                 RULE(observer, "C12", session->writers[i].due == 0);
                 RULE(observer, "C15", session->writers[i].in_flight != CONTRACT_EVENT_ABORT);
+                RULE(observer, "C16",
+                     session->completed || !may_be_aborted(&session->writers[i]) ||
+                             session->writers[i].had & FROM_REQUESTER);
         }
         session->n_abort_calls--;
         session->abort_asked = session->n_abort_calls > 0;
@@ -213,6 +231,7 @@ static void check_aborted(Observer *observer, SeenSession *session, const Contra
 /* C1, C5, C18, C21, C26: all that is owed has been done. */
 static void check_end(Observer *observer, const SeenSession *session) {
         uint32_t all = (1u << session->n_volumes) - 1;
+        uint32_t only_metadata = 1u << CONTRACT_EVENT_IDENTIFY;
         bool left = session->recovered || (session->n_volumes > 0 && session->deleted != all);
 
         RULE(observer, "C1", session->release_asked && session->running == CONTRACT_CALL_NONE);
@@ -222,6 +241,7 @@ static void check_end(Observer *observer, const SeenSession *session) {
                 RULE(observer, "C18", !writer->frozen);
                 RULE(observer, "C12", writer->due == 0);
                 RULE(observer, "C21", was_begun(writer) == was_ended(writer));
+                RULE(observer, "C23", was_begun(writer) || !(writer->sent & ~only_metadata));
                 RULE(observer, "C5",
                      writer->in_flight == CONTRACT_EVENT_NONE ||
                              writer->in_flight == CONTRACT_EVENT_IDENTIFY);
@@ -287,6 +307,9 @@ void check_reply(Observer *observer, const ContractEffect *effect) {
         check_text(observer, effect);
         if (decided) {
                 RULE(observer, "C4", effect->error == error);
+                RULE(observer, "C17",
+                     !session || !session->aborted || error != CONTRACT_OK ||
+                             !follows_success(effect->call));
                 return;
         }
         RULE(observer, "C1", session);

@@ -174,6 +174,7 @@ static void check_session(Observer *observer, SeenSession *session) {
              info.state == session->shown_state && info.running == session->shown_running &&
                      streq(info.phase, session->shown_phase) && info.n_volumes == session->shown_volumes);
         RULE(observer, "C4", info.state == session->state);
+        RULE(observer, "C32", !session->recovered || info.state == CONTRACT_LOST || session->release_asked);
         RULE(observer, "C4", info.n_volumes == session->n_volumes || session->recovered);
         RULE(observer, "C4", !session->stopped); /* a stopped call was answered */
         RULE(observer, "C1",

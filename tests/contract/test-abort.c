@@ -6,6 +6,8 @@
 
 #include "tests/contract/harness.h"
 
+#include <stdio.h>
+
 #define SECONDS(n) ((n) *USEC_PER_SEC)
 
 static void prepared_and_begun(Harness *harness, bool require_writers) {
@@ -445,6 +447,141 @@ static void test_C16_abort_after_a_failed_set(void **state) {
         expect_state(harness, 1, CONTRACT_ABORTED);
 }
 
+/* Everything that is waited for is answered or late, until nothing happens any more. */
+static void drain(Harness *harness) {
+        for (uint32_t round = 0; round < 20; round++) {
+                for (ContractStep which = CONTRACT_STEP_NONE + 1; which < _CONTRACT_STEP_MAX; which++)
+                        step(harness, 1, which);
+                pass(harness, SECONDS(700));
+        }
+}
+
+static const char *const names[] = {"app", "db", "fs"};
+
+static bool log_has(const Harness *harness, const char *event, uint32_t writer) {
+        char word[64];
+
+        (void) snprintf(word, sizeof(word), "%s>%s", event, names[writer]);
+        return strstr(harness->log, word);
+}
+
+static void die(Harness *harness, uint32_t death) {
+        switch (death) {
+        case 0:
+                vanish(harness, 1);
+                break;
+        case 1:
+                administrator(harness, 1);
+                break;
+        case 2:
+                call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+                break;
+        case 3:
+                call(harness, 1, CONTRACT_CALL_CANCEL);
+                break;
+        case 4: /* of the step that runs, or of none */
+                for (ContractStep which = CONTRACT_STEP_NONE + 1; which < _CONTRACT_STEP_MAX; which++)
+                        step_fails(harness, 1, which, CONTRACT_ERROR_PROVIDER_VETO);
+                break;
+        case 5: /* nobody answers */
+                break;
+        default: /* a writer's process */
+                writer_process_gone(harness, 1, death - 6);
+                break;
+        }
+}
+
+static void freeze_and_die(ContractStep at_step, ContractEvent at_event, ContractLevel level,
+                           uint32_t death) {
+        void *state;
+        Harness *harness;
+        bool frozen[3];
+
+        assert_int_equal(harness_setup(&state), 0);
+        harness = state;
+        prepared_and_begun(harness, false);
+        if (at_event == CONTRACT_EVENT_NONE)
+                to_step(harness, 1, at_step);
+        else if (at_event == CONTRACT_EVENT_FREEZE)
+                to_freeze(harness, 1, level);
+        else
+                to_thaw(harness, 1, level);
+        for (uint32_t i = 0; i < 3; i++) {
+                ContractWriterInfo info;
+
+                assert_true(contract_get_writer(harness->contract, 1, i, &info));
+                frozen[i] = info.limit_usec[CONTRACT_EVENT_FREEZE] > 0 &&
+                            info.limit_usec[CONTRACT_EVENT_THAW] == 0;
+        }
+        die(harness, death);
+        drain(harness);
+        vanish(harness, 1);
+        drain(harness);
+        assert_int_equal(contract_count_sessions(harness->contract), 0);
+        for (uint32_t i = 0; i < 3; i++)
+                if ((frozen[i] || log_has(harness, "Freeze", i)) && !log_has(harness, "Thaw", i) &&
+                    !log_has(harness, "Abort", i))
+                        fail_msg("%s stays frozen: death %u: %s", names[i], (unsigned) death, harness->log);
+        assert_int_equal(harness_teardown(&state), 0);
+}
+
+static void test_C18_freeze_is_followed_by_thaw_or_abort_whatever_dies(void **state) {
+        (void) state;
+        for (uint32_t death = 0; death < 6 + 3; death++) {
+                for (ContractLevel level = 0; level < _CONTRACT_LEVEL_MAX; level++) {
+                        freeze_and_die(CONTRACT_STEP_NONE, CONTRACT_EVENT_FREEZE, level, death);
+                        freeze_and_die(CONTRACT_STEP_NONE, CONTRACT_EVENT_THAW, level, death);
+                }
+                freeze_and_die(CONTRACT_STEP_PRE_COMMIT, CONTRACT_EVENT_NONE, 0, death);
+                freeze_and_die(CONTRACT_STEP_COMMIT, CONTRACT_EVENT_NONE, 0, death);
+                freeze_and_die(CONTRACT_STEP_POST_COMMIT, CONTRACT_EVENT_NONE, 0, death);
+        }
+}
+
+static void test_C18_each_source_aborts_once(void **state) {
+        Harness *harness = *state;
+
+        prepared_and_begun(harness, false);
+        to_freeze(harness, 1, CONTRACT_LEVEL_FRONT_END);
+        veto(harness, 1, APP, CONTRACT_EVENT_FREEZE, CONTRACT_FAILURE_RETRYABLE);
+        expect(harness, "Abort>app(A not-completed released), Freeze>db"); /* the writer itself */
+        answer(harness, 1, APP, CONTRACT_EVENT_ABORT);
+        answer(harness, 1, DB, CONTRACT_EVENT_FREEZE);
+        forget(harness);
+        step_fails(harness, 1, CONTRACT_STEP_PRE_COMMIT, CONTRACT_ERROR_PROVIDER_VETO);
+        expect(harness, "step abort, Abort>app(A not-completed released), "
+                        "Abort>db(A not-completed released), Abort>fs(A not-completed released), "
+                        "signal Abort(A not-completed released)"); /* the provider */
+        answer_all(harness, 1, CONTRACT_EVENT_ABORT);
+        step(harness, 1, CONTRACT_STEP_ABORT);
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        expect(harness,
+               "Abort>app(A aborted released), Abort>db(A aborted released), "
+               "Abort>fs(A aborted released), signal Abort(A aborted released)"); /* the requester */
+        answer_all(harness, 1, CONTRACT_EVENT_ABORT);
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        expect(harness, "reply AbortBackup ok");
+}
+
+static void test_C18_after_an_abort_only_aborts_and_shutdown(void **state) {
+        Harness *harness = *state;
+
+        prepared_and_begun(harness, false);
+        to_freeze(harness, 1, CONTRACT_LEVEL_FRONT_END);
+        veto(harness, 1, APP, CONTRACT_EVENT_FREEZE, CONTRACT_FAILURE_RETRYABLE);
+        answer(harness, 1, APP, CONTRACT_EVENT_ABORT);
+        forget(harness);
+        drain(harness); /* the others do not answer, which is theirs alone */
+        expect_state(harness, 1, CONTRACT_CREATED);
+        call(harness, 1, CONTRACT_CALL_BACKUP_COMPLETE);
+        drain(harness);
+        assert_null(strstr(harness->log, ">app"));
+        call(harness, 1, CONTRACT_CALL_RELEASE);
+        assert_true(log_has(harness, "BackupShutdown", APP));
+}
+
 static void test_C15_cancel_leaves_the_state_of_the_table(void **state) {
         Harness *harness = *state;
 
@@ -578,6 +715,9 @@ int main(void) {
                 TEST(test_C15_cancel_of_backup_complete),
                 TEST(test_C15_abort_and_release_cannot_be_cancelled),
                 TEST(test_C30_writer_that_does_not_answer_abort),
+                TEST(test_C18_freeze_is_followed_by_thaw_or_abort_whatever_dies),
+                TEST(test_C18_each_source_aborts_once),
+                TEST(test_C18_after_an_abort_only_aborts_and_shutdown),
         };
 
         return cmocka_run_group_tests_name("contract: abort", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A backup as it should go: C4–C9, C20–C25.
+ * A backup as it should go: C6; who says that it is complete (C20); when its set is known (C24).
  */
 
 #include "tests/contract/harness.h"
@@ -82,10 +82,92 @@ static void test_C6_clean_backup_in_order(void **state) {
         assert_int_equal(contract_count_sessions(harness->contract), 0);
 }
 
+static void test_C20_complete_comes_from_the_requester_alone(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, true);
+        finish_set(harness, 1);
+        assert_null(strstr(harness->log, "BackupComplete")); /* a snapshot is no backup */
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_RELEASE);
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        step(harness, 1, CONTRACT_STEP_DELETE);
+        assert_null(strstr(harness->log, "BackupComplete")); /* and it is never guaranteed */
+        assert_non_null(strstr(harness->log, "BackupShutdown>db(A not-completed released)"));
+        assert_non_null(strstr(harness->log, "gone"));
+}
+
+static void test_C20_complete_goes_out_once(void **state) {
+        Harness *harness = *state;
+
+        to_created(harness, 1, 1);
+        call(harness, 1, CONTRACT_CALL_BACKUP_COMPLETE);
+        expect(harness, "BackupComplete>app, BackupComplete>db, BackupComplete>fs");
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_COMPLETE);
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_BACKUP_COMPLETE);
+        expect(harness, "reply BackupComplete BadState");
+}
+
+/* The last input sent this event, and it carried this set. */
+static void expect_set(const Harness *harness, ContractEvent event, const char *set_id) {
+        bool found = false;
+
+        for (size_t i = 0; i < harness->last->n_items; i++) {
+                const ContractEffect *effect = &harness->last->items[i];
+
+                if (effect->type != CONTRACT_EFFECT_EVENT || effect->event != event)
+                        continue;
+                assert_string_equal(effect->set_id, set_id);
+                found = true;
+        }
+        assert_true(found);
+}
+
+static void test_C24_the_set_is_known_from_prepare_for_snapshot_on(void **state) {
+        Harness *harness = *state;
+
+        to_open(harness, 1, 1);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        expect_set(harness, CONTRACT_EVENT_PREPARE_FOR_BACKUP, NULL_ID);
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        begin_set(harness, 1, true);
+        expect_set(harness, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT, SET_A);
+        for (uint32_t level = 0; level < _CONTRACT_LEVEL_MAX; level++) {
+                to_freeze(harness, 1, (ContractLevel) level);
+                expect_set(harness, CONTRACT_EVENT_FREEZE, SET_A);
+        }
+        answer(harness, 1, FS, CONTRACT_EVENT_FREEZE);
+        step(harness, 1, CONTRACT_STEP_COMMIT);
+        expect_set(harness, CONTRACT_EVENT_THAW, SET_A);
+        answer(harness, 1, FS, CONTRACT_EVENT_THAW);
+        step(harness, 1, CONTRACT_STEP_POST_COMMIT);
+        expect_set(harness, CONTRACT_EVENT_THAW, SET_A);
+        answer(harness, 1, DB, CONTRACT_EVENT_THAW);
+        expect_set(harness, CONTRACT_EVENT_THAW, SET_A);
+        answer(harness, 1, APP, CONTRACT_EVENT_THAW);
+        step(harness, 1, CONTRACT_STEP_FINAL_COMMIT);
+        expect_set(harness, CONTRACT_EVENT_POST_SNAPSHOT, SET_A);
+}
+
+static void test_C24_an_abort_before_it_names_no_set(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        expect_set(harness, CONTRACT_EVENT_ABORT, NULL_ID);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_C6_clean_backup_in_order, harness_setup,
-                                                harness_teardown),
+                TEST(test_C6_clean_backup_in_order),
+                TEST(test_C20_complete_comes_from_the_requester_alone),
+                TEST(test_C20_complete_goes_out_once),
+                TEST(test_C24_the_set_is_known_from_prepare_for_snapshot_on),
+                TEST(test_C24_an_abort_before_it_names_no_set),
         };
 
         return cmocka_run_group_tests_name("contract: sequence", tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Writers: who takes part (C9), how Identify fails (C10, C13), states (C28), late answers (C30), names.
+ * Writers: who takes part (C9), how Identify fails (C10, C13), states (C28),
+ * what a status tells (C29), late answers (C30), names.
  */
 
 #include "tests/contract/harness.h"
@@ -220,6 +221,47 @@ static void test_C28_one_failed_backup_does_not_taint_the_next(void **state) {
         expect_writer(harness, 2, DB, CONTRACT_WRITER_STABLE, CONTRACT_FAILURE_NONE);
 }
 
+static void test_C29_a_status_tells_all(void **state) {
+        Harness *harness = *state;
+        ContractWriterInfo info;
+
+        to_open(harness, 1, 1);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        pass(harness, SECONDS(3));
+        answer_all(harness, 1, CONTRACT_EVENT_PREPARE_FOR_BACKUP);
+        begin_set(harness, 1, false);
+        pass(harness, SECONDS(7));
+        veto(harness, 1, DB, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT, CONTRACT_FAILURE_OUT_OF_RESOURCES);
+
+        assert_true(contract_get_writer(harness->contract, 1, DB, &info));
+        assert_string_equal(info.name, "db");
+        assert_int_equal(info.level, CONTRACT_LEVEL_BACK_END);
+        assert_int_equal(info.state, CONTRACT_WRITER_FAILED_AT_PREPARE_SNAPSHOT);
+        assert_int_equal(info.failure, CONTRACT_FAILURE_OUT_OF_RESOURCES); /* and with it the retry class */
+        assert_string_equal(info.text, "the disk is on fire");
+        assert_int_equal(info.last_event, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT);
+        assert_int_equal(info.duration_usec[CONTRACT_EVENT_PREPARE_FOR_BACKUP], SECONDS(3));
+        assert_int_equal(info.limit_usec[CONTRACT_EVENT_PREPARE_FOR_BACKUP], SECONDS(600));
+        assert_int_equal(info.duration_usec[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], SECONDS(7));
+        assert_int_equal(info.limit_usec[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], SECONDS(600));
+        assert_int_equal(info.limit_usec[CONTRACT_EVENT_FREEZE], 0); /* was not sent */
+        assert_true(contract_get_writer(harness->contract, 1, APP, &info));
+        assert_int_equal(info.duration_usec[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], 0); /* is not answered */
+        assert_null(info.text);
+}
+
+static void test_C29_what_was_late_took_its_limit(void **state) {
+        Harness *harness = *state;
+        ContractWriterInfo info;
+
+        to_open(harness, 1, 0);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        pass(harness, SECONDS(1000));
+        assert_true(contract_get_writer(harness->contract, 1, APP, &info));
+        assert_int_equal(info.failure, CONTRACT_FAILURE_TIMEOUT);
+        assert_int_equal(info.duration_usec[CONTRACT_EVENT_PREPARE_FOR_BACKUP], SECONDS(600));
+}
+
 static void test_C30_late_and_second_answers_are_ignored(void **state) {
         Harness *harness = *state;
         ContractWriterInfo info;
@@ -435,6 +477,8 @@ int main(void) {
                 TEST(test_C30_256_writers),
                 cmocka_unit_test(test_C14_consistency),
                 cmocka_unit_test(test_names_are_complete_and_distinct),
+                TEST(test_C29_a_status_tells_all),
+                TEST(test_C29_what_was_late_took_its_limit),
         };
 
         return cmocka_run_group_tests_name("contract: writers", tests, NULL, NULL);

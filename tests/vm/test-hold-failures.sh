@@ -3,7 +3,7 @@
 # vm: --disk 2G --disk 2G --disk 2G --timeout 300
 # vm-all
 #
-# quiesced-hold, its guard or its peer killed, stopped or late, in each phase. Each time nothing may stay suspended or
+# C30, the hold limit: quiesced-hold, its guard or its peer killed, stopped or late, in each phase. Each time nothing may stay suspended or
 # frozen, and the snapshots must be such that lvremove removes them.
 # Arguments: the case to run, and its arguments; without them all are run.
 # shellcheck disable=SC2317 # cases are called by name

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # vm: --disk 2G --disk 2G --disk 2G --timeout 1500
 #
-# The main job's promise, 20 times with --all, 6 times without: what `quiescectl run` shows of four volumes (thick and
+# C8, one instant: the main job's promise, 20 times with --all, 6 times without: what `quiescectl run` shows of four volumes (thick and
 # thin, ext4 and xfs, two volume groups) is one instant. A program bumps the same counter on all of them in turn, with fsync: in the snapshots the
 # counters never differ by more than the one write in flight, none is older than what was acknowledged before, none
 # newer than what was written when the command began. A record written, unsynced, just before is in every snapshot; one
