@@ -8,6 +8,7 @@
 
 #include <systemd/sd-device.h>
 
+#include "daemon/providers/lvm-tags.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -65,13 +66,29 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+/* What LVM makes and removes while a snapshot is being made, and what is removed by us, tells nothing: and a
+ * listing beside our own commands would keep them waiting. */
+static bool is_watched(const Sets *sets, const char *device_name) {
+        char lv[LVM_NAME_SIZE];
+
+        for (size_t i = 0; i < sets->n_sets; i++)
+                for (size_t k = 0; k < sets->sets[i]->n_volumes; k++) {
+                        const SetVolume *volume = sets->sets[i]->volumes[k];
+
+                        if (volume_is_watched(volume) &&
+                            lvm_snapshot_name(lv, volume->given.snapshot_id) >= 0 && strstr(device_name, lv))
+                                return true;
+                }
+        return false;
+}
+
 static int on_device(sd_device_monitor *monitor, sd_device *device, void *userdata) {
         Sets *sets = userdata;
         sd_device_action_t action;
         const char *name;
 
         if (sd_device_get_action(device, &action) < 0 || action != SD_DEVICE_REMOVE ||
-            sd_device_get_property_value(device, "DM_NAME", &name) < 0 || !strstr(name, LVM_PROVIDER_PREFIX))
+            sd_device_get_property_value(device, "DM_NAME", &name) < 0 || !is_watched(sets, name))
                 return 0;
         if (sd_event_source_set_time_relative(sets->watch->timer, WATCH_DELAY_USEC) >= 0)
                 (void) sd_event_source_set_enabled(sets->watch->timer, SD_EVENT_ONESHOT);
