@@ -9,6 +9,7 @@
  */
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "daemon/providers/lvm-command.h"
 #include "util/error.h"
@@ -28,6 +29,7 @@ struct LvmCommand {
         char *origin_key, *origin_name, *snapshot_lv;
         LvmOriginWork work;
         Child *child; /* it runs */
+        uint64_t started_usec;
         LvmCommandDone done;
         void *userdata;
 };
@@ -120,6 +122,14 @@ static int result_error(const ChildResult *result) {
         return result->error < 0 || result->status != 0 ? -EIO : 0;
 }
 
+/* µs; as old as the loop's turn. */
+static uint64_t loop_now(const Lvm *lvm) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(lvm->event, CLOCK_BOOTTIME, &now);
+        return now;
+}
+
 static void on_command(Child *child, const ChildResult *result, void *userdata) {
         _cleanup_(lvm_command_freep) LvmCommand *command = userdata;
         LvmAnswer answer = {.out = result->out, .n_out = result->n_out};
@@ -134,6 +144,8 @@ static void on_command(Child *child, const ChildResult *result, void *userdata) 
                 lvm_listings_invalidate(lvm, command->lane);
         lvm_unlink(lvm, command);
         lvm->n_running--;
+        log_debug("lvm %s in %s took %" PRIu64 " ms.", command->argv[1], command->lane,
+                  (loop_now(lvm) - command->started_usec) / USEC_PER_MSEC);
         answer.error = result_error(result);
         /* Killed, it may have left the origin suspended. */
         if (command->origin_key && answer.error != -ETIMEDOUT && answer.error != -EINTR)
@@ -177,6 +189,7 @@ static bool command_start(LvmCommand *command) {
                 return true;
         }
         command->lvm->n_running++;
+        command->started_usec = loop_now(command->lvm);
         return false;
 }
 
