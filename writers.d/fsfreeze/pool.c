@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "util/error.h"
 #include "util/freeze-trial.h"
@@ -32,10 +33,13 @@ struct Pool {
         int fd;
 };
 
-/* Not while an lvm command of quiesced's freezes: its freeze would be taken for a stranger's. */
+/* Not while an lvm command of quiesced's freezes: its freeze would be taken for a stranger's. What is dirty
+ * is written before: FIFREEZE would write it, too, but with every writer of the file system waiting. */
 static int try_freezing(int fd) {
-        _cleanup_close_ int lock = trial_lock(true, false);
+        _cleanup_close_ int lock = -EBADF;
 
+        (void) syncfs(fd); /* if it fails, the freeze is only longer */
+        lock = trial_lock(true, false);
         return freeze_trial(fd);
 }
 
