@@ -53,5 +53,9 @@ open_gate() {
 # What the script was told since the last look: " STEP/OUTCOME/CAUSE" for each, less what is empty at their end.
 gate_seen() {
         local line
-        while read -r -t 0.01 -u "$gate_events" line; do echo -n " ${line// //}"; done
+        # A line comes in one piece; a time limit could end in the middle of reading it.
+        while read -r -t 0 -u "$gate_events"; do
+                read -r -u "$gate_events" line
+                echo -n " ${line// //}"
+        done
 }
