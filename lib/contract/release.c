@@ -53,7 +53,8 @@ void session_release(Contract *contract, Session *session, ContractCause cause, 
         if (session->release_requested)
                 return;
         session->release_requested = true;
-        session->cause = cause;
+        if (session->state != CONTRACT_LOST) /* C32: that one ended when the daemon did */
+                session->cause = cause;
         if (cause == CONTRACT_CAUSE_ADMINISTRATOR && abort_applies(session))
                 session->abort_requested = session->was_aborted = true;
         session_stop(contract, session, CONTRACT_ERROR_RELEASED);

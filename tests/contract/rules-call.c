@@ -7,6 +7,9 @@
 #include "tests/contract/rules.h"
 #include "util/macro.h"
 
+/* That many may wait for an AbortBackup, and for a Release. */
+#define ENDS_MAX 8u
+
 /* What else a row of C4's table asks for than the state. */
 static bool is_legal(const SeenSession *session, ContractCall call) {
         if (!c4_is_in(c4_row(call), session->kind, seen_has_writers(session), session->state))
@@ -78,7 +81,7 @@ void owe_aborts(SeenSession *session) {
 }
 
 static void note_abort(Observer *observer, SeenSession *session, const ContractInput *input) {
-        if (session->release_asked) {
+        if (session->release_asked || session->n_abort_calls == ENDS_MAX) {
                 answer_at_once(observer, input, CONTRACT_ERROR_BAD_STATE, true);
                 return;
         }
@@ -94,6 +97,10 @@ static void note_abort(Observer *observer, SeenSession *session, const ContractI
 
 void note_release(Observer *observer, SeenSession *session, ContractCause cause,
                   const ContractInput *input) {
+        if (input->token != 0 && session->n_release_calls == ENDS_MAX) {
+                answer_at_once(observer, input, CONTRACT_ERROR_BAD_STATE, true);
+                return;
+        }
         session->n_release_calls += input->token != 0;
         if (session->release_asked)
                 return;
@@ -137,7 +144,12 @@ static bool is_excepted(const SeenWriter *writer, const ContractInput *input) {
 }
 
 /* C9, C14, C27. */
-static void note_prepare(SeenSession *session, const ContractInput *input) {
+static void note_prepare(Observer *observer, SeenSession *session, const ContractInput *input) {
+        for (uint32_t i = 0; session->component_mode && i < session->n_writers; i++)
+                if (lacks_component(&session->writers[i])) {
+                        answer_at_once(observer, input, CONTRACT_ERROR_INVALID_ARGUMENT, true);
+                        return;
+                }
         begin(session, input);
         session->require = input->require_writers;
         for (uint32_t i = 0; i < session->n_writers; i++) {
@@ -235,22 +247,11 @@ static SeenWriter *find_writer(SeenSession *session, const ContractInput *input)
         return NULL;
 }
 
-/* A writer has one component here, selectable; test-components has the rules of paths. */
-static void note_component(Observer *observer, SeenSession *session, const ContractInput *input) {
-        SeenWriter *writer = find_writer(session, input);
-        bool there = writer && writer->declared, adds = input->call == CONTRACT_CALL_ADD_COMPONENT;
-        ContractError error = CONTRACT_OK;
+static void note_component_call(Observer *observer, SeenSession *session, const ContractInput *input) {
+        bool changes;
+        ContractError error = note_component(find_writer(session, input), input, &changes);
 
-        adds |= input->call == CONTRACT_CALL_SET_SELECTED_FOR_RESTORE && input->selected;
-        if (!there || (!adds && !writer->selected))
-                error = CONTRACT_ERROR_OBJECT_NOT_FOUND;
-        else if (adds && writer->selected)
-                error = CONTRACT_ERROR_OBJECT_ALREADY_EXISTS;
-        else if (adds || input->call == CONTRACT_CALL_SET_SELECTED_FOR_RESTORE)
-                writer->selected = adds;
-        answer_at_once(observer, input, error,
-                       error != CONTRACT_OK ||
-                               (!adds && input->call != CONTRACT_CALL_SET_SELECTED_FOR_RESTORE));
+        answer_at_once(observer, input, error, !changes);
 }
 
 /* A call that C4 lets through. A new call is a case here and a row in c4.c. */
@@ -277,7 +278,7 @@ static void note_legal_call(Observer *observer, SeenSession *session, const Cont
         case CONTRACT_CALL_SET_SELECTED_FOR_RESTORE:
         case CONTRACT_CALL_SET_RESTORE_OPTIONS:
         case CONTRACT_CALL_SET_FILE_RESTORE_STATUS:
-                note_component(observer, session, input);
+                note_component_call(observer, session, input);
                 break;
         case CONTRACT_CALL_GET_WRITER_METADATA:
         case CONTRACT_CALL_GET_WRITER_COMPONENTS:
@@ -300,7 +301,7 @@ static void note_legal_call(Observer *observer, SeenSession *session, const Cont
                 break;
         case CONTRACT_CALL_PREPARE_FOR_BACKUP:
         case CONTRACT_CALL_PRE_RESTORE:
-                note_prepare(session, input);
+                note_prepare(observer, session, input);
                 break;
         case CONTRACT_CALL_DO_SNAPSHOT_SET:
                 note_do(observer, session, input);

@@ -92,7 +92,8 @@ static void check_shutdown_event(Observer *observer, const SeenSession *session,
         RULE(observer, "C21", session->release_asked || session->recovered);
         RULE(observer, "C21", was_begun(writer));
         RULE(observer, "C18", !writer->frozen && writer->due == 0);
-        RULE(observer, "C26", session->running == CONTRACT_CALL_NONE || observer->dark);
+        RULE(observer, "C26",
+             session->recovered || session->running == CONTRACT_CALL_NONE || observer->dark);
         for (uint32_t i = 0; i < session->n_writers; i++)
                 RULE(observer, "C26",
                      session->writers[i].in_flight == CONTRACT_EVENT_NONE ||
@@ -369,6 +370,20 @@ static void check_step(Observer *observer, SeenSession *session, const ContractE
         session->orphan = false;
 }
 
+/* How long deadlines are that are no limit of an event. */
+static void check_time(const Observer *observer, SeenPurpose purpose, uint64_t at_usec) {
+        uint64_t now_usec = observer->now_usec;
+
+        if (purpose == FOR_LEVEL)
+                RULE(observer, "C7", at_usec == now_usec + observer->config.thaw_level_delay_usec);
+        else if (purpose == FOR_DARK)
+                RULE(observer, "C30", at_usec == now_usec + observer->config.hold_limit_usec);
+        else if (observer->n_waiting > 0)
+                RULE(observer, "C3", at_usec <= now_usec + observer->config.slot_idle_waited_usec);
+        else
+                RULE(observer, "C3", at_usec <= now_usec + observer->config.slot_idle_usec);
+}
+
 /* C30: the limit of an event begins when it is sent; everything armed is armed once. */
 static void check_deadline(Observer *observer, const ContractEffect *effect) {
         SeenSession *session = observer_session(observer, effect->session);
@@ -401,9 +416,8 @@ static void check_deadline(Observer *observer, const ContractEffect *effect) {
                 observer->deadlines[i].writer = expected->sent_writer;
                 observer->deadlines[i].purpose = FOR_ANSWER;
                 expected->sent_to = NULL;
-        } else if (observer->deadlines[i].purpose == FOR_LEVEL) {
-                RULE(observer, "C7",
-                     effect->at_usec == observer->now_usec + observer->config.thaw_level_delay_usec);
+        } else {
+                check_time(observer, observer->deadlines[i].purpose, effect->at_usec);
         }
         observer->n_deadlines++;
 }

@@ -136,7 +136,8 @@ static void note_answer(Observer *observer, SeenSession *session, const Contract
                 observer->expected.failure = CONTRACT_FAILURE_NONE;
         }
         if (input->event == CONTRACT_EVENT_IDENTIFY) {
-                writer->declared = input->n_components > 0;
+                writer->components = input->components;
+                writer->n_components = (uint32_t) input->n_components;
                 writer->never = input->never_restored;
         }
         if (input->event == CONTRACT_EVENT_IDENTIFY && input->placed) {
@@ -258,6 +259,29 @@ static void note_volume(SeenSession *session, const ContractInput *input) {
                         session->new_snapshot);
 }
 
+/* C8: whether the window of a writer that is frozen, or about to be, has less than the hold limit left. */
+static bool lacks_window(const Observer *observer, const SeenSession *session) {
+        uint64_t hold_usec = observer->config.hold_limit_usec;
+
+        for (size_t i = 0; i < observer->n_deadlines; i++) {
+                const SeenWriter *writer = observer->deadlines[i].writer == NOBODY
+                                                   ? NULL
+                                                   : &session->writers[observer->deadlines[i].writer];
+
+                if (observer->deadlines[i].session == session->handle && writer && writer->frozen &&
+                    !writer->failed && observer->deadlines[i].at_usec < observer->now_usec + hold_usec)
+                        return true;
+        }
+        for (uint32_t i = 0; i < session->n_writers; i++) {
+                const SeenWriter *writer = &session->writers[i];
+
+                if (writer->level == CONTRACT_LEVEL_SYSTEM && writer->takes_part && !writer->failed &&
+                    writer->wish_usec > 0 && writer->wish_usec < hold_usec)
+                        return true;
+        }
+        return false;
+}
+
 static void note_step(Observer *observer, SeenSession *session, const ContractInput *input) {
         bool orphan = session->orphan;
 
@@ -297,6 +321,8 @@ static void note_step(Observer *observer, SeenSession *session, const ContractIn
                         break;
                 }
                 session->steps |= 1u << input->step;
+                if (input->step == CONTRACT_STEP_PRE_COMMIT && lacks_window(observer, session))
+                        give_up(observer, session, CONTRACT_ERROR_WRITER_TIMEOUT);
                 if (input->step == CONTRACT_STEP_COMMIT)
                         session->all_frozen = input->file_systems_frozen;
                 break;
@@ -357,6 +383,7 @@ static void note_deadline(Observer *observer, const ContractInput *input) {
 void note_input(Observer *observer, const ContractInput *input) {
         SeenSession *session = observer_session(observer, input->session);
 
+        observer->now_usec = input->now_usec;
         observer->expected = (Expected){.writer = NOBODY, .session = input->session};
         if (input->type == CONTRACT_INPUT_DEADLINE) {
                 note_deadline(observer, input);

@@ -37,7 +37,9 @@ typedef struct SeenWriter {
         unsigned due, had; /* sources of Aborts that are owed, and that were sent (C18) */
         uint32_t places;   /* a bit per key of a volume, if `placed` */
         uint64_t wish_usec;
-        bool available, enabled, takes_part, placed, excepted, declared, selected, never;
+        const ContractComponentSpec *components; /* static */
+        uint32_t n_components, selected;         /* a bit per component */
+        bool available, enabled, takes_part, placed, excepted, never;
         bool gone, failed, veto;
         bool waited_for;    /* C7: its Thaw has kept the next level waiting as long as it may */
         bool frozen;        /* Freeze was sent, neither was Thaw answered well nor Abort sent since */
@@ -215,6 +217,10 @@ void give_up(Observer *observer, SeenSession *session, ContractError error);
 void note_call(Observer *observer, SeenSession *session, const ContractInput *input);
 void owe_aborts(SeenSession *session);
 void note_release(Observer *observer, SeenSession *session, ContractCause cause, const ContractInput *input);
+
+/* rules-component.c: the same of calls on components */
+ContractError note_component(SeenWriter *writer, const ContractInput *input, bool *ret_changes);
+bool lacks_component(const SeenWriter *writer);
 
 /* rules-effect.c: what may be done */
 void check_effect(Observer *observer, const ContractEffect *effect);

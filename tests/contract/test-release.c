@@ -424,6 +424,26 @@ static void test_C32_lost_session_that_was_completed(void **state) {
         expect(harness, "reply Release ok, gone");
 }
 
+static void test_C32_the_crash_is_the_cause_whoever_releases(void **state) {
+        Harness *harness = *state;
+        ContractWriterSpec writers[] = {{.name = "app", .was_prepared = true}};
+
+        to_prepared(harness, 2, 1);
+        begin_set(harness, 2, true);
+        to_freeze(harness, 2, CONTRACT_LEVEL_FRONT_END);
+        (void) snprintf(harness->writers[1][0], sizeof(harness->writers[1][0]), "app");
+        feed(harness, (ContractInput){.type = CONTRACT_INPUT_RECOVERED,
+                                      .session = 1,
+                                      .id = "was",
+                                      .writers = writers,
+                                      .n_writers = 1});
+        expect(harness, ""); /* C31: not in another's window */
+        vanish(harness, 1);
+        finish_set(harness, 2);
+        assert_non_null(strstr(harness->log, "BackupShutdown>app(null not-completed daemon-restarted)"));
+        assert_non_null(strstr(harness->log, "signal BackupShutdown(null not-completed daemon-restarted)"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 
 int main(void) {
@@ -454,6 +474,7 @@ int main(void) {
                 TEST(test_C25_changes_precede_the_reply),
                 TEST(test_C32_lost_session),
                 TEST(test_C32_lost_session_that_was_completed),
+                TEST(test_C32_the_crash_is_the_cause_whoever_releases),
         };
 
         return cmocka_run_group_tests_name("contract: release", tests, NULL, NULL);

@@ -7,12 +7,26 @@
 #include "tests/contract/world.h"
 
 #include "contract/names.h"
-#include "tests/contract/world-check.h"
+#include "tests/contract/rules.h"
 #include "util/macro.h"
 
 #include <stdio.h>
 
-static const char *const writer_names[WORLD_WRITERS_MAX] = {"app", "db", "fs"};
+#define WRITERS_MAX OBSERVER_WRITERS_MAX
+
+struct World {
+        Observer observer;
+        WorldChoice choose;
+        void *userdata;
+        WorldStatistics *statistics;
+        uint32_t odds; /* one in so many things goes wrong */
+        uint64_t now_usec, n_handles, n_ids, n_tokens;
+        FILE *history;
+        char *history_text;
+        size_t history_size;
+};
+
+static const char *const writer_names[WRITERS_MAX] = {"app", "db", "fs"};
 
 static uint32_t choose(World *world, uint32_t n) {
         return world->choose(world->userdata, n);
@@ -22,96 +36,122 @@ static bool one_in(World *world, uint32_t n) {
         return choose(world, n) == 0;
 }
 
+static void print_history(const void *userdata) {
+        const World *world = userdata;
+
+        (void) fflush(world->history);
+        (void) fwrite(world->history_text, 1, world->history_size, stderr);
+}
+
 World *world_new(WorldChoice choice, void *userdata, WorldStatistics *statistics) {
         World *world = calloc(1, sizeof(*world));
+        ContractConfig config;
 
-        if (!world || contract_new(&world->contract, NULL) < 0)
+        if (!world)
                 abort();
+        contract_config_default(&config);
+        observer_init(&world->observer, &config);
+        world->history = open_memstream(&world->history_text, &world->history_size);
+        if (!world->history)
+                abort();
+        world->observer.history = print_history;
+        world->observer.userdata = world;
         world->choose = choice;
         world->userdata = userdata;
         world->statistics = statistics;
-        world->now_usec = 1000 * USEC_PER_SEC;
+        world->now_usec = world->observer.now_usec;
         world->odds = (uint32_t[]){8, 40, 200}[choose(world, 3)];
         return world;
 }
 
 World *world_free(World *world) {
-        contract_free(world->contract);
-        free(world->history);
+        contract_free(world->observer.contract);
+        (void) fclose(world->history);
+        free(world->history_text);
         free(world);
         return NULL;
 }
 
 uint64_t world_hash(const World *world) {
-        return contract_hash(world->contract);
+        return contract_hash(world->observer.contract);
+}
+
+static void count(World *world, const ContractInput *input) {
+        ContractSessionInfo info;
+
+        if (input->type == CONTRACT_INPUT_CALL &&
+            contract_get_session(world->observer.contract, input->session, &info))
+                world->statistics->calls[info.state][input->call]++;
+        world->statistics->n_sessions +=
+                input->type == CONTRACT_INPUT_OPEN || input->type == CONTRACT_INPUT_RECOVERED;
+}
+
+static void count_effects(World *world, const ContractEffects *effects) {
+        for (size_t i = 0; i < effects->n_items; i++) {
+                const ContractEffect *effect = &effects->items[i];
+
+                observer_print_effect(world->history, effect);
+                world->statistics->n_effects++;
+                world->statistics->n_created += effect->type == CONTRACT_EFFECT_SET_CREATED;
+                world->statistics->n_given_up +=
+                        effect->type == CONTRACT_EFFECT_STEP && effect->step == CONTRACT_STEP_ABORT;
+        }
 }
 
 /* Now and then a clone gets the same input and must end in the same state. */
 static void feed(World *world, ContractInput input) {
         const ContractEffects *effects, *other;
+        Observer *observer = &world->observer;
         Contract *clone = NULL;
 
         input.now_usec = world->now_usec;
         if (world->statistics->n_inputs++ % 7 == 0) {
-                CHECK(world, contract_clone(world->contract, &clone) == 0);
-                CHECK(world, contract_hash(clone) == contract_hash(world->contract));
+                RULE(observer, "clone", contract_clone(observer->contract, &clone) == 0);
+                RULE(observer, "clone", contract_hash(clone) == contract_hash(observer->contract));
         }
-        world_note_input(world, &input);
-        CHECK(world, contract_input(world->contract, &input, &effects) == 0);
-        for (size_t i = 0; i < effects->n_items; i++)
-                world_check_effect(world, &effects->items[i]);
-        world->statistics->n_effects += effects->n_items;
-        world_check_state(world);
+        observer_print_input(world->history, &input);
+        count(world, &input);
+        effects = observer_feed(observer, &input);
+        count_effects(world, effects);
         if (!clone)
                 return;
-        CHECK(world, contract_input(clone, &input, &other) == 0);
-        CHECK(world, other->n_items == effects->n_items);
-        CHECK(world, contract_hash(clone) == contract_hash(world->contract));
+        RULE(observer, "clone", contract_input(clone, &input, &other) == 0);
+        RULE(observer, "clone", other->n_items == effects->n_items);
+        RULE(observer, "clone", contract_hash(clone) == contract_hash(observer->contract));
         contract_free(clone);
 }
 
 static void open_session(World *world) {
-        for (size_t i = 0; i < WORLD_SESSIONS_MAX; i++) {
-                WorldSession *session = &world->sessions[i];
-                ContractWriterSpec specs[WORLD_WRITERS_MAX] = {};
-                bool recovered = one_in(world, 8);
+        ContractWriterSpec specs[WRITERS_MAX] = {};
+        bool recovered = one_in(world, 8), created = one_in(world, 2), full = true;
+        char id[CONTRACT_ID_MAX], set_id[CONTRACT_ID_MAX];
+        ContractInput input = {
+                .type = recovered ? CONTRACT_INPUT_RECOVERED : CONTRACT_INPUT_OPEN,
+                .session = world->n_handles + 1,
+                .kind = one_in(world, 6) ? CONTRACT_RESTORE : CONTRACT_BACKUP,
+                .id = id,
+                .writers = specs,
+                .n_writers = recovered ? 2 : 0,
+        };
 
-                if (session->handle != 0)
-                        continue;
-                *session = (WorldSession){.handle = ++world->n_handles};
-                (void) snprintf(session->id, sizeof(session->id), "session-%u", (unsigned) world->n_handles);
-                world->statistics->n_sessions++;
-                session->recovered = recovered;
-                session->kind = one_in(world, 6) ? CONTRACT_RESTORE : CONTRACT_BACKUP;
-                for (uint32_t j = 0; recovered && j < 2; j++) {
-                        specs[j] = (ContractWriterSpec){.name = writer_names[j],
-                                                        .was_prepared = one_in(world, 2)};
-                        session->writers[j].owed_shutdown = specs[j].was_prepared;
-                        session->writers[j].name = writer_names[j];
-                        session->n_writers = 2;
-                }
-                if (recovered && session->kind == CONTRACT_BACKUP && one_in(world, 2)) {
-                        (void) snprintf(session->set_id, sizeof(session->set_id), "set-%u",
-                                        (unsigned) world->n_handles);
-                        session->set_created = true;
-                }
-                feed(world,
-                     (ContractInput){.type = recovered ? CONTRACT_INPUT_RECOVERED : CONTRACT_INPUT_OPEN,
-                                     .session = session->handle,
-                                     .id = session->id,
-                                     .kind = session->kind,
-                                     .set_id = session->set_created ? session->set_id : NULL,
-                                     .writers = specs,
-                                     .n_writers = session->n_writers});
+        for (uint32_t i = 0; i < OBSERVER_SESSIONS_MAX; i++)
+                full = full && world->observer.sessions[i].handle != 0;
+        if (full || world->observer.dark)
                 return;
-        }
+        (void) snprintf(id, sizeof(id), "session-%u", (unsigned) ++world->n_handles);
+        (void) snprintf(set_id, sizeof(set_id), "set-of-%u", (unsigned) world->n_handles);
+        for (uint32_t i = 0; i < input.n_writers; i++)
+                specs[i] = (ContractWriterSpec){.name = writer_names[i], .was_prepared = one_in(world, 2)};
+        if (recovered && input.kind == CONTRACT_BACKUP && created)
+                input.set_id = set_id;
+        feed(world, input);
 }
 
-static WorldSession *choose_session(World *world) {
-        uint32_t first = choose(world, WORLD_SESSIONS_MAX);
+static SeenSession *choose_session(World *world) {
+        uint32_t first = choose(world, OBSERVER_SESSIONS_MAX);
 
-        for (uint32_t i = 0; i < WORLD_SESSIONS_MAX; i++) {
-                WorldSession *session = &world->sessions[(first + i) % WORLD_SESSIONS_MAX];
+        for (uint32_t i = 0; i < OBSERVER_SESSIONS_MAX; i++) {
+                SeenSession *session = &world->observer.sessions[(first + i) % OBSERVER_SESSIONS_MAX];
 
                 if (session->handle != 0)
                         return session;
@@ -135,10 +175,10 @@ static ContractCall sensible_call_of_restore(World *world, ContractState state) 
 }
 
 /* What a requester that knows its business would call next. */
-static ContractCall sensible_call(World *world, const WorldSession *session) {
+static ContractCall sensible_call(World *world, const SeenSession *session) {
         ContractSessionInfo info;
 
-        CHECK(world, contract_get_session(world->contract, session->handle, &info));
+        RULE(&world->observer, "C1", contract_get_session(world->observer.contract, session->handle, &info));
         if (info.running != CONTRACT_CALL_NONE)
                 return one_in(world, world->odds) ? CONTRACT_CALL_CANCEL
                                                   : CONTRACT_CALL_GATHER_WRITER_STATUS;
@@ -177,7 +217,7 @@ static const ContractComponentSpec components[] = {{"", "a", true, false, CONTRA
                                                    {"a/b", "c", false, false, CONTRACT_BACKED_UP_BY_ITSELF},
                                                    {"", "d", false, false, CONTRACT_BACKED_UP_UNKNOWN}};
 
-static void make_call(World *world, WorldSession *session) {
+static void make_call(World *world, SeenSession *session) {
         static const char *const names[] = {"db", "nobody"}, *const paths[] = {"", "a", "a/b"};
         bool sensible = !one_in(world, 4);
         char fresh[CONTRACT_ID_MAX];
@@ -194,7 +234,7 @@ static void make_call(World *world, WorldSession *session) {
                 .require_writers = one_in(world, 3),
                 .component_mode = one_in(world, 2),
                 .selected = !one_in(world, 5),
-                .writer_name = one_in(world, 6) ? "nobody" : writer_names[choose(world, WORLD_WRITERS_MAX)],
+                .writer_name = one_in(world, 6) ? "nobody" : writer_names[choose(world, WRITERS_MAX)],
                 .logical_path = paths[choose(world, 3)],
                 .component = components[choose(world, 4)].name,
         };
@@ -206,17 +246,17 @@ static void make_call(World *world, WorldSession *session) {
         (void) snprintf(fresh, sizeof(fresh), "%s-%u",
                         input.call == CONTRACT_CALL_START_SNAPSHOT_SET ? "set" : "snapshot",
                         (unsigned) ++world->n_ids);
-        if (!world_owe_reply(world, &input))
+        if (world->observer.n_tokens == OBSERVER_TOKENS_MAX || !observer_may_call(&world->observer, session))
                 return;
+        input.token = ++world->n_tokens;
         feed(world, input);
 }
 
-static void launch(World *world, WorldSession *session) {
-        ContractWriterSpec specs[WORLD_WRITERS_MAX] = {};
-        uint32_t n = 2 + choose(world, WORLD_WRITERS_MAX - 1);
+static void launch(World *world, SeenSession *session) {
+        ContractWriterSpec specs[WRITERS_MAX] = {};
+        uint32_t n = 2 + choose(world, WRITERS_MAX - 1);
 
-        session->launching = false;
-        for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t i = 0; i < n; i++)
                 specs[i] = (ContractWriterSpec){
                         .name = writer_names[i],
                         .level = (ContractLevel) i,
@@ -224,9 +264,6 @@ static void launch(World *world, WorldSession *session) {
                         .text = "it did not start",
                         .freeze_window_usec = one_in(world, world->odds) ? 5 * USEC_PER_SEC : 0,
                 };
-                session->writers[i] = (WorldWriter){.name = writer_names[i], .level = (ContractLevel) i};
-        }
-        session->n_writers = n;
         feed(world,
              (ContractInput){.type = CONTRACT_INPUT_WRITERS,
                              .session = session->handle,
@@ -236,7 +273,7 @@ static void launch(World *world, WorldSession *session) {
                                                                  : CONTRACT_OK});
 }
 
-static void answer_writer(World *world, WorldSession *session, uint32_t index, ContractEvent event,
+static void answer_writer(World *world, SeenSession *session, uint32_t index, ContractEvent event,
                           bool good) {
         static const char *const places[] = {"vol0", "elsewhere"};
         bool placed = one_in(world, 3);
@@ -255,7 +292,7 @@ static void answer_writer(World *world, WorldSession *session, uint32_t index, C
                                     .never_restored = one_in(world, 8)});
 }
 
-static void answer_step(World *world, WorldSession *session, ContractStep step, bool good) {
+static void answer_step(World *world, SeenSession *session, ContractStep step, bool good) {
         static const char *const keys[] = {"vol0", "vol1"};
 
         feed(world, (ContractInput){.type = CONTRACT_INPUT_STEP_DONE,
@@ -268,8 +305,8 @@ static void answer_step(World *world, WorldSession *session, ContractStep step, 
 }
 
 /* One answer to something outstanding; a step that was overtaken before ABORT. */
-static bool answer_something(World *world, WorldSession *session, bool good) {
-        uint32_t what = choose(world, 4), first = choose(world, WORLD_WRITERS_MAX);
+static bool answer_something(World *world, SeenSession *session, bool good) {
+        uint32_t what = choose(world, 4), first = choose(world, WRITERS_MAX);
 
         if (session->launching && what > 0) {
                 launch(world, session);
@@ -298,39 +335,33 @@ static bool answer_something(World *world, WorldSession *session, bool good) {
         return false;
 }
 
-/* Rightly, too early, or one that was never armed. */
-static void tell_deadline(World *world, uint64_t id) {
-        for (size_t i = 0; i < world->n_deadlines; i++)
-                if (world->deadlines[i].id == id) {
-                        world->deadlines[i] = world->deadlines[--world->n_deadlines];
-                        break;
-                }
-        feed(world, (ContractInput){.type = CONTRACT_INPUT_DEADLINE, .deadline = id});
-}
-
 static void pass_deadline(World *world) {
-        size_t first = world->n_deadlines;
+        const Observer *observer = &world->observer;
+        size_t first = observer->n_deadlines;
 
-        for (size_t i = 0; i < world->n_deadlines; i++)
-                if (first == world->n_deadlines ||
-                    world->deadlines[i].at_usec < world->deadlines[first].at_usec)
+        for (size_t i = 0; i < observer->n_deadlines; i++)
+                if (first == observer->n_deadlines ||
+                    observer->deadlines[i].at_usec < observer->deadlines[first].at_usec)
                         first = i;
-        if (first == world->n_deadlines)
+        if (first == observer->n_deadlines)
                 return;
-        if (world->now_usec < world->deadlines[first].at_usec)
-                world->now_usec = world->deadlines[first].at_usec;
-        tell_deadline(world, world->deadlines[first].id);
+        if (world->now_usec < observer->deadlines[first].at_usec)
+                world->now_usec = observer->deadlines[first].at_usec;
+        feed(world,
+             (ContractInput){.type = CONTRACT_INPUT_DEADLINE, .deadline = observer->deadlines[first].id});
 }
 
-/* Things nobody should do: answers to nothing, deadlines that were never armed. */
-static void nonsense(World *world, WorldSession *session) {
+/* Things nobody should do: answers to nothing, deadlines that were never armed, or told too early. */
+static void nonsense(World *world, SeenSession *session) {
         switch (choose(world, 3)) {
         case 0:
-                answer_writer(world, session, choose(world, WORLD_WRITERS_MAX + 1),
+                answer_writer(world, session, choose(world, WRITERS_MAX + 1),
                               (ContractEvent) choose(world, _CONTRACT_EVENT_MAX), one_in(world, 2));
                 break;
         case 1:
-                tell_deadline(world, (uint64_t) choose(world, 8) << 8 | choose(world, 6));
+                feed(world,
+                     (ContractInput){.type = CONTRACT_INPUT_DEADLINE,
+                                     .deadline = (uint64_t) choose(world, 8) << 8 | choose(world, 6)});
                 break;
         default:
                 feed(world, (ContractInput){.type = CONTRACT_INPUT_STEP_DONE,
@@ -340,24 +371,32 @@ static void nonsense(World *world, WorldSession *session) {
         }
 }
 
-/* The world's seldom events. */
-static void accident(World *world, WorldSession *session) {
-        ContractInput input = {.session = session->handle};
+static void vanish(World *world, const SeenSession *session) {
+        feed(world, (ContractInput){.type = CONTRACT_INPUT_OWNER_VANISHED, .session = session->handle});
+}
 
-        switch (choose(world, 8)) {
+/* The world's seldom events. */
+static void accident(World *world, SeenSession *session) {
+        ContractInput input = {.session = session->handle};
+        uint32_t what = choose(world, 8);
+
+        if (what < 2 && !observer_may_call(&world->observer, session))
+                return;
+        switch (what) {
         case 0:
-                input.type = CONTRACT_INPUT_OWNER_VANISHED;
-                feed(world, input);
+                vanish(world, session);
                 break;
         case 1:
+                if (world->observer.n_tokens == OBSERVER_TOKENS_MAX)
+                        break;
                 input.type = CONTRACT_INPUT_ADMINISTRATOR_RELEASE;
-                if (world_owe_reply(world, &input))
-                        feed(world, input);
+                input.token = ++world->n_tokens;
+                feed(world, input);
                 break;
         case 2:
         case 3:
                 input.type = CONTRACT_INPUT_WRITER_GONE;
-                input.writer = choose(world, WORLD_WRITERS_MAX);
+                input.writer = choose(world, WRITERS_MAX);
                 feed(world, input);
                 break;
         case 4:
@@ -370,7 +409,7 @@ static void accident(World *world, WorldSession *session) {
 }
 
 void world_step(World *world) {
-        WorldSession *session = choose_session(world);
+        SeenSession *session = choose_session(world);
         uint32_t what;
 
         if (!session || one_in(world, 30)) {
@@ -388,19 +427,25 @@ void world_step(World *world) {
 }
 
 void world_end(World *world) {
-        for (uint32_t i = 0; i < WORLD_SESSIONS_MAX; i++)
-                if (world->sessions[i].handle != 0)
-                        feed(world, (ContractInput){.type = CONTRACT_INPUT_OWNER_VANISHED,
-                                                    .session = world->sessions[i].handle});
-        for (uint32_t round = 0; world_count_sessions(world) > 0; round++) {
-                CHECK(world, round < 2000); /* somebody waits for what nobody will answer */
-                for (uint32_t i = 0; i < WORLD_SESSIONS_MAX; i++)
-                        while (world->sessions[i].handle != 0 &&
-                               answer_something(world, &world->sessions[i], true))
+        Observer *observer = &world->observer;
+        bool any = true;
+
+        for (uint32_t round = 0; any; round++) {
+                RULE(observer, "C1", round < 2000); /* somebody waits for what nobody will answer */
+                any = false;
+                for (uint32_t i = 0; i < OBSERVER_SESSIONS_MAX; i++) {
+                        SeenSession *session = &observer->sessions[i];
+
+                        if (session->handle != 0 && !session->release_asked &&
+                            observer_may_call(observer, session))
+                                vanish(world, session);
+                        while (session->handle != 0 && answer_something(world, session, true))
                                 ;
+                        any |= session->handle != 0;
+                }
         }
-        CHECK(world, world->n_tokens == 0);
-        CHECK(world, world->n_deadlines == 0);
-        CHECK(world, !world->dark && world->window == 0);
-        CHECK(world, contract_count_sessions(world->contract) == 0);
+        RULE(observer, "C4", observer->n_tokens == 0);
+        RULE(observer, "C30", observer->n_deadlines == 0);
+        RULE(observer, "C31", !observer->dark && observer->window == 0);
+        RULE(observer, "C1", contract_count_sessions(observer->contract) == 0);
 }

@@ -6,15 +6,12 @@
  *
  * The world knows what is outstanding (events, steps, launches, calls, deadlines) and chooses the next
  * input: a good or a bad answer, a legal or a senseless call, a death, a deadline. What it chooses is driven
- * by a function that gives numbers, so that a random walk and a fuzzer share it. Every effect is checked
- * against rules that are stated here anew, in other words than the machine's own; a broken one ends the
- * program with the history.
+ * by a function that gives numbers, so that a random walk and a fuzzer share it. Limits are the real ones.
+ * An observer (rules.h) holds every effect against the rules; a broken one ends the program with the
+ * history. In the dark the bus brings no more than quiesced lets it (observer_may_call()).
  */
 
 #include "contract/contract.h"
-
-#define WORLD_SESSIONS_MAX 3u
-#define WORLD_WRITERS_MAX  3u
 
 typedef uint32_t (*WorldChoice)(void *userdata, uint32_t n); /* below n */
 
