@@ -10,6 +10,7 @@
  * counts and names of writers only.
  */
 
+#include "bus/dictionary.h"
 #include "daemon/manager.h"
 #include "daemon/session-object.h"
 
@@ -56,10 +57,6 @@ char **bus_strv_free(char **list);
 static inline void bus_strv_freep(char ***list) {
         (void) bus_strv_free(*list);
 }
-
-/* dictionary.c: writing a{sv} */
-int dictionary_add(sd_bus_message *m, const char *key, const char *type, ...);
-int dictionary_add_strings(sd_bus_message *m, const char *key, const char *const *strings, size_t n);
 
 /* One file per interface: what objects.c registers. */
 extern const sd_bus_vtable manager_vtable[];

@@ -9,35 +9,14 @@
 #include "contract/names.h"
 #include "util/error.h"
 
-static int open_entry(sd_bus_message *m, const char *key, const char *type) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", key);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', type);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', type + 1);
-        return r;
-}
-
-static int close_entry(sd_bus_message *m) {
-        int r = 0;
-
-        for (int i = 0; i < 3 && r >= 0; i++)
-                r = sd_bus_message_close_container(m);
-        return r;
-}
-
 static int append_files(sd_bus_message *m, const char *key, const WriterFiles *files, size_t n) {
         int r;
 
-        r = open_entry(m, key, "a(ssb)");
+        r = dictionary_open_array(m, key, "a(ssb)");
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = sd_bus_message_append(m, "(ssb)", files[i].path, files[i].pattern,
                                           (int) files[i].recursive);
-        return r >= 0 ? close_entry(m) : r;
+        return r >= 0 ? dictionary_close_array(m) : r;
 }
 
 static int append_component_names(sd_bus_message *m, const WriterComponent *component) {
@@ -91,10 +70,10 @@ static int append_component(sd_bus_message *m, const WriterComponent *component)
 static int append_components(sd_bus_message *m, const WriterMetadata *metadata) {
         int r;
 
-        r = open_entry(m, "components", "aa{sv}");
+        r = dictionary_open_array(m, "components", "aa{sv}");
         for (size_t i = 0; i < metadata->n_components && r >= 0; i++)
                 r = append_component(m, &metadata->components[i]);
-        return r >= 0 ? close_entry(m) : r;
+        return r >= 0 ? dictionary_close_array(m) : r;
 }
 
 /* Of a writer that has answered Identify. */

@@ -6,6 +6,7 @@
 
 #include "daemon/bus/owner.h"
 
+#include "bus/dictionary.h"
 #include "util/error.h"
 
 struct Owner {
@@ -38,24 +39,10 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr
 /* UnixUserID of an a{sv}; -EBADMSG if it is not there. */
 static int credentials_read_uid(sd_bus_message *m, uint32_t *ret) {
         uint32_t uid = UID_UNKNOWN;
-        const char *key;
+        const DictionaryField fields[] = {{.key = "UnixUserID", .type = "u", .value = &uid}};
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(m, "s", &key);
-                if (r < 0)
-                        return r;
-                r = streq(key, "UnixUserID") ? sd_bus_message_read(m, "v", "u", &uid)
-                                             : sd_bus_message_skip(m, "v");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
+        r = dictionary_read(m, fields, ELEMENTSOF(fields));
         if (r < 0)
                 return r;
         if (uid == UID_UNKNOWN)

@@ -81,20 +81,12 @@ static const char *failure_retry(ContractFailure failure) {
 static int append_times(sd_bus_message *reply, const char *key, const uint64_t *times) {
         int r;
 
-        r = sd_bus_message_open_container(reply, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(reply, "s", key);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'v', "a{st}");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "{st}");
+        r = dictionary_open_array(reply, key, "a{st}");
         for (unsigned i = CONTRACT_EVENT_NONE + 1; i < _CONTRACT_EVENT_MAX && r >= 0; i++)
                 if (times[i] > 0)
                         r = sd_bus_message_append(reply, "{st}", contract_event_to_string((ContractEvent) i),
                                                   times[i]);
-        for (int i = 0; i < 3 && r >= 0; i++)
-                r = sd_bus_message_close_container(reply);
-        return r;
+        return r < 0 ? r : dictionary_close_array(reply);
 }
 
 static int append_writer_status(sd_bus_message *reply, Manager *manager, uint64_t session, uint32_t index,

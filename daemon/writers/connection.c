@@ -138,22 +138,15 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 }
 
 static int read_options(Connection *c, sd_bus_message *m) {
-        const char *key, *level = NULL;
+        const char *level = NULL;
         uint64_t window = 0;
+        const DictionaryField fields[] = {
+                {.key = "level", .type = "s", .value = &level},
+                {.key = "freeze-window-usec", .type = "t", .value = &window},
+        };
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
-                if (r >= 0 && streq(key, "level"))
-                        r = sd_bus_message_read(m, "v", "s", &level);
-                else if (r >= 0 && streq(key, "freeze-window-usec"))
-                        r = sd_bus_message_read(m, "v", "t", &window);
-                else if (r >= 0)
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-        }
+        r = dictionary_read(m, fields, ELEMENTSOF(fields));
         if (r < 0)
                 return error_trace(r);
         c->writer->level = level ? contract_level_from_string(level) : -1;

@@ -19,6 +19,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "bus/dictionary.h"
 #include "daemon/writers/descriptor.h"
 #include "daemon/writers/launcher.h"
 #include "daemon/writers/writers.h"
@@ -147,4 +148,5 @@ int selection_append(sd_bus_message *m, const WriterEvent *event);
 int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps);
 
 /* metadata-read.c */
-int metadata_read_entry(WriterMetadata *metadata, sd_bus_message *m, const char *key);
+#define METADATA_FIELDS 6u
+void metadata_fields(WriterMetadata *metadata, DictionaryField *fields);

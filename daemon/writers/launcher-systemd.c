@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <systemd/sd-login.h>
 
+#include "bus/dictionary.h"
 #include "daemon/writers/launcher.h"
 #include "daemon/writers/unit-properties.h"
 #include "daemon/writers/words.h"
@@ -210,25 +211,13 @@ static int on_unit_removed(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         SystemdProcess *p = userdata;
-        const char *key, *state;
-        int r;
+        const char *state = "";
+        const DictionaryField fields[] = {{.key = "ActiveState", .type = "s", .value = &state}};
 
-        if (p->state != PROCESS_RUNNING)
-                return 0;
-        r = sd_bus_message_skip(m, "s");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
-                if (r >= 0 && streq(key, "ActiveState")) {
-                        r = sd_bus_message_read(m, "v", "s", &state);
-                        if (r >= 0 && (streq(state, "inactive") || streq(state, "failed")))
-                                end(p, NULL);
-                } else if (r >= 0)
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-        }
+        if (p->state == PROCESS_RUNNING && sd_bus_message_skip(m, "s") >= 0 &&
+            dictionary_read(m, fields, ELEMENTSOF(fields)) >= 0 &&
+            (streq(state, "inactive") || streq(state, "failed")))
+                end(p, NULL);
         return 0;
 }
 

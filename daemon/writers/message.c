@@ -64,35 +64,15 @@ static int append_ids(sd_bus_message *m, const WriterEvent *e) {
         return error_origin(-EINVAL);
 }
 
-static int open_entry(sd_bus_message *m, const char *key, const char *type) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(m, 's', key);
-        return r < 0 ? r : sd_bus_message_open_container(m, 'v', type);
-}
-
-static int close_entry(sd_bus_message *m) {
-        int r;
-
-        r = sd_bus_message_close_container(m);
-        return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
 static int append_volumes(sd_bus_message *m, const WriterEvent *e) {
         int r;
 
         if (e->n_volumes == 0)
                 return 0;
-        r = open_entry(m, "volumes", "as");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "s");
+        r = dictionary_open_array(m, "volumes", "as");
         for (size_t i = 0; r >= 0 && i < e->n_volumes; i++)
                 r = sd_bus_message_append_basic(m, 's', e->volumes[i]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        return r < 0 ? r : close_entry(m);
+        return r < 0 ? r : dictionary_close_array(m);
 }
 
 static int append_snapshots(sd_bus_message *m, const WriterEvent *e) {
@@ -100,14 +80,10 @@ static int append_snapshots(sd_bus_message *m, const WriterEvent *e) {
 
         if (e->n_snapshots < 2)
                 return 0;
-        r = open_entry(m, "snapshots", "a{ss}");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "{ss}");
+        r = dictionary_open_array(m, "snapshots", "a{ss}");
         for (size_t i = 0; r >= 0 && i + 1 < e->n_snapshots; i += 2)
                 r = sd_bus_message_append(m, "{ss}", e->snapshots[i], e->snapshots[i + 1]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        return r < 0 ? r : close_entry(m);
+        return r < 0 ? r : dictionary_close_array(m);
 }
 
 static int append_file_system(sd_bus_message *m, const WriterFileSystem *fs) {
@@ -115,11 +91,11 @@ static int append_file_system(sd_bus_message *m, const WriterFileSystem *fs) {
 
         r = sd_bus_message_open_container(m, 'a', "{sv}");
         if (r >= 0)
-                r = open_entry(m, "mount-point", "ay");
+                r = dictionary_open_array(m, "mount-point", "ay");
+        for (const char *c = fs->mount_point; r >= 0 && *c; c++)
+                r = sd_bus_message_append_basic(m, 'y', c);
         if (r >= 0)
-                r = sd_bus_message_append_array(m, 'y', fs->mount_point, strlen(fs->mount_point));
-        if (r >= 0)
-                r = close_entry(m);
+                r = dictionary_close_array(m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}", "index", "u", fs->index, "type", "s",
                                           fs->type, "device", "t", fs->device, "descriptor", "h", fs->fd);
@@ -129,14 +105,10 @@ static int append_file_system(sd_bus_message *m, const WriterFileSystem *fs) {
 static int append_file_systems(sd_bus_message *m, const WriterEvent *e) {
         int r;
 
-        r = open_entry(m, "file-systems", "aa{sv}");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "a{sv}");
+        r = dictionary_open_array(m, "file-systems", "aa{sv}");
         for (size_t i = 0; r >= 0 && i < e->n_file_systems; i++)
                 r = append_file_system(m, &e->file_systems[i]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        return r < 0 ? r : close_entry(m);
+        return r < 0 ? r : dictionary_close_array(m);
 }
 
 static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) {
@@ -231,14 +203,21 @@ static int read_failure(Answer *answer, sd_bus_message *m) {
         return error_trace(answer_text(answer, e->message));
 }
 
-static int read_frozen(Answer *answer, sd_bus_message *m) {
+static int read_warning(sd_bus_message *m, void *userdata) {
+        const char *text;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &text);
+        return r < 0 ? error_trace(r) : answer_text(userdata, text);
+}
+
+static int read_frozen(sd_bus_message *m, void *userdata) {
+        Answer *answer = userdata;
         const void *indices;
         size_t size;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'v', "au");
-        if (r >= 0)
-                r = sd_bus_message_read_array(m, 'u', &indices, &size);
+        r = sd_bus_message_read_array(m, 'u', &indices, &size);
         if (r < 0)
                 return error_trace(r);
         if (size / sizeof(uint32_t) > FROZEN_MAX)
@@ -250,47 +229,16 @@ static int read_frozen(Answer *answer, sd_bus_message *m) {
         if (size > 0)
                 memcpy(answer->frozen, indices, size);
         answer->answer.n_frozen = size / sizeof(uint32_t);
-        return sd_bus_message_exit_container(m);
+        return 0;
 }
 
-static int read_metadata(Answer *answer, sd_bus_message *m, const char *key) {
-        int r;
-
-        r = metadata_read_entry(answer->answer.metadata, m, key);
-        if (r != -E2BIG && r != -EINVAL)
-                return error_trace(r);
-        return nonsense(answer, r == -E2BIG ? "more paths, components or files than 1024"
-                                            : "a word that is not known");
-}
-
-static int read_stamps(Answer *answer, sd_bus_message *m) {
+static int read_stamps(sd_bus_message *m, void *userdata) {
+        Answer *answer = userdata;
         int r;
 
         r = stamps_read(m, &answer->stamps, &answer->answer.n_stamps);
         return r == -E2BIG ? nonsense(answer, "more components than 1024, or a stamp longer than 4096 bytes")
                            : error_trace(r);
-}
-
-static int read_entry(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
-        const char *key, *text;
-        int r;
-
-        r = sd_bus_message_read_basic(m, 's', &key);
-        if (r < 0)
-                return error_trace(r);
-        if (streq(key, "warning")) {
-                r = sd_bus_message_read(m, "v", "s", &text);
-                return r < 0 ? error_trace(r) : answer_text(answer, text);
-        }
-        if (event == CONTRACT_EVENT_IDENTIFY)
-                return read_metadata(answer, m, key);
-        if ((event == CONTRACT_EVENT_PREPARE_FOR_BACKUP || event == CONTRACT_EVENT_POST_SNAPSHOT) &&
-            streq(key, "components"))
-                return read_stamps(answer, m);
-        if (event == CONTRACT_EVENT_FREEZE && level_of(writer) == CONTRACT_LEVEL_SYSTEM &&
-            streq(key, "frozen"))
-                return read_frozen(answer, m);
-        return sd_bus_message_skip(m, "v");
 }
 
 /* Where it is silent the descriptor speaks. */
@@ -312,19 +260,27 @@ static int finish_metadata(Answer *answer, const Descriptor *d) {
 }
 
 static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
+        DictionaryField fields[1 + METADATA_FIELDS] = {{"warning", "s", answer, read_warning}};
         Shape shape = shape_of(event);
+        size_t n = 1;
         int r;
 
         if (shape == SHAPE_SET_END || shape == SHAPE_SESSION_END)
                 return 0;
         if (!sd_bus_message_has_signature(m, "a{sv}"))
                 return nonsense(answer, "an answer of a wrong type");
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_entry(answer, m, writer, event);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-        }
+        if (event == CONTRACT_EVENT_IDENTIFY) {
+                metadata_fields(answer->answer.metadata, fields + n);
+                n += METADATA_FIELDS;
+        } else if (event == CONTRACT_EVENT_PREPARE_FOR_BACKUP || event == CONTRACT_EVENT_POST_SNAPSHOT)
+                fields[n++] = (DictionaryField){"components", "aa{sv}", answer, read_stamps};
+        else if (event == CONTRACT_EVENT_FREEZE && level_of(writer) == CONTRACT_LEVEL_SYSTEM)
+                fields[n++] = (DictionaryField){"frozen", "au", answer, read_frozen};
+        r = dictionary_read(m, fields, n);
+        if (event == CONTRACT_EVENT_IDENTIFY && r == -E2BIG)
+                return nonsense(answer, "more paths, components or files than 1024");
+        if (event == CONTRACT_EVENT_IDENTIFY && r == -EINVAL)
+                return nonsense(answer, "a word that is not known");
         if (r == -ENXIO)
                 return nonsense(answer, "a value of a wrong type");
         return error_trace(r);

@@ -9,34 +9,21 @@
 #include "util/error.h"
 #include "util/utf8.h"
 
-static int read_string(sd_bus_message *m, char **field) {
+static int read_string(sd_bus_message *m, void *field) {
         const char *value;
         int r;
 
-        r = sd_bus_message_read(m, "v", "s", &value);
+        r = sd_bus_message_read(m, "s", &value);
         return error_trace(r < 0 ? r : writer_metadata_set(field, value));
 }
 
-static int read_boolean(sd_bus_message *m, bool *field) {
-        int r, value;
-
-        r = sd_bus_message_read(m, "v", "b", &value);
-        if (r >= 0)
-                *field = value;
-        return error_trace(r);
-}
-
-static int read_paths(sd_bus_message *m, WriterMetadata *metadata) {
+static int read_paths(sd_bus_message *m, void *userdata) {
         const char *path;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "s");
+        r = sd_bus_message_enter_container(m, 'a', "s");
         while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &path)) > 0)
-                r = writer_metadata_add_path(metadata, path);
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
+                r = writer_metadata_add_path(userdata, path);
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
@@ -44,78 +31,58 @@ static int read_files(sd_bus_message *m, WriterFiles **files, size_t *n_files) {
         const char *path, *pattern;
         int r, recursive;
 
-        r = sd_bus_message_enter_container(m, 'v', "a(ssb)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(ssb)");
+        r = sd_bus_message_enter_container(m, 'a', "(ssb)");
         while (r >= 0 && (r = sd_bus_message_read(m, "(ssb)", &path, &pattern, &recursive)) > 0)
                 r = writer_files_add(files, n_files, path, pattern, recursive);
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
-static int read_component_entry(sd_bus_message *m, WriterComponent *component) {
-        const char *key;
-        int r;
+static int read_files_of_component(sd_bus_message *m, void *userdata) {
+        WriterComponent *component = userdata;
 
-        r = sd_bus_message_read_basic(m, 's', &key);
-        if (r < 0)
-                return error_trace(r);
-        if (streq(key, "type"))
-                return read_string(m, &component->type);
-        if (streq(key, "logical-path"))
-                return read_string(m, &component->logical_path);
-        if (streq(key, "name"))
-                return read_string(m, &component->name);
-        if (streq(key, "caption"))
-                return read_string(m, &component->caption);
-        if (streq(key, "selectable"))
-                return read_boolean(m, &component->selectable);
-        if (streq(key, "selectable-for-restore"))
-                return read_boolean(m, &component->selectable_for_restore);
-        if (streq(key, "files"))
-                return read_files(m, &component->files, &component->n_files);
-        return sd_bus_message_skip(m, "v");
+        return read_files(m, &component->files, &component->n_files);
 }
 
-/* The entries of an a{sv} that has been entered. */
+static int read_exclude_files(sd_bus_message *m, void *userdata) {
+        WriterMetadata *metadata = userdata;
+
+        return read_files(m, &metadata->exclude_files, &metadata->n_exclude_files);
+}
+
 static int read_component(sd_bus_message *m, WriterComponent *component) {
-        int r;
+        const DictionaryField fields[] = {
+                {"type", "s", &component->type, read_string},
+                {"logical-path", "s", &component->logical_path, read_string},
+                {"name", "s", &component->name, read_string},
+                {"caption", "s", &component->caption, read_string},
+                {"selectable", "b", &component->selectable, NULL},
+                {"selectable-for-restore", "b", &component->selectable_for_restore, NULL},
+                {"files", "a(ssb)", component, read_files_of_component},
+        };
 
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_component_entry(m, component);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return error_trace(r);
-        }
-        return error_trace(r);
+        return error_trace(dictionary_read(m, fields, ELEMENTSOF(fields)));
 }
 
-static int read_components(sd_bus_message *m, WriterMetadata *metadata) {
-        WriterComponent *component;
+static int read_components(sd_bus_message *m, void *userdata) {
         int r;
 
-        r = sd_bus_message_enter_container(m, 'v', "aa{sv}");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "a{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'a', "{sv}")) > 0) {
-                r = writer_metadata_add_component(metadata, &component);
+        r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+        while (r >= 0 && (r = sd_bus_message_at_end(m, false)) == 0) {
+                WriterComponent *component = NULL;
+
+                r = writer_metadata_add_component(userdata, &component);
                 if (r >= 0)
                         r = read_component(m, component);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
         }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
-static int read_writer_restore(sd_bus_message *m, WriterMetadata *metadata) {
+static int read_writer_restore(sd_bus_message *m, void *userdata) {
+        WriterMetadata *metadata = userdata;
         const char *value;
         int r;
 
-        r = sd_bus_message_read(m, "v", "s", &value);
+        r = sd_bus_message_read(m, "s", &value);
         if (r < 0)
                 return error_trace(r);
         metadata->never_restored = streq(value, "never");
@@ -123,26 +90,20 @@ static int read_writer_restore(sd_bus_message *m, WriterMetadata *metadata) {
 }
 
 /**
- * metadata_read_entry() - one value of an answer to Identify
- * @metadata:   filled in
- * @m:          the answer, at the value
- * @key:        its key
- *
- * Return: 0 or more; -ENXIO: of a wrong type; -E2BIG: too many; -EINVAL: a word that is not known; another
- * negative errno.
+ * metadata_fields() - what an answer to Identify may tell
+ * @metadata:   filled in when they are read with dictionary_read(), which returns -E2BIG: too many; -EINVAL:
+ *              a word that is not known
+ * @fields:     METADATA_FIELDS of them
  */
-int metadata_read_entry(WriterMetadata *metadata, sd_bus_message *m, const char *key) {
-        if (streq(key, "description"))
-                return read_string(m, &metadata->description);
-        if (streq(key, "paths"))
-                return read_paths(m, metadata);
-        if (streq(key, "components"))
-                return read_components(m, metadata);
-        if (streq(key, "exclude-files"))
-                return read_files(m, &metadata->exclude_files, &metadata->n_exclude_files);
-        if (streq(key, "restore-method"))
-                return read_string(m, &metadata->restore_method);
-        if (streq(key, "writer-restore"))
-                return read_writer_restore(m, metadata);
-        return sd_bus_message_skip(m, "v");
+void metadata_fields(WriterMetadata *metadata, DictionaryField *fields) {
+        const DictionaryField all[METADATA_FIELDS] = {
+                {"description", "s", &metadata->description, read_string},
+                {"paths", "as", metadata, read_paths},
+                {"components", "aa{sv}", metadata, read_components},
+                {"exclude-files", "a(ssb)", metadata, read_exclude_files},
+                {"restore-method", "s", &metadata->restore_method, read_string},
+                {"writer-restore", "s", metadata, read_writer_restore},
+        };
+
+        memcpy(fields, all, sizeof(all));
 }

@@ -49,48 +49,15 @@ int selection_append(sd_bus_message *m, const WriterEvent *event) {
 
         if (event->n_selection == 0)
                 return 0;
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "components");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "aa{sv}");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "a{sv}");
+        r = dictionary_open_array(m, "components", "aa{sv}");
         for (size_t i = 0; r >= 0 && i < event->n_selection; i++)
                 r = append_selected(m, &event->selection[i]);
-        for (int i = 0; r >= 0 && i < 3; i++)
-                r = sd_bus_message_close_container(m);
-        return error_trace(r);
-}
-
-/* The entries of an a{sv} that has been entered. */
-static int read_stamp(sd_bus_message *m, WriterStamp *stamp) {
-        const char *key;
-        int r;
-
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
-                if (r < 0)
-                        return error_trace(r);
-                if (streq(key, "logical-path"))
-                        r = sd_bus_message_read(m, "v", "s", &stamp->logical_path);
-                else if (streq(key, "name"))
-                        r = sd_bus_message_read(m, "v", "s", &stamp->name);
-                else if (streq(key, "backup-stamp"))
-                        r = sd_bus_message_read(m, "v", "s", &stamp->stamp);
-                else
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return error_trace(r);
-        }
-        return error_trace(r);
+        return error_trace(r < 0 ? r : dictionary_close_array(m));
 }
 
 /**
  * stamps_read() - what a writer noted of its components
- * @m: the answer, at the value of `components`
+ * @m: the answer, in the value of `components`
  * @stamps: made longer; free() it; strings are the message's
  * @n_stamps: its length
  *
@@ -99,16 +66,17 @@ static int read_stamp(sd_bus_message *m, WriterStamp *stamp) {
 int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps) {
         int r;
 
-        r = sd_bus_message_enter_container(m, 'v', "aa{sv}");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "a{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'a', "{sv}")) > 0) {
+        r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+        while (r >= 0) {
                 WriterStamp stamp = {.logical_path = "", .name = ""}, *grown;
+                const DictionaryField fields[] = {
+                        {.key = "logical-path", .type = "s", .value = &stamp.logical_path},
+                        {.key = "name", .type = "s", .value = &stamp.name},
+                        {.key = "backup-stamp", .type = "s", .value = &stamp.stamp},
+                };
 
-                r = read_stamp(m, &stamp);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
+                r = dictionary_read(m, fields, ELEMENTSOF(fields));
+                if (r <= 0)
                         break;
                 if (!stamp.stamp)
                         continue;
@@ -120,7 +88,5 @@ int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps) {
                 *stamps = grown;
                 grown[(*n_stamps)++] = stamp;
         }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }

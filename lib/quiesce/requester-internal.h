@@ -3,6 +3,7 @@
 
 /* What the files of the requester side share: the session, and calls with a trailing a{sv}. */
 
+#include "bus/dictionary.h"
 #include "quiesce/requester.h"
 #include "util/macro.h"
 

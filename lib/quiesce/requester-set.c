@@ -26,96 +26,61 @@ int requester_append_requirement(sd_bus_message *call, const QuiesceRequirement 
         if (r >= 0 && requirement && requirement->require_writers)
                 r = sd_bus_message_append(call, "{sv}", "require-writers", "b", 1);
         if (r >= 0 && requirement && requirement->ignore_writers && requirement->ignore_writers[0]) {
-                r = sd_bus_message_open_container(call, 'e', "sv");
+                r = dictionary_open_array(call, "ignore-writers", "as");
+                for (const char *const *w = requirement->ignore_writers; r >= 0 && *w; w++)
+                        r = sd_bus_message_append(call, "s", *w);
                 if (r >= 0)
-                        r = sd_bus_message_append(call, "s", "ignore-writers");
-                if (r >= 0)
-                        r = sd_bus_message_open_container(call, 'v', "as");
-                if (r >= 0)
-                        r = sd_bus_message_append_strv(call, (char **) requirement->ignore_writers);
-                if (r >= 0)
-                        r = sd_bus_message_close_container(call);
-                if (r >= 0)
-                        r = sd_bus_message_close_container(call);
+                        r = dictionary_close_array(call);
         }
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         return error_trace(r < 0 ? r : 0);
 }
 
-static int read_variant_string(sd_bus_message *m, char **ret) {
+static int read_string(sd_bus_message *m, void *userdata) {
+        char **field = userdata, *copy;
         const char *value;
-        char *copy;
         int r;
 
-        r = sd_bus_message_read(m, "v", "s", &value);
+        r = sd_bus_message_read_basic(m, 's', &value);
         if (r < 0)
                 return error_trace(r);
         copy = strdup(value);
         if (!copy)
                 return error_origin(-ENOMEM);
-        free(*ret);
-        *ret = copy;
+        free(*field);
+        *field = copy;
         return 0;
 }
 
-static int read_variant_strv(sd_bus_message *m, char ***ret) {
-        char **value = NULL;
+static int read_strv(sd_bus_message *m, void *userdata) {
+        char ***field = userdata, **value = NULL;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_read_strv(m, &value);
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
+        r = sd_bus_message_read_strv(m, &value);
         if (r < 0) {
                 quiesce_strv_free(value);
                 return error_trace(r);
         }
-        quiesce_strv_free(*ret);
-        *ret = value;
+        quiesce_strv_free(*field);
+        *field = value;
         return 0;
 }
 
-static int snapshot_set_read_value(QuiesceSnapshotSet *set, const char *key, sd_bus_message *m) {
-        const struct {
-                const char *key;
-                uint64_t *value;
-        } times[] = {
-                {"instant-usec", &set->instant_usec}, {"hold-usec", &set->hold_usec},
-                {"freeze-usec", &set->freeze_usec},   {"suspend-usec", &set->suspend_usec},
-                {"commit-usec", &set->commit_usec},
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(times); i++)
-                if (streq(key, times[i].key))
-                        return error_trace(sd_bus_message_read(m, "v", "t", times[i].value));
-        if (streq(key, "set"))
-                return error_trace(read_variant_string(m, &set->id));
-        if (streq(key, "consistency"))
-                return error_trace(read_variant_string(m, &set->consistency));
-        if (streq(key, "failed-writers"))
-                return error_trace(read_variant_strv(m, &set->failed_writers));
-        return error_trace(sd_bus_message_skip(m, "v"));
-}
-
 static int snapshot_set_read(QuiesceSnapshotSet *set, sd_bus_message *reply) {
-        const char *key;
+        const DictionaryField fields[] = {
+                {"set", "s", &set->id, read_string},
+                {"consistency", "s", &set->consistency, read_string},
+                {"failed-writers", "as", &set->failed_writers, read_strv},
+                {"instant-usec", "t", &set->instant_usec, NULL},
+                {"hold-usec", "t", &set->hold_usec, NULL},
+                {"freeze-usec", "t", &set->freeze_usec, NULL},
+                {"suspend-usec", "t", &set->suspend_usec, NULL},
+                {"commit-usec", "t", &set->commit_usec, NULL},
+        };
         int r;
 
-        r = sd_bus_message_enter_container(reply, 'a', "{sv}");
-        while (r >= 0) {
-                r = sd_bus_message_enter_container(reply, 'e', "sv");
-                if (r <= 0)
-                        break;
-                r = sd_bus_message_read(reply, "s", &key);
-                if (r >= 0)
-                        r = snapshot_set_read_value(set, key, reply);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(reply);
-        }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(reply);
+        r = dictionary_read(reply, fields, ELEMENTSOF(fields));
         return error_trace(r < 0 ? r : 0);
 }
 

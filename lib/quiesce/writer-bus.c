@@ -108,33 +108,22 @@ static int append_good_answer(QuiesceWriterEvent *event, sd_bus_message *reply) 
         if (r >= 0 && event->description)
                 r = sd_bus_message_append(reply, "{sv}", "description", "s", event->description);
         if (r >= 0 && event->n_paths > 0) {
-                r = sd_bus_message_open_container(reply, 'e', "sv");
-                if (r >= 0)
-                        r = sd_bus_message_append(reply, "s", "paths");
-                if (r >= 0)
-                        r = sd_bus_message_open_container(reply, 'v', "as");
-                if (r >= 0)
-                        r = sd_bus_message_open_container(reply, 'a', "s");
+                r = dictionary_open_array(reply, "paths", "as");
                 for (size_t i = 0; r >= 0 && i < event->n_paths; i++)
                         r = sd_bus_message_append(reply, "s", event->paths[i]);
-                for (int i = 0; r >= 0 && i < 3; i++)
-                        r = sd_bus_message_close_container(reply);
+                if (r >= 0)
+                        r = dictionary_close_array(reply);
         }
         if (r >= 0 && event->type == QUIESCE_EVENT_IDENTIFY)
                 r = writer_declaration_append(&event->declaration, reply);
         if (r >= 0)
                 r = writer_stamps_append(event, reply);
         if (r >= 0 && event->frozen) {
-                r = sd_bus_message_open_container(reply, 'e', "sv");
+                r = dictionary_open_array(reply, "frozen", "au");
+                for (size_t i = 0; r >= 0 && i < event->n_frozen; i++)
+                        r = sd_bus_message_append(reply, "u", event->frozen[i]);
                 if (r >= 0)
-                        r = sd_bus_message_append(reply, "s", "frozen");
-                if (r >= 0)
-                        r = sd_bus_message_open_container(reply, 'v', "au");
-                if (r >= 0)
-                        r = sd_bus_message_append_array(reply, 'u', event->frozen,
-                                                        event->n_frozen * sizeof(uint32_t));
-                for (int i = 0; r >= 0 && i < 2; i++)
-                        r = sd_bus_message_close_container(reply);
+                        r = dictionary_close_array(reply);
         }
         return error_trace(r < 0 ? r : sd_bus_message_close_container(reply));
 }

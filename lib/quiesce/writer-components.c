@@ -185,36 +185,15 @@ _public_ int quiesce_writer_event_set_restore_method(QuiesceWriterEvent *event, 
         return 0;
 }
 
-static int open_entry(sd_bus_message *m, const char *key, const char *type) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", key);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', type);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', type + 1);
-        return r;
-}
-
-static int close_entry(sd_bus_message *m) {
-        int r = 0;
-
-        for (int i = 0; i < 3 && r >= 0; i++)
-                r = sd_bus_message_close_container(m);
-        return r;
-}
-
 static int append_files(sd_bus_message *m, const char *key, const DeclaredFiles *files, size_t n) {
         int r;
 
         if (n == 0)
                 return 0;
-        r = open_entry(m, key, "a(ssb)");
+        r = dictionary_open_array(m, key, "a(ssb)");
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = sd_bus_message_append(m, "(ssb)", files[i].path, files[i].pattern, files[i].recursive);
-        return r >= 0 ? close_entry(m) : r;
+        return r >= 0 ? dictionary_close_array(m) : r;
 }
 
 static int append_component(sd_bus_message *m, const DeclaredComponent *component) {
@@ -243,11 +222,11 @@ int writer_declaration_append(const Declaration *declaration, sd_bus_message *re
         int r = 0;
 
         if (declaration->n_components > 0) {
-                r = open_entry(reply, "components", "aa{sv}");
+                r = dictionary_open_array(reply, "components", "aa{sv}");
                 for (size_t i = 0; i < declaration->n_components && r >= 0; i++)
                         r = append_component(reply, &declaration->components[i]);
                 if (r >= 0)
-                        r = close_entry(reply);
+                        r = dictionary_close_array(reply);
         }
         if (r >= 0)
                 r = append_files(reply, "exclude-files", declaration->exclude_files,
@@ -259,68 +238,50 @@ int writer_declaration_append(const Declaration *declaration, sd_bus_message *re
         return error_trace(r);
 }
 
-static int read_selected(sd_bus_message *m, QuiesceSelection *selected) {
-        const char *key;
+static int read_flag(sd_bus_message *m, void *flag) {
+        return sd_bus_message_read_basic(m, 'b', flag);
+}
+
+/* One element of the array, if there is one more: 1. */
+static int read_selected(sd_bus_message *m, QuiesceSelection *ret) {
+        QuiesceSelection selected = {
+                .size = sizeof(selected), .type = "", .logical_path = "", .name = "", .succeeded = -1};
+        const DictionaryField fields[] = {
+                {"type", "s", &selected.type, NULL},
+                {"logical-path", "s", &selected.logical_path, NULL},
+                {"name", "s", &selected.name, NULL},
+                {"options", "s", &selected.options, NULL},
+                {"previous-stamp", "s", &selected.previous_stamp, NULL},
+                {"backup-stamp", "s", &selected.backup_stamp, NULL},
+                {"restore-options", "s", &selected.restore_options, NULL},
+                {"file-restore-status", "s", &selected.file_restore_status, NULL},
+                {"succeeded", "b", &selected.succeeded, read_flag},
+        };
         int r;
 
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
-                if (r < 0)
-                        return error_trace(r);
-                if (streq(key, "type"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->type);
-                else if (streq(key, "logical-path"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->logical_path);
-                else if (streq(key, "name"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->name);
-                else if (streq(key, "options"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->options);
-                else if (streq(key, "previous-stamp"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->previous_stamp);
-                else if (streq(key, "backup-stamp"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->backup_stamp);
-                else if (streq(key, "restore-options"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->restore_options);
-                else if (streq(key, "file-restore-status"))
-                        r = sd_bus_message_read(m, "v", "s", &selected->file_restore_status);
-                else if (streq(key, "succeeded"))
-                        r = sd_bus_message_read(m, "v", "b", &selected->succeeded);
-                else
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return error_trace(r);
-        }
+        r = dictionary_read(m, fields, ELEMENTSOF(fields));
+        *ret = selected;
         return error_trace(r);
 }
 
 /**
  * writer_selection_read() - read the detail `components`
- * @event: the event
  * @m: the message, in the variant
+ * @userdata: the event
  *
  * Return: >= 0, or a negative errno: malformed.
  */
-int writer_selection_read(QuiesceWriterEvent *event, sd_bus_message *m) {
+int writer_selection_read(sd_bus_message *m, void *userdata) {
+        QuiesceWriterEvent *event = userdata;
+        QuiesceSelection selected;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "a{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'a', "{sv}")) > 0) {
-                QuiesceSelection *selected;
-
+        while (r >= 0 && (r = read_selected(m, &selected)) > 0) {
                 r = grow((void **) &event->selection, event->n_selection, sizeof(*event->selection));
                 if (r < 0)
                         return error_origin(r);
-                selected = &event->selection[event->n_selection++];
-                *selected = (QuiesceSelection){.size = sizeof(*selected),
-                                               .type = "",
-                                               .logical_path = "",
-                                               .name = "",
-                                               .succeeded = -1};
-                r = read_selected(m, selected);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
+                event->selection[event->n_selection++] = selected;
         }
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
@@ -414,12 +375,12 @@ int writer_stamps_append(const QuiesceWriterEvent *event, sd_bus_message *reply)
 
         if (!event->stamps)
                 return 0;
-        r = open_entry(reply, "components", "aa{sv}");
+        r = dictionary_open_array(reply, "components", "aa{sv}");
         for (size_t i = 0; i < event->n_selection && r >= 0; i++)
                 if (event->stamps[i])
                         r = sd_bus_message_append(reply, "a{sv}", 3, "logical-path", "s",
                                                   event->selection[i].logical_path, "name", "s",
                                                   event->selection[i].name, "backup-stamp", "s",
                                                   event->stamps[i]);
-        return error_trace(r >= 0 ? close_entry(reply) : r);
+        return error_trace(r >= 0 ? dictionary_close_array(reply) : r);
 }

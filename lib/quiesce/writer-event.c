@@ -90,8 +90,8 @@ static int add_string(const char ***array, size_t *n, const char *s) {
         return 0;
 }
 
-static int read_strings(sd_bus_message *m, const char ***ret) {
-        const char *s;
+static int read_strings(sd_bus_message *m, void *userdata) {
+        const char ***ret = userdata, *s;
         size_t n = 0;
         int r;
 
@@ -109,8 +109,8 @@ static int read_strings(sd_bus_message *m, const char ***ret) {
 }
 
 /* a{ss}, as pairs in one array. */
-static int read_pairs(sd_bus_message *m, const char ***ret) {
-        const char *key, *value;
+static int read_pairs(sd_bus_message *m, void *userdata) {
+        const char ***ret = userdata, *key, *value;
         size_t n = 0;
         int r;
 
@@ -129,52 +129,42 @@ static int read_pairs(sd_bus_message *m, const char ***ret) {
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
-static int read_mount_point(sd_bus_message *m, QuiesceFileSystem *file_system) {
+static int read_mount_point(sd_bus_message *m, void *userdata) {
+        char **mount_point = userdata;
         const void *bytes;
         size_t n;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'v', "ay");
-        if (r >= 0)
-                r = sd_bus_message_read_array(m, 'y', &bytes, &n);
+        r = sd_bus_message_read_array(m, 'y', &bytes, &n);
         if (r < 0)
                 return error_trace(r);
-        free((char *) file_system->mount_point);
-        file_system->mount_point = strndup(n > 0 ? bytes : "", n);
-        if (!file_system->mount_point)
-                return error_origin(-ENOMEM);
-        return error_trace(sd_bus_message_exit_container(m));
+        free(*mount_point);
+        *mount_point = strndup(n > 0 ? bytes : "", n);
+        return *mount_point ? 0 : error_origin(-ENOMEM);
+}
+
+static int read_device(sd_bus_message *m, void *device) {
+        uint64_t value;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 't', &value);
+        if (r >= 0)
+                *(dev_t *) device = (dev_t) value;
+        return error_trace(r);
 }
 
 /* One a{sv} of file-systems. */
 static int read_file_system(sd_bus_message *m, QuiesceFileSystem *file_system) {
-        const char *key;
-        uint64_t device;
+        const DictionaryField fields[] = {
+                {"index", "u", &file_system->index, NULL},
+                {"mount-point", "ay", &file_system->mount_point, read_mount_point},
+                {"type", "s", &file_system->type, NULL},
+                {"device", "t", &file_system->device, read_device},
+                {"descriptor", "h", &file_system->fd, NULL},
+        };
         int r;
 
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
-                if (r < 0)
-                        return error_trace(r);
-                if (streq(key, "index"))
-                        r = sd_bus_message_read(m, "v", "u", &file_system->index);
-                else if (streq(key, "mount-point"))
-                        r = read_mount_point(m, file_system);
-                else if (streq(key, "type"))
-                        r = sd_bus_message_read(m, "v", "s", &file_system->type);
-                else if (streq(key, "device")) {
-                        r = sd_bus_message_read(m, "v", "t", &device);
-                        if (r >= 0)
-                                file_system->device = (dev_t) device;
-                } else if (streq(key, "descriptor"))
-                        r = sd_bus_message_read(m, "v", "h", &file_system->fd);
-                else
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return error_trace(r);
-        }
+        r = dictionary_read(m, fields, ELEMENTSOF(fields));
         if (r < 0)
                 return error_trace(r);
         return file_system->mount_point && file_system->type && file_system->fd >= 0
@@ -182,13 +172,12 @@ static int read_file_system(sd_bus_message *m, QuiesceFileSystem *file_system) {
                        : error_origin(-EBADMSG);
 }
 
-static int read_file_systems(sd_bus_message *m, QuiesceWriterEvent *event) {
+static int read_file_systems(sd_bus_message *m, void *userdata) {
+        QuiesceWriterEvent *event = userdata;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "a{sv}");
-        if (r < 0)
-                return error_trace(r);
-        while ((r = sd_bus_message_enter_container(m, 'a', "{sv}")) > 0) {
+        while (r >= 0 && (r = sd_bus_message_at_end(m, false)) == 0) {
                 QuiesceFileSystem *grown;
 
                 if (event->n_file_systems >= WRITER_STRINGS_MAX)
@@ -199,39 +188,7 @@ static int read_file_systems(sd_bus_message *m, QuiesceWriterEvent *event) {
                 event->file_systems = grown;
                 grown[event->n_file_systems++] = (QuiesceFileSystem){.size = sizeof(*grown), .fd = -EBADF};
                 r = read_file_system(m, &grown[event->n_file_systems - 1]);
-                if (!r)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return error_trace(r);
         }
-        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
-}
-
-static int read_boolean(sd_bus_message *m, bool *ret) {
-        int r, value;
-
-        r = sd_bus_message_read(m, "v", "b", &value);
-        if (r >= 0)
-                *ret = value;
-        return error_trace(r);
-}
-
-/* A variant whose content is read by a function of ours. */
-static int read_variant(sd_bus_message *m, const char *key, const char *type, QuiesceWriterEvent *event) {
-        bool components = streq(key, "components");
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'v', type);
-        if (r < 0)
-                return error_trace(r);
-        if (streq(type, "as"))
-                r = read_strings(m, &event->volumes);
-        else if (streq(type, "a{ss}"))
-                r = read_pairs(m, &event->snapshots);
-        else if (components)
-                r = writer_selection_read(event, m);
-        else
-                r = read_file_systems(m, event);
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
@@ -243,44 +200,19 @@ static int read_variant(sd_bus_message *m, const char *key, const char *type, Qu
  * Return: >= 0, or a negative errno: malformed.
  */
 int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m) {
-        const char *key;
-        int r;
+        const DictionaryField fields[] = {
+                {"limit-usec", "t", &event->limit_usec, NULL},
+                {"backup-type", "s", &event->backup_type, NULL},
+                {"outcome", "s", &event->outcome, NULL},
+                {"cause", "s", &event->cause, NULL},
+                {"persistent", "b", &event->persistent, NULL},
+                {"bootable", "b", &event->bootable, NULL},
+                {"component-mode", "b", &event->component_mode, NULL},
+                {"components", "aa{sv}", event, writer_selection_read},
+                {"volumes", "as", &event->volumes, read_strings},
+                {"snapshots", "a{ss}", &event->snapshots, read_pairs},
+                {"file-systems", "aa{sv}", event, read_file_systems},
+        };
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return error_trace(r);
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read_basic(m, 's', &key);
-                if (r < 0)
-                        return error_trace(r);
-                if (streq(key, "limit-usec"))
-                        r = sd_bus_message_read(m, "v", "t", &event->limit_usec);
-                else if (streq(key, "backup-type"))
-                        r = sd_bus_message_read(m, "v", "s", &event->backup_type);
-                else if (streq(key, "outcome"))
-                        r = sd_bus_message_read(m, "v", "s", &event->outcome);
-                else if (streq(key, "cause"))
-                        r = sd_bus_message_read(m, "v", "s", &event->cause);
-                else if (streq(key, "persistent"))
-                        r = read_boolean(m, &event->persistent);
-                else if (streq(key, "bootable"))
-                        r = read_boolean(m, &event->bootable);
-                else if (streq(key, "component-mode"))
-                        r = read_boolean(m, &event->component_mode);
-                else if (streq(key, "components"))
-                        r = read_variant(m, key, "aa{sv}", event);
-                else if (streq(key, "volumes"))
-                        r = read_variant(m, key, "as", event);
-                else if (streq(key, "snapshots"))
-                        r = read_variant(m, key, "a{ss}", event);
-                else if (streq(key, "file-systems"))
-                        r = read_variant(m, key, "aa{sv}", event);
-                else
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return error_trace(r);
-        }
-        return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
+        return error_trace(dictionary_read(m, fields, ELEMENTSOF(fields)));
 }

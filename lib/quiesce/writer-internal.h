@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
+#include "bus/dictionary.h"
 #include "quiesce/writer.h"
 #include "util/macro.h"
 
@@ -128,5 +129,5 @@ int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m);
 /* writer-components.c */
 int writer_declaration_append(const Declaration *declaration, sd_bus_message *reply);
 void writer_declaration_done(Declaration *declaration);
-int writer_selection_read(QuiesceWriterEvent *event, sd_bus_message *m);
+int writer_selection_read(sd_bus_message *m, void *userdata);
 int writer_stamps_append(const QuiesceWriterEvent *event, sd_bus_message *reply);
