@@ -34,6 +34,7 @@ static const Key keys[] = {
         {"Session", "SlotIdleWaitedSec", VALUE_USEC, offsetof(Config, contract.slot_idle_waited_usec), 0, 0},
         {"Session", "MaxPerUser", VALUE_UNSIGNED, offsetof(Config, sessions_max_per_user), 1,
          CONTRACT_SESSIONS_MAX},
+        {"Session", "MaxCallsPerUser", VALUE_UNSIGNED, offsetof(Config, calls_max_per_user), 1, 1000},
         EVENT_KEY("IdentifySec", CONTRACT_EVENT_IDENTIFY),
         EVENT_KEY("PrepareForBackupSec", CONTRACT_EVENT_PREPARE_FOR_BACKUP),
         EVENT_KEY("PrepareForSnapshotSec", CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT),
@@ -63,6 +64,7 @@ void config_default(Config *config) {
         *config = (Config){
                 .launch_limit_usec = 30 * USEC_PER_SEC,
                 .sessions_max_per_user = 32,
+                .calls_max_per_user = 16,
                 .cow_percent = 20,
                 .snapshots_max = 64,
                 .expedite_rcu = true,

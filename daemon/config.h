@@ -17,6 +17,7 @@ typedef struct Config {
         ContractConfig contract;
         uint64_t launch_limit_usec;
         unsigned sessions_max_per_user;
+        unsigned calls_max_per_user;
         unsigned cow_percent;
         unsigned snapshots_max;
         bool expedite_rcu;

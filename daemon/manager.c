@@ -158,6 +158,8 @@ Manager *manager_free(Manager *manager) {
         while (manager->sessions)
                 (void) session_object_free(manager->sessions);
         manager->published = published_free_all(manager->published);
+        while (manager->kept_calls)
+                (void) kept_call_free(manager->kept_calls);
         (void) contract_free(manager->contract);
         bus_disconnect(manager);
         sd_event_source_unref(manager->signal_sources[0]);

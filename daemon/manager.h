@@ -23,6 +23,8 @@ typedef struct Access Access;
 typedef struct BusCall BusCall;
 typedef struct Deadline Deadline;
 typedef struct Inhibitor Inhibitor;
+typedef struct KeptCall KeptCall;
+typedef struct Owners Owners;
 typedef struct PendingStep PendingStep;
 typedef struct PublishedSet PublishedSet;
 typedef struct QueuedInput QueuedInput;
@@ -33,6 +35,7 @@ struct Manager {
         sd_event *event;
         sd_bus *bus; /* NULL once it is lost */
         char *bus_guid;
+        Owners *owners;
         Contract *contract;
         Writers *writers;
         Sets *sets;
@@ -49,7 +52,9 @@ struct Manager {
         SessionObject *sessions;
         BusCall *calls;
         PublishedSet *published;
+        KeptCall *kept_calls;
         Access *accesses;
+        uint64_t last_question;
         Deadline *deadlines;
         PendingStep *steps;
         Inhibitor *inhibitor;

@@ -38,7 +38,7 @@ static void recovered_watch_owner(SessionObject *session) {
 
         if (manager->bus && session->record.owner && session->record.bus && manager->bus_guid &&
             streq(session->record.bus, manager->bus_guid))
-                r = owner_new(&session->owner, manager->bus, session->record.owner, owner_known, session);
+                r = owner_new(&session->owner, manager->owners, session->record.owner, owner_known, session);
         if (r < 0)
                 owner_vanished(NULL, session);
 }

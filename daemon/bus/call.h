@@ -21,7 +21,8 @@ struct BusCall {
         sd_bus_message *message;
         BusCallReply reply; /* NULL: the answer is empty */
         char fresh_id[CONTRACT_ID_MAX];
-        const char *snapshot;    /* in the message */
+        char snapshot_id[CONTRACT_ID_MAX];
+        const char *snapshot;    /* in the message, or snapshot_id */
         VolumeReference volume;  /* in the message */
         PrepareOptions options;  /* in the message */
         const char *backup_type; /* SetBackupState: static */

@@ -6,6 +6,7 @@
  */
 
 #include "daemon/bus/bus.h"
+#include "daemon/bus/owner.h"
 
 #include "util/error.h"
 #include "util/log.h"
@@ -67,7 +68,9 @@ int bus_connect(Manager *manager) {
                                               NULL, manager);
         if (r < 0)
                 return error_origin(r);
-        r = bus_register(manager);
+        r = owners_new(&manager->owners, manager->bus);
+        if (r == 0)
+                r = bus_register(manager);
         if (r < 0)
                 return error_trace(r);
         r = sd_bus_request_name_async(manager->bus, NULL, BUS_NAME, 0, name_granted, manager);
@@ -81,6 +84,7 @@ int bus_connect(Manager *manager) {
  * What was still to be sent has been sent when the event loop ended: sd-bus sees to that itself.
  */
 void bus_disconnect(Manager *manager) {
+        manager->owners = owners_free(manager->owners);
         manager->bus = sd_bus_close_unref(manager->bus);
         free(manager->bus_guid);
         manager->bus_guid = NULL;

@@ -14,13 +14,12 @@
 
 /* A deletion of a set whose session is over. */
 typedef struct Deletion {
-        Manager *manager;
-        sd_bus_message *call;
+        KeptCall *call;
         bool counts;
 } Deletion;
 
 static void deletion_free(Deletion *deletion) {
-        sd_bus_message_unref(deletion->call);
+        (void) kept_call_free(deletion->call);
         free(deletion);
 }
 
@@ -28,24 +27,24 @@ static void deletion_free(Deletion *deletion) {
 static void deletion_done(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
                           void *userdata) {
         Deletion *deletion = userdata;
+        sd_bus_message *m = deletion->call->message;
         int r;
 
-        published_refresh(deletion->manager, "deleted");
+        published_refresh(deletion->call->manager, "deleted");
         if (result->error != CONTRACT_OK)
-                bus_reply_error(deletion->call, result->error, result->text);
+                bus_reply_error(m, result->error, result->text);
         else {
                 r = deletion->counts
-                            ? sd_bus_reply_method_return(deletion->call, "us", result->n_deleted,
+                            ? sd_bus_reply_method_return(m, "us", result->n_deleted,
                                                          result->first_left ? result->first_left : "")
-                            : sd_bus_reply_method_return(deletion->call, NULL);
-                bus_reply_sent(deletion->call, r);
+                            : sd_bus_reply_method_return(m, NULL);
+                bus_reply_sent(m, r);
         }
         deletion_free(deletion);
 }
 
-static int delete_of_no_session(Manager *manager, sd_bus_message *m, PublishedSet *set, const char *id,
-                                bool counts) {
-        SnapshotSet *found = sets_find(manager->sets, set->id);
+static int delete_of_no_session(KeptCall **call, PublishedSet *set, const char *id, bool counts) {
+        SnapshotSet *found = sets_find(set->manager->sets, set->id);
         Deletion *deletion;
         int r;
 
@@ -54,13 +53,14 @@ static int delete_of_no_session(Manager *manager, sd_bus_message *m, PublishedSe
         deletion = calloc(1, sizeof(*deletion));
         if (!deletion)
                 return error_origin(-ENOMEM);
-        deletion->manager = manager;
-        deletion->call = sd_bus_message_ref(m);
+        deletion->call = *call;
         deletion->counts = counts;
         r = snapshot_set_step(found, CONTRACT_STEP_DELETE, streq(id, set->id) ? NULL : id, deletion_done,
                               deletion);
         if (r < 0)
-                deletion_free(deletion);
+                free(deletion);
+        else
+                *call = NULL; /* deletion_done()'s */
         return error_trace(r);
 }
 
@@ -73,7 +73,8 @@ static int delete_of_session(SessionObject *session, sd_bus_message *m, const ch
                          counts ? reply_delete_snapshots : NULL);
         if (r < 0)
                 return error_trace(r);
-        call->snapshot = id;
+        (void) snprintf(call->snapshot_id, sizeof(call->snapshot_id), "%s", id);
+        call->snapshot = call->snapshot_id;
         bus_call_feed(call, &input);
         return 0;
 }
@@ -84,8 +85,9 @@ static PublishedSet *find_set_of(Manager *manager, const char *id) {
         return snapshot ? snapshot->set : published_find(manager, id);
 }
 
-static void delete_now(Manager *manager, sd_bus_message *m, const char *id, bool counts) {
+static void delete_now(Manager *manager, KeptCall **call, const char *id, bool counts) {
         PublishedSet *set = find_set_of(manager, id);
+        sd_bus_message *m = (*call)->message;
         SessionObject *session;
         int r;
 
@@ -96,7 +98,7 @@ static void delete_now(Manager *manager, sd_bus_message *m, const char *id, bool
         }
         session = session_object_find_id(manager, set->session_id);
         r = session ? delete_of_session(session, m, id, counts)
-                    : delete_of_no_session(manager, m, set, id, counts);
+                    : delete_of_no_session(call, set, id, counts);
         if (r < 0)
                 bus_reply_error(m, CONTRACT_ERROR_UNEXPECTED,
                                 "The deletion could not be begun; try again in a moment.");
@@ -109,7 +111,7 @@ typedef struct Asked {
         char id[CONTRACT_ID_MAX];
 } Asked;
 
-static void asked_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
+static void asked_granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
         Asked *asked = userdata;
 
         if (asked->allowed)
@@ -119,15 +121,20 @@ static void asked_granted(Manager *manager, sd_bus_message *call, Owner **owner,
 }
 
 /* Whether the caller is the requester whose session, alive, made the set. */
-static bool is_owner(Manager *manager, sd_bus_message *m, const PublishedSet *set) {
-        const SessionObject *session = session_object_find_id(manager, set->session_id);
+static bool is_owner(sd_bus_message *m, const PublishedSet *set) {
+        const SessionObject *session = session_object_find_id(set->manager, set->session_id);
 
         return session && session->owner &&
                streq(owner_get_name(session->owner), sd_bus_message_get_sender(m));
 }
 
-static int ask(Manager *manager, sd_bus_message *m, const char *id, bool counts, SnapshotAllowed allowed) {
+/* Goes on at once for the requester itself, else when polkit has said yes. */
+static int ask(sd_bus_message *m, const PublishedSet *set, const char *id, bool counts,
+               SnapshotAllowed allowed, sd_bus_error *reterr) {
+        const AccessQuestion question = {
+                .action = ACTION_ADMINISTER, .own_action = ACTION_BACKUP, .own_uid = set->owner_uid};
         Asked *asked = calloc(1, sizeof(*asked));
+        KeptCall *call = NULL;
         int r;
 
         if (!asked)
@@ -135,8 +142,14 @@ static int ask(Manager *manager, sd_bus_message *m, const char *id, bool counts,
         asked->counts = counts;
         asked->allowed = allowed;
         (void) snprintf(asked->id, sizeof(asked->id), "%s", id);
-        r = access_check(manager, m, ACTION_ADMINISTER, asked_granted, asked, free);
-        return error_trace(r);
+        if (!is_owner(m, set))
+                return access_check(set->manager, m, &question, asked_granted, asked, free, reterr);
+        r = kept_call_new(set->manager, &call, m, set->owner_uid, 0, reterr);
+        if (r == 0)
+                asked_granted(set->manager, &call, NULL, asked);
+        (void) kept_call_free(call);
+        free(asked);
+        return r < 0 ? r : 1;
 }
 
 /**
@@ -157,26 +170,20 @@ int delete_snapshots(Manager *manager, sd_bus_message *m, const char *id, bool c
                 return bus_error_set(reterr, CONTRACT_ERROR_OBJECT_NOT_FOUND,
                                      "%s: there is no snapshot or set %.40s.", sd_bus_message_get_member(m),
                                      id);
-        if (!is_owner(manager, m, set))
-                return ask(manager, m, id, counts, NULL);
-        delete_now(manager, m, id, counts);
-        return 1;
+        return ask(m, set, id, counts, NULL, reterr);
 }
 
 /**
  * snapshot_check_access() - go on if the caller may look into a set's snapshots
- * @manager:        the manager
  * @m:              the call; refused here if not
  * @set:            on the bus
  * @snapshot_id:    UUID text
  * @allowed:        called now or later if so
+ * @reterr:         LimitsExceeded
  *
  * Return: 1, or a negative errno.
  */
-int snapshot_check_access(Manager *manager, sd_bus_message *m, const PublishedSet *set,
-                          const char *snapshot_id, SnapshotAllowed allowed) {
-        if (!is_owner(manager, m, set))
-                return ask(manager, m, snapshot_id, false, allowed);
-        allowed(manager, m, snapshot_id);
-        return 1;
+int snapshot_check_access(sd_bus_message *m, const PublishedSet *set, const char *snapshot_id,
+                          SnapshotAllowed allowed, sd_bus_error *reterr) {
+        return ask(m, set, snapshot_id, false, allowed, reterr);
 }

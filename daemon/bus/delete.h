@@ -4,15 +4,17 @@
 /*
  * Deleting snapshots from outside a session: Manager.DeleteSnapshots, SnapshotSet.Delete, Snapshot.Delete.
  *
- * The owner of the session may; everybody else needs the authorisation to administer. While the session
- * lives, the contract decides whether it may be done now; a set whose session is over is deleted at once.
+ * The owner of the session may. Other processes of its user need the authorisation to back up, everybody
+ * else that to administer. While the session lives, the contract decides whether it may be done now; a set
+ * whose session is over is deleted at once.
  */
 
 #include "daemon/bus/call.h"
+#include "daemon/bus/kept-call.h"
 
 /* counts: the answer is "us"; otherwise it is empty. */
 int delete_snapshots(Manager *manager, sd_bus_message *m, const char *id, bool counts, sd_bus_error *reterr);
-/* Likewise for reading: OpenTree and the like. */
-typedef void (*SnapshotAllowed)(Manager *manager, sd_bus_message *call, const char *snapshot_id);
-int snapshot_check_access(Manager *manager, sd_bus_message *m, const PublishedSet *set,
-                          const char *snapshot_id, SnapshotAllowed allowed);
+/* Likewise for reading: OpenTree and the like. The call is taken over with TAKE_PTR, or left. */
+typedef void (*SnapshotAllowed)(Manager *manager, KeptCall **call, const char *snapshot_id);
+int snapshot_check_access(sd_bus_message *m, const PublishedSet *set, const char *snapshot_id,
+                          SnapshotAllowed allowed, sd_bus_error *reterr);

@@ -86,41 +86,42 @@ static int append_volume(sd_bus_message *reply, const VolumeListing *volume) {
 
 /* VolumesListed */
 static void volumes_listed(int result, const VolumeListing *volumes, size_t n_volumes, void *userdata) {
-        sd_bus_message *call = userdata, *reply = NULL;
+        _cleanup_(kept_call_freep) KeptCall *call = userdata;
+        sd_bus_message *reply = NULL;
         int r = result;
 
         if (result < 0) {
-                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
+                bus_reply_error(call->message, CONTRACT_ERROR_UNEXPECTED,
                                 "GetVolumes: LVM could not be asked for its volumes; the journal says why.");
-                sd_bus_message_unref(call);
                 return;
         }
-        r = sd_bus_message_new_method_return(call, &reply);
+        r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "a{sv}");
         for (size_t i = 0; i < n_volumes && r >= 0; i++)
                 r = append_volume(reply, &volumes[i]);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
-        bus_reply_send(call, reply, r);
+        bus_reply_send(call->message, reply, r);
         sd_bus_message_unref(reply);
-        sd_bus_message_unref(call);
 }
 
 /* AccessGranted */
-static void get_volumes_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
-        if (sets_list_volumes(manager->sets, volumes_listed, sd_bus_message_ref(call)) >= 0)
-                return;
-        bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
-                        "GetVolumes: LVM could not be asked for its volumes.");
-        sd_bus_message_unref(call);
+static void get_volumes_granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
+        if (sets_list_volumes(manager->sets, volumes_listed, *call) >= 0)
+                *call = NULL; /* volumes_listed()'s */
+        else
+                bus_reply_error((*call)->message, CONTRACT_ERROR_UNEXPECTED,
+                                "GetVolumes: LVM could not be asked for its volumes.");
 }
 
 static int method_get_volumes(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         int r;
 
         r = options_read_none(m, reterr);
-        return r < 0 ? r : access_check(userdata, m, ACTION_BACKUP, get_volumes_granted, NULL, NULL);
+        return r < 0 ? r
+                     : access_check(userdata, m, &(AccessQuestion){.action = ACTION_BACKUP},
+                                    get_volumes_granted, NULL, NULL, reterr);
 }
 
 static int append_writer(sd_bus_message *reply, const WriterListing *writer) {
@@ -145,16 +146,13 @@ static int append_writer(sd_bus_message *reply, const WriterListing *writer) {
         return r >= 0 ? sd_bus_message_close_container(reply) : r;
 }
 
-static int method_get_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+/* AccessGranted; what is wrong with a writer names files. */
+static void get_writers_granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
         sd_bus_message *reply = NULL;
-        Manager *manager = userdata;
         WriterListing writer;
         int r;
 
-        r = options_read_none(m, reterr);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_new_method_return(m, &reply);
+        r = sd_bus_message_new_method_return((*call)->message, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "a{sv}");
         for (size_t i = 0; r >= 0 && i < writers_count(manager->writers); i++)
@@ -162,13 +160,22 @@ static int method_get_writers(sd_bus_message *m, void *userdata, sd_bus_error *r
                         r = append_writer(reply, &writer);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
-        bus_reply_send(m, reply, r);
+        bus_reply_send((*call)->message, reply, r);
         sd_bus_message_unref(reply);
-        return 1;
+}
+
+static int method_get_writers(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r
+                     : access_check(userdata, m, &(AccessQuestion){.action = ACTION_BACKUP},
+                                    get_writers_granted, NULL, NULL, reterr);
 }
 
 /* AccessGranted */
-static void release_granted(Manager *manager, sd_bus_message *m, Owner **owner, void *userdata) {
+static void release_granted(Manager *manager, KeptCall **kept, Owner **owner, void *userdata) {
+        sd_bus_message *m = (*kept)->message;
         SessionObject *session = session_object_find_id(manager, userdata);
         ContractInput input = {.type = CONTRACT_INPUT_ADMINISTRATOR_RELEASE};
         BusCall *call;
@@ -204,7 +211,8 @@ static int method_release_session(sd_bus_message *m, void *userdata, sd_bus_erro
         copy = strdup(id);
         if (!copy)
                 return error_origin(-ENOMEM);
-        return access_check(userdata, m, ACTION_ADMINISTER, release_granted, copy, free);
+        return access_check(userdata, m, &(AccessQuestion){.action = ACTION_ADMINISTER}, release_granted,
+                            copy, free, reterr);
 }
 
 static int method_delete_snapshots(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

@@ -87,7 +87,7 @@ static SessionObject *open_new(Manager *manager, sd_bus_message *call, Owner **o
         if (session_objects_count_uid(manager, owner_get_uid(*owner)) >=
             manager->config->sessions_max_per_user) {
                 open_refuse(call, "you have as many sessions as a user may have (MaxPerUser= in "
-                                  "quiesced.conf). Release one first.");
+                                  "quiesced.conf). Release one first; quiescectl list sessions shows them.");
                 return NULL;
         }
         if (open_object(manager, owner, kind, &session) < 0) {
@@ -98,11 +98,11 @@ static SessionObject *open_new(Manager *manager, sd_bus_message *call, Owner **o
 }
 
 /* AccessGranted */
-static void open_backup_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
-        SessionObject *session = open_new(manager, call, owner, CONTRACT_BACKUP);
+static void open_backup_granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
+        SessionObject *session = open_new(manager, (*call)->message, owner, CONTRACT_BACKUP);
 
         if (session)
-                open_feed(manager, call, session);
+                open_feed(manager, (*call)->message, session);
 }
 
 /* The document is looked at when it is known that the caller may restore. */
@@ -127,8 +127,9 @@ static int open_document(sd_bus_message *call, Document **ret) {
 }
 
 /* AccessGranted */
-static void open_restore_granted(Manager *manager, sd_bus_message *call, Owner **owner, void *userdata) {
+static void open_restore_granted(Manager *manager, KeptCall **kept, Owner **owner, void *userdata) {
         _cleanup_(document_freep) Document *document = NULL;
+        sd_bus_message *call = (*kept)->message;
         SessionObject *session;
 
         if (open_document(call, &document) < 0)
@@ -152,7 +153,9 @@ int method_open_backup(sd_bus_message *m, void *userdata, sd_bus_error *reterr) 
         int r;
 
         r = options_read_none(m, reterr);
-        return r < 0 ? r : access_check(userdata, m, ACTION_BACKUP, open_backup_granted, NULL, NULL);
+        return r < 0 ? r
+                     : access_check(userdata, m, &(AccessQuestion){.action = ACTION_BACKUP},
+                                    open_backup_granted, NULL, NULL, reterr);
 }
 
 /**
@@ -164,6 +167,7 @@ int method_open_backup(sd_bus_message *m, void *userdata, sd_bus_error *reterr) 
  * Return: 1, or a negative errno.
  */
 int method_open_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        AccessQuestion question = {.action = ACTION_RESTORE};
         const char *document;
         int r;
 
@@ -173,5 +177,12 @@ int method_open_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         r = options_read_none(m, reterr);
         if (r < 0)
                 return r;
-        return access_check(userdata, m, ACTION_RESTORE, open_restore_granted, NULL, NULL);
+        question.size = strlen(document);
+        if (question.size > DOCUMENT_SIZE_MAX)
+                return bus_error_set(
+                        reterr, CONTRACT_ERROR_INVALID_DOCUMENT,
+                        "OpenRestore: the document cannot be used: it has %zu bytes; a document "
+                        "has at most %u.",
+                        question.size, DOCUMENT_SIZE_MAX);
+        return access_check(userdata, m, &question, open_restore_granted, NULL, NULL, reterr);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * org.quiesce1.Snapshot: looking into a snapshot, mounting it, deleting it. The owner of the session may;
- * everybody else needs the authorisation to administer.
+ * org.quiesce1.Snapshot: looking into a snapshot, mounting it, deleting it. Who may is told in delete.h.
  */
 
 #include <fcntl.h>
@@ -25,31 +24,27 @@ static SnapshotSet *find_set(Manager *manager, const char *snapshot_id) {
 
 /* TreeOpened */
 static void tree_opened(int r, int fd, const char *text, void *userdata) {
-        sd_bus_message *call = userdata;
+        _cleanup_(kept_call_freep) KeptCall *call = userdata;
 
         if (r < 0)
-                bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
+                bus_reply_error(call->message, CONTRACT_ERROR_UNEXPECTED,
                                 text ? text : "OpenTree: the snapshot could not be mounted.");
         else
-                bus_reply_sent(call, sd_bus_reply_method_return(call, "h", fd));
+                bus_reply_sent(call->message, sd_bus_reply_method_return(call->message, "h", fd));
         (void) fd_close(fd);
-        sd_bus_message_unref(call);
 }
 
 /* SnapshotAllowed */
-static void open_tree_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+static void open_tree_allowed(Manager *manager, KeptCall **call, const char *snapshot_id) {
         SnapshotSet *set = find_set(manager, snapshot_id);
-        int r;
 
-        if (!set) {
-                reply_gone(call);
-                return;
-        }
-        r = snapshot_set_open_tree(set, snapshot_id, tree_opened, sd_bus_message_ref(call));
-        if (r >= 0)
-                return;
-        bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED, "OpenTree: the snapshot cannot be mounted now.");
-        sd_bus_message_unref(call);
+        if (!set)
+                reply_gone((*call)->message);
+        else if (snapshot_set_open_tree(set, snapshot_id, tree_opened, *call) >= 0)
+                *call = NULL; /* tree_opened()'s */
+        else
+                bus_reply_error((*call)->message, CONTRACT_ERROR_UNEXPECTED,
+                                "OpenTree: the snapshot cannot be mounted now.");
 }
 
 static int method_open_tree(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -57,31 +52,29 @@ static int method_open_tree(sd_bus_message *m, void *userdata, sd_bus_error *ret
         int r;
 
         r = options_read_none(m, reterr);
-        return r < 0 ? r
-                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
-                                             open_tree_allowed);
+        return r < 0 ? r : snapshot_check_access(m, snapshot->set, snapshot->id, open_tree_allowed, reterr);
 }
 
 /* StepDone */
 static void mount_done(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
                        void *userdata) {
-        sd_bus_message *call = userdata;
+        _cleanup_(kept_call_freep) KeptCall *call = userdata;
 
         if (result->error != CONTRACT_OK)
-                bus_reply_error(call, result->error, result->text);
+                bus_reply_error(call->message, result->error, result->text);
         else
-                bus_reply_sent(call, sd_bus_reply_method_return(call, NULL));
-        sd_bus_message_unref(call);
+                bus_reply_sent(call->message, sd_bus_reply_method_return(call->message, NULL));
 }
 
-static void mount_begun(Manager *manager, sd_bus_message *call, const char *snapshot_id, int r) {
+static void mount_begun(Manager *manager, KeptCall **kept, const char *snapshot_id, int r) {
         const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
+        sd_bus_message *call = (*kept)->message;
         SnapshotInfo info;
         SnapshotSet *set;
 
         if (r >= 0)
-                return;
-        if (r == -EBUSY)
+                *kept = NULL; /* mount_done()'s */
+        else if (r == -EBUSY)
                 bus_reply_error(call, CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
                                 "The snapshot is mounted on the host already; unmount it first.");
         else if (r == -EOPNOTSUPP && snapshot && published_get_info(snapshot, &set, &info))
@@ -89,21 +82,20 @@ static void mount_begun(Manager *manager, sd_bus_message *call, const char *snap
         else
                 bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
                                 "The mount could not be begun; try again in a moment.");
-        sd_bus_message_unref(call);
 }
 
 /* SnapshotAllowed; the directory stays in the message. */
-static void mount_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+static void mount_allowed(Manager *manager, KeptCall **call, const char *snapshot_id) {
         SnapshotSet *set = find_set(manager, snapshot_id);
         int directory;
 
-        if (!set || sd_bus_message_rewind(call, true) < 0 ||
-            sd_bus_message_read(call, "h", &directory) < 0) {
-                reply_gone(call);
+        if (!set || sd_bus_message_rewind((*call)->message, true) < 0 ||
+            sd_bus_message_read((*call)->message, "h", &directory) < 0) {
+                reply_gone((*call)->message);
                 return;
         }
         mount_begun(manager, call, snapshot_id,
-                    snapshot_set_mount(set, snapshot_id, directory, mount_done, sd_bus_message_ref(call)));
+                    snapshot_set_mount(set, snapshot_id, directory, mount_done, *call));
 }
 
 static int method_mount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -114,21 +106,18 @@ static int method_mount(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         if (r < 0)
                 return error_origin(r);
         r = options_read_none(m, reterr);
-        return r < 0 ? r
-                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
-                                             mount_allowed);
+        return r < 0 ? r : snapshot_check_access(m, snapshot->set, snapshot->id, mount_allowed, reterr);
 }
 
 /* SnapshotAllowed */
-static void unmount_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+static void unmount_allowed(Manager *manager, KeptCall **call, const char *snapshot_id) {
         SnapshotSet *set = find_set(manager, snapshot_id);
 
         if (!set) {
-                reply_gone(call);
+                reply_gone((*call)->message);
                 return;
         }
-        mount_begun(manager, call, snapshot_id,
-                    snapshot_set_unmount(set, snapshot_id, mount_done, sd_bus_message_ref(call)));
+        mount_begun(manager, call, snapshot_id, snapshot_set_unmount(set, snapshot_id, mount_done, *call));
 }
 
 static int method_unmount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -136,20 +125,18 @@ static int method_unmount(sd_bus_message *m, void *userdata, sd_bus_error *reter
         int r;
 
         r = options_read_none(m, reterr);
-        return r < 0 ? r
-                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
-                                             unmount_allowed);
+        return r < 0 ? r : snapshot_check_access(m, snapshot->set, snapshot->id, unmount_allowed, reterr);
 }
 
 /* SnapshotAllowed */
-static void get_properties_allowed(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+static void get_properties_allowed(Manager *manager, KeptCall **call, const char *snapshot_id) {
         sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_message_new_method_return(call, &reply);
+        r = sd_bus_message_new_method_return((*call)->message, &reply);
         if (r >= 0)
                 r = append_snapshot_properties(reply, manager, snapshot_id);
-        bus_reply_send(call, reply, r);
+        bus_reply_send((*call)->message, reply, r);
         sd_bus_message_unref(reply);
 }
 
@@ -159,8 +146,7 @@ static int method_get_properties(sd_bus_message *m, void *userdata, sd_bus_error
 
         r = options_read_none(m, reterr);
         return r < 0 ? r
-                     : snapshot_check_access(snapshot->set->manager, m, snapshot->set, snapshot->id,
-                                             get_properties_allowed);
+                     : snapshot_check_access(m, snapshot->set, snapshot->id, get_properties_allowed, reterr);
 }
 
 static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

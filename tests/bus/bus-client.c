@@ -77,6 +77,16 @@ static void call_free(Call *call) {
         free(call);
 }
 
+/* The bus asks the kernel whose a connection is when it is made. */
+Client *client_new_as(Bench *bench, uid_t uid) {
+        Client *client;
+
+        assert_int_equal(seteuid(uid), 0);
+        client = client_new(bench);
+        assert_int_equal(seteuid(0), 0);
+        return client;
+}
+
 Client *client_free(Client *client) {
         while (client->calls) {
                 sd_bus_message_unref(client->calls->reply);

@@ -26,7 +26,10 @@ static const char bus_config[] =
         "    <allow send_destination=\"org.freedesktop.DBus\"/><allow receive_type=\"signal\"/>\n"
         "    <allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>\n"
         "    <allow receive_type=\"error\"/>\n"
+        "    <allow send_destination=\"org.freedesktop.PolicyKit1\"/>\n"
         "  </policy>\n"
+        "  <policy user=\"root\"><allow own=\"org.freedesktop.PolicyKit1\"/></policy>\n"
+        "  <limit name=\"max_match_rules_per_connection\">32</limit>\n"
         "  <include>%s</include>\n"
         "</busconfig>\n";
 
