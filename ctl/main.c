@@ -16,6 +16,7 @@ static const Verb verbs[] = {
         {"list", verb_list, "[snapshots|sets|writers|providers|sessions|volumes]", "list what there is"},
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
+        {"release", verb_release, "ID...", "end sessions, whoever owns them"},
         {"mount", verb_mount, "ID DIR", "mount a snapshot"},
         {"umount", verb_umount, "ID...", "unmount a snapshot"},
 };

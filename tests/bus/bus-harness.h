@@ -76,7 +76,7 @@ unsigned bench_count(Bench *bench, const char *path, const char *text);
 int client_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr); /* notes it as seen */
 Client *client_new(Bench *bench);
 Client *client_new_as(Bench *bench, uid_t uid); /* the bus takes it for a process of that user; needs root */
-Client *client_free(Client *client); /* its connection ends: the requester dies */
+Client *client_free(Client *client);            /* its connection ends: the requester dies */
 
 Call *call_begin(Client *client, const char *path, const char *interface, const char *member,
                  const char *types, ...);

@@ -93,7 +93,7 @@ is_taken() { ! ctl "$1" "$2" x --help 2>&1 | grep 'unrecognized option'; }
 
 start_all
 
-for verb in run create list show delete mount umount; do
+for verb in run create list show delete release mount umount; do
         check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl $verb --help)
         check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl $verb --help)
         check "$verb --version" grep -q quiesced <(ctl $verb --version)
@@ -180,5 +180,26 @@ check "and makes the set less" is file-system,true \
         '(.sets[0].consistency | if . == "crash" then "file-system" else . end) + ",true"' list sets --json
 check "--no-writers asks none" ctl create --no-writers test:two
 check "and none was frozen" is 0 '[.sets[] | select(.snapshots | length == 1)] | sort_by(.created)[-1].freeze' list sets --json
+
+# An administrator ends a session that hangs.
+printf '[Writer]\nExec=%s log=%s identify=hang\nUser=%s\n' "$build/quiesced-test-writer" "$work/log" \
+        "$(id -un)" > "$work/writers.d/bad.writer"
+kill "${pids[1]}" && wait "${pids[1]}"
+start_quiesced
+ctl create test:one > "$work/created" 2>&1 &
+pids+=($!)
+until grep -q ' bad identify\|^bad identify' "$work/log" && is GatherWriterMetadata '.sessions[0].call' list sessions --json; do
+        [ "$SECONDS" -lt 300 ] || { echo "not ok a session hangs"; exit 1; }
+        read -r -t 0.1 <> <(:)
+done > /dev/null
+session=$(json '.sessions[0].id' list sessions --json)
+fails "to release what is not there" 1 '00000000-0000-0000-0000-000000000001' \
+        ctl release 00000000-0000-0000-0000-000000000001
+check "a session is released" ctl release "$session"
+check "it is gone" is 0 '.sessions | length' list sessions --json
+wait "${pids[-1]}"
+check "who owned it has failed" test $? -eq 1
+check "and is told that it was released" grep -q -i "released" "$work/created"
+unset 'pids[-1]'
 
 [ "$failures" -eq 0 ]
