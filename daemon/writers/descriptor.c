@@ -8,7 +8,7 @@
  * still read, so that `Name=` and `Description=` show up in the list.
  */
 
-#include "daemon/writers/descriptor.h"
+#include "daemon/writers/descriptor-parser.h"
 
 #include <assert.h>
 #include <ini.h>
@@ -20,18 +20,6 @@
 #include "util/utf8.h"
 
 #define FREEZE_WINDOW_MAX 600u /* seconds */
-
-typedef struct Parser {
-        Descriptor *descriptor;
-        const char *path;
-        const char *text;
-        size_t n_text, position;
-        unsigned line;
-        unsigned seen; /* keys of this file, bits by index in keys[] */
-        int r;         /* fatal */
-} Parser;
-
-typedef int (*KeyHandler)(Parser *parser, const char *key, const char *value);
 
 /**
  * descriptor_new() - an empty descriptor
@@ -79,6 +67,7 @@ Descriptor *descriptor_unref(Descriptor *descriptor) {
                 return NULL;
         words_free(descriptor->exec);
         words_free(descriptor->paths);
+        (void) writer_metadata_unref(descriptor->metadata);
         free(descriptor->name);
         free(descriptor->path);
         free(descriptor->description);
@@ -126,8 +115,6 @@ int descriptor_fail(Descriptor *descriptor, const char *path, unsigned line, con
         return 0;
 }
 
-#define parser_fail(_p, ...) descriptor_fail((_p)->descriptor, (_p)->path, (_p)->line, __VA_ARGS__)
-
 /* An empty value takes back what an earlier file said. */
 static int set_string(char **field, const char *value) {
         char *copy = NULL;
@@ -146,6 +133,13 @@ static int parse_name(Parser *p, const char *key, const char *value) {
         if (!streq(value, p->descriptor->name))
                 return parser_fail(p, "Name=%s differs from the file's name, %s.writer", value,
                                    p->descriptor->name);
+        return 0;
+}
+
+static int parse_type(Parser *p, const char *key, const char *value) {
+        if (*value && !streq(value, "static"))
+                return parser_fail(p, "Type=%s is not static", value);
+        p->descriptor->is_static = *value != '\0';
         return 0;
 }
 
@@ -260,43 +254,106 @@ static int parse_paths(Parser *p, const char *key, const char *value) {
         return error_trace(words_join(&p->descriptor->paths, words));
 }
 
-static const struct {
-        const char *key;
-        KeyHandler parse;
-        bool repeats;
-} keys[] = {
-        {"Name", parse_name, false},       {"Description", parse_description, false},
-        {"Level", parse_level, false},     {"FreezeWindowSec", parse_freeze_window, false},
-        {"Service", parse_service, false}, {"Exec", parse_exec, false},
-        {"Hook", parse_hook, false},       {"User", parse_user, false},
+static const ParserKey writer_keys[] = {
+        {"Name", parse_name, false},
+        {"Type", parse_type, false},
+        {"Description", parse_description, false},
+        {"Level", parse_level, false},
+        {"FreezeWindowSec", parse_freeze_window, false},
+        {"Service", parse_service, false},
+        {"Exec", parse_exec, false},
+        {"Hook", parse_hook, false},
+        {"User", parse_user, false},
         {"Paths", parse_paths, true},
+        {"ExcludeFiles", parse_exclude_files, true},
+        {"RestoreMethod", parse_restore_method, false},
+        {"Restore", parse_restore, false},
 };
 
-/* inih's handler: 1 is good. Defects are kept by us, so it is always told 1; its own errors are syntax. */
+/**
+ * parser_dispatch() - carry out the key at hand
+ * @p:          the parser
+ * @keys:       those its section knows
+ * @n_keys:     how many
+ * @seen:       which of them have come
+ *
+ * Return: 0, also if there is a defect; -ENOMEM.
+ */
+int parser_dispatch(Parser *p, const ParserKey *keys, size_t n_keys, unsigned *seen) {
+        size_t i;
+
+        for (i = 0; i < n_keys && !streq(keys[i].key, p->key); i++)
+                ;
+        if (i == n_keys)
+                return parser_fail(p, "unknown key %s=", p->key);
+        if (*seen & (1u << i) && !keys[i].repeats)
+                return parser_fail(p, "%s= is given twice", p->key);
+        *seen |= 1u << i;
+        return error_trace(keys[i].parse(p, p->key, p->value));
+}
+
+/* The value of the key at hand has ended. */
+static void finish_key(Parser *p) {
+        if (p->key && p->r == 0) {
+                if (streq(p->section, "Writer"))
+                        p->r = parser_dispatch(p, writer_keys, ELEMENTSOF(writer_keys), &p->seen);
+                else if (streq(p->section, "Component"))
+                        p->r = parser_component_key(p);
+                else
+                        p->r = parser_fail(p,
+                                           "unknown section [%s], only [Writer] and [Component] are known",
+                                           p->section);
+        }
+        free(p->section);
+        free(p->key);
+        free(p->value);
+        p->section = p->key = p->value = NULL;
+}
+
+static int continue_value(Parser *p, const char *more) {
+        char *joined;
+
+        if (asprintf(&joined, "%s%s%s", p->value, *p->value ? " " : "", more) < 0)
+                return error_origin(-ENOMEM);
+        free(p->value);
+        p->value = joined;
+        return 0;
+}
+
+/* inih's handler: 1 is good. Defects are kept by us, so it is always told 1; its own errors are syntax. It
+ * gives a line that continues another as one more value of the same key. */
 static int on_key(void *userdata, const char *section, const char *key, const char *value) {
         Parser *p = userdata;
-        int r;
 
         if (p->r < 0)
                 return 1;
-        if (!streq(section, "Writer"))
-                r = parser_fail(p, "unknown section [%s], only [Writer] is known", section);
-        else {
-                size_t i;
-
-                for (i = 0; i < ELEMENTSOF(keys) && !streq(keys[i].key, key); i++)
-                        ;
-                if (i == ELEMENTSOF(keys))
-                        r = parser_fail(p, "unknown key %s=", key);
-                else if (p->seen & (1u << i) && !keys[i].repeats)
-                        r = parser_fail(p, "%s= is given twice", key);
-                else {
-                        p->seen |= 1u << i;
-                        r = keys[i].parse(p, key, value);
-                }
+        if (p->continues && p->has_key && p->key) {
+                p->r = continue_value(p, value);
+                return 1;
         }
-        p->r = r;
+        finish_key(p);
+        p->has_key = true;
+        p->key_line = p->line;
+        p->key_sections = p->sections;
+        p->section = strdup(section);
+        p->key = strdup(key);
+        p->value = strdup(value);
+        if (!p->section || !p->key || !p->value)
+                p->r = error_origin(-ENOMEM);
         return 1;
+}
+
+/* Sees what inih does not tell: where a section begins, and which lines continue others. */
+static void look_at_line(Parser *p, const char *line, size_t n) {
+        size_t blanks = 0;
+
+        while (blanks < n && strchr(" \t\r\v\f", line[blanks]))
+                blanks++;
+        p->continues = blanks > 0;
+        if (blanks < n && line[blanks] == '[' && (blanks == 0 || !p->has_key)) {
+                p->sections++;
+                p->has_key = false;
+        }
 }
 
 /* inih's reader, like fgets(). */
@@ -314,12 +371,20 @@ static char *read_line(char *buffer, int size, void *userdata) {
         p->position += n;
         /* inih cuts longer lines in two, silently. */
         if (n > (size_t) size - 2 || memchr(start, 0, n)) {
-                p->r = parser_fail(
-                        p, memchr(start, 0, n) ? "a NUL byte" : "the line is too long (%d bytes at most)",
-                        size - 2);
+                finish_key(p);
+                p->key_line = p->line;
+                if (p->r == 0)
+                        p->r = parser_fail(
+                                p,
+                                memchr(start, 0, n)
+                                        ? "a NUL byte"
+                                        : "the line is too long (%d bytes at most); go on in a next "
+                                          "line that begins with a blank",
+                                size - 2);
                 n = 1;
                 start = "\n";
         }
+        look_at_line(p, start, n);
         memcpy(buffer, start, n);
         buffer[n] = 0;
         return buffer;
@@ -344,6 +409,7 @@ int descriptor_parse(Descriptor *descriptor, const char *path, const char *text,
         if (n_text > DESCRIPTOR_SIZE_MAX)
                 return descriptor_fail(descriptor, path, 0, "longer than %u bytes", DESCRIPTOR_SIZE_MAX);
         syntax = ini_parse_stream(read_line, &parser, on_key, &parser);
+        finish_key(&parser);
         if (parser.r < 0)
                 return error_trace(parser.r);
         if (syntax < 0)
@@ -370,12 +436,13 @@ int descriptor_parse(Descriptor *descriptor, const char *path, const char *text,
  * Return: 0, also if there is a defect; -ENOMEM.
  */
 int descriptor_finish(Descriptor *d) {
-        unsigned n = (d->service != NULL) + (d->exec != NULL) + (d->hook != NULL);
+        unsigned n = (d->service != NULL) + (d->exec != NULL) + (d->hook != NULL) + d->is_static;
 
-        d->kind = d->service ? DESCRIPTOR_SERVICE
-                  : d->exec  ? DESCRIPTOR_EXEC
-                  : d->hook  ? DESCRIPTOR_HOOK
-                             : DESCRIPTOR_NO_KIND;
+        d->kind = d->service     ? DESCRIPTOR_SERVICE
+                  : d->exec      ? DESCRIPTOR_EXEC
+                  : d->hook      ? DESCRIPTOR_HOOK
+                  : d->is_static ? DESCRIPTOR_STATIC
+                                 : DESCRIPTOR_NO_KIND;
         if (d->service)
                 d->unit = strdup(d->service);
         else if (asprintf(&d->unit, "quiesced-writer-%s.service", d->name) < 0)
@@ -383,9 +450,16 @@ int descriptor_finish(Descriptor *d) {
         if (!d->unit)
                 return error_origin(-ENOMEM);
         if (n != 1)
+                return descriptor_fail(
+                        d, d->path, 0,
+                        "it needs exactly one of Service=, Exec=, Hook= and Type=static, not %s",
+                        n == 0 ? "none" : "several");
+        if (d->kind == DESCRIPTOR_STATIC)
+                return error_trace(descriptor_finish_static(d));
+        if (d->metadata)
                 return descriptor_fail(d, d->path, 0,
-                                       "it needs exactly one of Service=, Exec= and Hook=, not %s",
-                                       n == 0 ? "none" : "several");
+                                       "[Component], ExcludeFiles=, Restore= and RestoreMethod= go with "
+                                       "Type=static; a writer with a process says itself what it has");
         if (d->kind == DESCRIPTOR_SERVICE && d->user)
                 return descriptor_fail(d, d->path, 0,
                                        "User= goes with Exec= and Hook=; %s says itself who it runs as",
@@ -402,7 +476,7 @@ int descriptor_finish(Descriptor *d) {
  * Return: a constant.
  */
 const char *descriptor_kind_to_string(DescriptorKind kind) {
-        static const char *const names[] = {"none", "service", "exec", "hook"};
+        static const char *const names[] = {"none", "service", "exec", "hook", "static"};
 
         assert((size_t) kind < ELEMENTSOF(names));
         return names[kind];

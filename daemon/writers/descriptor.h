@@ -10,6 +10,7 @@
  */
 
 #include "contract/types.h"
+#include "daemon/writers/metadata.h"
 #include "util/macro.h"
 
 #define DESCRIPTOR_SIZE_MAX 65536u
@@ -22,6 +23,7 @@ typedef enum DescriptorKind {
         DESCRIPTOR_SERVICE,
         DESCRIPTOR_EXEC,
         DESCRIPTOR_HOOK,
+        DESCRIPTOR_STATIC, /* no process: all that is to be known of it is in the descriptor */
 } DescriptorKind;
 
 typedef struct Descriptor {
@@ -37,6 +39,8 @@ typedef struct Descriptor {
         size_t n_paths;
         ContractLevel level;
         bool level_set;
+        bool is_static;
+        WriterMetadata *metadata;    /* of a static writer; or NULL */
         uint64_t freeze_window_usec; /* 0: not set */
         DescriptorKind kind;
         char *unit;

@@ -101,6 +101,8 @@ int notice_launched(Writers *writers, uint64_t session);
 int notice_gone(Writers *writers, uint64_t session, uint32_t index);
 int notice_not_responding(Writers *writers, uint64_t session, uint32_t index, ContractEvent event,
                           const char *format, ...) _printf_(5, 6);
+int notice_good(Writers *writers, uint64_t session, uint32_t index, ContractEvent event,
+                WriterMetadata *metadata);
 
 /* writer.c */
 int writer_get(Writers *writers, Writer **ret, Descriptor *descriptor);

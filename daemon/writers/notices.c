@@ -15,6 +15,7 @@ typedef enum NoticeType {
         NOTICE_LAUNCHED,
         NOTICE_GONE,
         NOTICE_NOT_RESPONDING,
+        NOTICE_GOOD,
 } NoticeType;
 
 struct Notice {
@@ -24,11 +25,13 @@ struct Notice {
         uint32_t index;
         ContractEvent event;
         char *text;
+        WriterMetadata *metadata;
 };
 
 static Notice *notice_free(Notice *notice) {
         if (notice) {
                 free(notice->text);
+                (void) writer_metadata_unref(notice->metadata);
                 free(notice);
         }
         return NULL;
@@ -37,6 +40,7 @@ DEFINE_CLEANUP(Notice *, notice_free)
 
 static void tell(Writers *writers, const Notice *notice) {
         WriterAnswer answer = {.failure = CONTRACT_FAILURE_NOT_RESPONDING, .text = notice->text};
+        const WriterAnswer good = {.metadata = notice->metadata};
         Session *session;
 
         switch (notice->type) {
@@ -50,6 +54,10 @@ static void tell(Writers *writers, const Notice *notice) {
                 break;
         case NOTICE_NOT_RESPONDING:
                 writers->config.answered(notice->session, notice->index, notice->event, &answer,
+                                         writers->config.userdata);
+                break;
+        case NOTICE_GOOD:
+                writers->config.answered(notice->session, notice->index, notice->event, &good,
                                          writers->config.userdata);
                 break;
         }
@@ -147,6 +155,29 @@ int notice_not_responding(Writers *writers, uint64_t session, uint32_t index, Co
         if (vasprintf(&notice->text, format, arguments) < 0)
                 notice->text = NULL;
         va_end(arguments);
+        return error_trace(add(writers, notice));
+}
+
+/**
+ * notice_good() - a writer without a process has had an event: there is nothing it could have to do
+ * @writers: the room
+ * @session: the session
+ * @index: the writer in it
+ * @event: the event
+ * @metadata: its answer to Identify
+ *
+ * Return: 0 or a negative errno.
+ */
+int notice_good(Writers *writers, uint64_t session, uint32_t index, ContractEvent event,
+                WriterMetadata *metadata) {
+        Notice *notice = NULL;
+        int r;
+
+        r = notice_new(&notice, NOTICE_GOOD, session, index);
+        if (r)
+                return error_trace(r);
+        notice->event = event;
+        notice->metadata = event == CONTRACT_EVENT_IDENTIFY ? writer_metadata_ref(metadata) : NULL;
         return error_trace(add(writers, notice));
 }
 

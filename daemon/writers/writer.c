@@ -164,7 +164,7 @@ static void on_process_ended(Process *process, const char *text, void *userdata)
 
 /**
  * writer_want() - start a writer unless it runs or is starting
- * @writer: the writer
+ * @writer: the writer; one without a process runs at once
  *
  * A failure is told to those who wait for it.
  *
@@ -187,6 +187,12 @@ int writer_want(Writer *writer) {
                 fail_waiting(writer, writer->descriptor->error);
                 return 0;
         }
+        if (writer->descriptor->kind == DESCRIPTOR_STATIC) {
+                writer->state = WRITER_RUNNING;
+                writer->instance = ++writer->writers->last_instance;
+                sessions_writer_settled(writer, NULL);
+                return 0;
+        }
         r = launcher->ops->start(launcher, &writer->process, writer->descriptor, on_process_ended, writer);
         if (r < 0) {
                 fail_waiting(writer, strerror(-r));
@@ -203,6 +209,10 @@ int writer_want(Writer *writer) {
 void writer_stop(Writer *writer) {
         if (writer->state == WRITER_STARTING)
                 fail_waiting(writer, "the writer was stopped before it had registered");
+        if (writer->state == WRITER_RUNNING && !writer->process) {
+                writer->state = WRITER_STOPPED;
+                writer->instance = 0;
+        }
         if (writer->state == WRITER_STARTING || writer->state == WRITER_RUNNING) {
                 writer->state = WRITER_STOPPING;
                 writer->writers->launcher->ops->stop(writer->process);

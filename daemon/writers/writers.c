@@ -324,6 +324,9 @@ int writers_send(Writers *writers, uint64_t session, uint32_t writer, const Writ
         if (!p->writer)
                 return error_trace(notice_not_responding(writers, session, writer, event->event,
                                                          "writer %s has no descriptor any more", p->name));
+        if (p->writer->descriptor->kind == DESCRIPTOR_STATIC)
+                return error_trace(notice_good(writers, session, writer, event->event,
+                                               p->writer->descriptor->metadata));
         if (event->by_name)
                 return error_trace(send_by_name(writers, session, writer, p->writer, event));
         if (p->writer->connection && p->instance != 0 && p->instance == p->writer->instance)

@@ -99,7 +99,7 @@ typedef struct WritersConfig {
 typedef struct WriterListing {
         const char *name;
         ContractLevel level;
-        const char *kind; /* "service", "exec", "hook" */
+        const char *kind; /* "service", "exec", "hook", "static" */
         const char *description;
         const char *unit;
         const char *path;  /* the descriptor's */

@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(descriptor_unrefp) Descriptor *d = NULL;
         const char *text = (const char *) data, *more;
+        char text_of_defect[CONTRACT_TEXT_MAX];
 
         if (descriptor_new(&d, "fuzz", "fuzz.writer") < 0)
                 abort();
@@ -30,7 +31,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (d->error && (!utf8_is_valid(d->error) || strlen(d->error) >= CONTRACT_TEXT_MAX))
                 abort();
         if (!d->error && (d->kind == DESCRIPTOR_NO_KIND || (d->exec && d->exec[0][0] != '/') ||
-                          (d->kind != DESCRIPTOR_SERVICE && !d->user)))
+                          (d->kind == DESCRIPTOR_STATIC) != (d->unit == NULL) ||
+                          (d->kind == DESCRIPTOR_STATIC) != (d->metadata != NULL) ||
+                          (d->kind == DESCRIPTOR_EXEC || d->kind == DESCRIPTOR_HOOK) != (d->user != NULL)))
+                abort();
+        if (!d->error && d->metadata &&
+            writer_metadata_check(d->metadata, text_of_defect, sizeof(text_of_defect)))
                 abort();
         return 0;
 }

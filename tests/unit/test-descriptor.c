@@ -24,17 +24,30 @@ static Descriptor *parse(const char *text, size_t n) {
         return d;
 }
 
-#define HOOK "[Writer]\nHook=/h\nUser=u\n"
+#define HOOK   "[Writer]\nHook=/h\nUser=u\n"
+#define STATIC "[Writer]\nType=static\n"
+
+typedef struct Defect {
+        const char *text, *error;
+} Defect;
+
+static void assert_defects(const Defect *defects, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_(descriptor_unrefp) Descriptor *d = parse(defects[i].text, strlen(defects[i].text));
+
+                if (!d->error)
+                        fail_msg("no defect found in:\n%s", defects[i].text);
+                assert_string_equal(d->error, defects[i].error);
+        }
+}
 
 static void one_defect_each(void **state) {
-        static const struct {
-                const char *text, *error;
-        } cases[] = {
-                {"", "w.writer: it needs exactly one of Service=, Exec= and Hook=, not none"},
+        static const Defect defects[] = {
+                {"", "w.writer: it needs exactly one of Service=, Exec=, Hook= and Type=static, not none"},
                 {"[Writer]\nHook=/h\n", "w.writer: User= is missing: say as whom it is to run"},
                 {"[Writer]\nExec=/h\n", "w.writer: User= is missing: say as whom it is to run"},
                 {"[Writer]\nHook=/h\nExec=/e\nUser=u\n",
-                 "w.writer: it needs exactly one of Service=, Exec= and Hook=, not several"},
+                 "w.writer: it needs exactly one of Service=, Exec=, Hook= and Type=static, not several"},
                 {"[Writer]\nService=a.service\nUser=u\n",
                  "w.writer: User= goes with Exec= and Hook=; a.service says itself who it runs as"},
                 {HOOK "Level=middle\n", "w.writer:4: Level=middle is none of front-end, back-end, system"},
@@ -48,8 +61,9 @@ static void one_defect_each(void **state) {
                  "w.writer:4: FreezeWindowSec=5s is no number of seconds from 1 to 600"},
                 {HOOK "\n\nColour=red\n", "w.writer:6: unknown key Colour="},
                 {HOOK "User=v\n", "w.writer:4: User= is given twice"},
-                {HOOK "[Unit]\nAfter=x\n", "w.writer:5: unknown section [Unit], only [Writer] is known"},
-                {"Hook=/h\n", "w.writer:1: unknown section [], only [Writer] is known"},
+                {HOOK "[Unit]\nAfter=x\n",
+                 "w.writer:5: unknown section [Unit], only [Writer] and [Component] are known"},
+                {"Hook=/h\n", "w.writer:1: unknown section [], only [Writer] and [Component] are known"},
                 {HOOK "nonsense\n", "w.writer:4: neither [Writer] nor KEY=VALUE"},
                 {"[Writer\nHook=/h\nUser=u\n", "w.writer:1: neither [Writer] nor KEY=VALUE"},
                 {HOOK "Paths=srv\n", "w.writer:4: Paths=srv is no absolute path"},
@@ -69,18 +83,57 @@ static void one_defect_each(void **state) {
                  "w.writer:2: Name=v differs from the file's name, w.writer"},
                 {HOOK "Description=\377\n",
                  "w.writer:4: Description= is longer than 511 bytes or is not UTF-8"},
+                /* Lines that go on. */
+                {HOOK "Level=\n  middle\n",
+                 "w.writer:4: Level=middle is none of front-end, back-end, system"},
+                {HOOK "Paths=/a\n\t/b\n\tc\n", "w.writer:4: Paths=c is no absolute path"},
+                {HOOK "Paths=/a\n # no\n  b\n", "w.writer:4: Paths=b is no absolute path"},
+                {HOOK " [Component]\n", "w.writer:3: User=u [Component] is no name of a user"},
                 /* Of two the first is told. */
                 {HOOK "Level=x\nnonsense\n", "w.writer:4: Level=x is none of front-end, back-end, system"},
                 {HOOK "nonsense\nLevel=x\n", "w.writer:4: neither [Writer] nor KEY=VALUE"},
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_(descriptor_unrefp) Descriptor *d = parse(cases[i].text, strlen(cases[i].text));
+        assert_defects(defects, ELEMENTSOF(defects));
+}
 
-                if (!d->error)
-                        fail_msg("no defect found in:\n%s", cases[i].text);
-                assert_string_equal(d->error, cases[i].error);
-        }
+static void defects_of_static_writers(void **state) {
+        static const Defect defects[] = {
+                {STATIC,
+                 "w.writer: Type=static needs Paths= or a [Component]: there is nothing else that tells "
+                 "what is to be backed up"},
+                {HOOK "Type=static\n",
+                 "w.writer: it needs exactly one of Service=, Exec=, Hook= and Type=static, not several"},
+                {HOOK "Type=dynamic\n", "w.writer:4: Type=dynamic is not static"},
+                {HOOK "[Component]\nName=c\n",
+                 "w.writer: [Component], ExcludeFiles=, Restore= and RestoreMethod= go with Type=static; a "
+                 "writer with a process says itself what it has"},
+                {STATIC "Paths=/a\nLevel=system\n",
+                 "w.writer: User=, Level= and FreezeWindowSec= are of a process, and a writer of Type=static "
+                 "has none"},
+                {STATIC "[Component]\nColour=red\n", "w.writer:4: unknown key Colour="},
+                {STATIC "[Component]\nName=a\nName=b\n", "w.writer:5: Name= is given twice"},
+                {STATIC "[Component]\nSelectable=perhaps\n",
+                 "w.writer:4: Selectable=perhaps is neither yes nor no"},
+                {STATIC "[Component]\nName=a\nFiles=srv\n",
+                 "w.writer:5: Files=srv is not FOLDER PATTERN recursive, of which the last two may be missing"},
+                {STATIC "[Component]\nName=a\nFiles=/a * deep\n",
+                 "w.writer:5: Files=/a * deep is not FOLDER PATTERN recursive, of which the last two may be missing"},
+                {STATIC "[Component]\nName=a\nFiles='/a\n",
+                 "w.writer:5: Files= has a quote or a backslash without its other half"},
+                {STATIC "[Component]\nType=folder\nName=a\n",
+                 "w.writer: component 1 (a) has a type that is neither database nor filegroup"},
+                {STATIC "[Component]\nName=a\n[Component]\nName=a\n",
+                 "w.writer: component 2 (a) has a name that another one with the same logical path has"},
+                {STATIC "[Component]\nCaption=nameless\n",
+                 "w.writer: component 1 () has a name that is empty, too long, not UTF-8 or has a slash in it"},
+                {STATIC "Paths=/a\nRestoreMethod=pray\n",
+                 "w.writer: it declares a restore method that is not known"},
+                {STATIC "Paths=/a\nRestore=maybe\n",
+                 "w.writer:4: Restore=maybe is neither always nor never"},
+        };
+
+        assert_defects(defects, ELEMENTSOF(defects));
 }
 
 static void bytes(void **state) {
@@ -93,7 +146,9 @@ static void bytes(void **state) {
         memcpy(text, HOOK "Paths=/", strlen(HOOK "Paths=/"));
         text[300] = '\n';
         line = parse(text, 301);
-        assert_string_equal(line->error, "w.writer:4: the line is too long (198 bytes at most)");
+        assert_string_equal(line->error,
+                            "w.writer:4: the line is too long (198 bytes at most); go on in a next line "
+                            "that begins with a blank");
         memset(text, '\n', sizeof(text));
         file = parse(text, sizeof(text));
         assert_string_equal(file->error, "w.writer: longer than 65536 bytes");
@@ -122,6 +177,64 @@ static void all_keys(void **state) {
         assert_string_equal(d->paths[1], "/b c");
         assert_string_equal(d->paths[2], "/d");
         assert_string_equal(d->unit, "quiesced-writer-w.service");
+}
+
+/* A value of any length, over lines that begin with a blank; one blank joins them. */
+static void long_values(void **state) {
+        char text[8192] = "[Writer]\nUser=u\nExec=/opt/w\n", *end = text + strlen(text);
+        _cleanup_(descriptor_unrefp) Descriptor *d = NULL;
+
+        for (unsigned i = 1; i < 60; i++)
+                end += snprintf(end, (size_t) (text + sizeof(text) - end), "%s%-100u\n",
+                                i % 2 ? "  " : "\t\t", i);
+        (void) snprintf(end, (size_t) (text + sizeof(text) - end),
+                        "\n# no end\n  last\nDescription=a\n b\n");
+        d = parse(text, strlen(text));
+        assert_null(d->error);
+        assert_int_equal(words_count(d->exec), 61);
+        assert_string_equal(d->exec[0], "/opt/w");
+        assert_string_equal(d->exec[1], "1");
+        assert_string_equal(d->exec[59], "59");
+        assert_string_equal(d->exec[60], "last");
+        assert_string_equal(d->description, "a b");
+}
+
+static void static_writer(void **state) {
+        static const char text[] =
+                "[Writer]\nType=static\nDescription=The wiki\nPaths=/srv/wiki\n"
+                "ExcludeFiles=/srv/wiki/cache * recursive\nExcludeFiles=/srv/wiki core\n"
+                "RestoreMethod=restore-if-not-there\nRestore=never\n"
+                "[Component]\nName=pages\nCaption=All pages\nSelectableForRestore=yes\n"
+                "Files=/srv/wiki/pages\nFiles=\"/srv/w i\" *.md\n  recursive\n"
+                "[Component]\n Type=database\nName=index\nLogicalPath=pages\nSelectable=no\n"
+                "Files=/srv/wiki/index *.db\n";
+        _cleanup_(descriptor_unrefp) Descriptor *d = parse(text, strlen(text));
+        const WriterMetadata *m = d->metadata;
+
+        assert_null(d->error);
+        assert_int_equal(d->kind, DESCRIPTOR_STATIC);
+        assert_null(d->unit);
+        assert_string_equal(m->description, "The wiki");
+        assert_int_equal(m->n_paths, 1);
+        assert_string_equal(m->paths[0], "/srv/wiki");
+        assert_int_equal(m->n_exclude_files, 2);
+        assert_true(m->exclude_files[0].recursive);
+        assert_string_equal(m->exclude_files[1].pattern, "core");
+        assert_false(m->exclude_files[1].recursive);
+        assert_string_equal(m->restore_method, "restore-if-not-there");
+        assert_true(m->never_restored);
+        assert_int_equal(m->n_components, 2);
+        assert_string_equal(m->components[0].type, "filegroup");
+        assert_string_equal(m->components[0].caption, "All pages");
+        assert_true(m->components[0].selectable && m->components[0].selectable_for_restore);
+        assert_int_equal(m->components[0].n_files, 2);
+        assert_string_equal(m->components[0].files[0].pattern, "*");
+        assert_string_equal(m->components[0].files[1].path, "/srv/w i");
+        assert_string_equal(m->components[0].files[1].pattern, "*.md");
+        assert_true(m->components[0].files[1].recursive);
+        assert_string_equal(m->components[1].type, "database");
+        assert_string_equal(m->components[1].logical_path, "pages");
+        assert_false(m->components[1].selectable || m->components[1].selectable_for_restore);
 }
 
 static void drop_in(void **state) {
@@ -250,8 +363,11 @@ static void not_to_be_trusted(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(one_defect_each),
+                cmocka_unit_test(defects_of_static_writers),
                 cmocka_unit_test(bytes),
                 cmocka_unit_test(all_keys),
+                cmocka_unit_test(long_values),
+                cmocka_unit_test(static_writer),
                 cmocka_unit_test(drop_in),
                 cmocka_unit_test_setup_teardown(search_order, tree_setup, tree_teardown),
                 cmocka_unit_test_setup_teardown(not_to_be_trusted, tree_setup, tree_teardown),
