@@ -67,14 +67,37 @@ static void judge_thin(SnapshotSet *set, const HoldReport *report) {
                             set->given.id, report->thin_delete_usec / USEC_PER_MSEC);
 }
 
+static bool volume_needs_hold(const SetVolume *volume) {
+        return volume->given.ops->describe_hold;
+}
+
+/* The index that the hold knows a volume by: those without a hold do not count. */
+static uint32_t hold_index(const SnapshotSet *set, const SetVolume *volume) {
+        uint32_t index = 0;
+
+        for (size_t i = 0; set->volumes[i] != volume; i++)
+                index += volume_needs_hold(set->volumes[i]);
+        return index;
+}
+
+/* And back. Return: NULL if the hold has no such volume. */
+static const SetVolume *volume_of_hold(const SnapshotSet *set, uint32_t index) {
+        for (size_t i = 0; i < set->n_volumes; i++)
+                if (volume_needs_hold(set->volumes[i]) && index-- == 0)
+                        return set->volumes[i];
+        return NULL;
+}
+
 static void on_hold_step(HoldClient *client, const HoldReport *report, void *userdata) {
         SnapshotSet *set = userdata;
 
         if (set->step == CONTRACT_STEP_ABORT)
                 return; /* the stage that was overtaken */
         if (report->error < 0) {
-                if (report->volume < set->n_volumes)
-                        set->answer.volume = report->volume;
+                const SetVolume *volume = volume_of_hold(set, report->volume);
+
+                if (volume)
+                        set->answer.volume = volume->given.index;
                 step_fail(set, error_of(set, report), "%s",
                           report->text[0] ? report->text : "quiesced-hold failed and did not say why.");
         } else {
@@ -88,7 +111,7 @@ static void on_hold_step(HoldClient *client, const HoldReport *report, void *use
 
 static bool set_needs_hold(const SnapshotSet *set) {
         for (size_t i = 0; i < set->n_volumes; i++)
-                if (set->volumes[i]->given.ops->describe_hold)
+                if (volume_needs_hold(set->volumes[i]))
                         return true;
         return false;
 }
@@ -147,7 +170,7 @@ static int plan_make(const SnapshotSet *set, HoldPlan *plan) {
                 HoldVolume *v = &plan->volumes[plan->begin.n_volumes];
                 const char *lock_path = NULL;
 
-                if (!volume->given.ops->describe_hold)
+                if (!volume_needs_hold(volume))
                         continue;
                 r = volume->given.ops->describe_hold(&volume->given, v, &lock_path);
                 if (r < 0)
@@ -157,15 +180,6 @@ static int plan_make(const SnapshotSet *set, HoldPlan *plan) {
                 plan_add_group(plan, lock_path);
         }
         return 0;
-}
-
-/* The index that the hold knows a volume by: those without a hold do not count. */
-static uint32_t hold_index(const SnapshotSet *set, const SetVolume *volume) {
-        uint32_t index = 0;
-
-        for (size_t i = 0; set->volumes[i] != volume; i++)
-                index += set->volumes[i]->given.ops->describe_hold != NULL;
-        return index;
 }
 
 static int plan_send_mounts(const SnapshotSet *set) {

@@ -20,7 +20,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "daemon/sets/sets.h"
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "daemon/providers/test.h"
+#include "daemon/sets/sets-internal.h"
 
 #define SET_ID  "00000000-0000-4000-8000-00000000000a"
 #define SESSION "00000000-0000-4000-8000-00000000000b"
@@ -41,6 +45,7 @@ typedef struct Fixture {
         Answer answers[8];
         size_t n_answers, n_wanted;
         bool recovered;
+        int hold; /* the connection, or negative */
 } Fixture;
 
 static void put(const Fixture *f, const char *name, const char *text) {
@@ -55,13 +60,16 @@ static void put(const Fixture *f, const char *name, const char *text) {
 
 static int setup(void **state) {
         Fixture *f = calloc(1, sizeof(*f));
+        char hold_path[96];
         SetsConfig config = {.runtime_dir = f->directory,
                              .test_provider_dir = f->directory,
                              .hold_limit_usec = 10 * USEC_PER_SEC,
-                             .hold_socket_path = "/nowhere"};
+                             .hold_socket_path = hold_path};
 
+        f->hold = -EBADF;
         (void) snprintf(f->directory, sizeof(f->directory), "/tmp/test-sets.XXXXXX");
         assert_non_null(mkdtemp(f->directory));
+        (void) snprintf(hold_path, sizeof(hold_path), "%s/hold", f->directory);
         assert_int_equal(sd_event_new(&f->event), 0);
         assert_int_equal(sets_new(&f->sets, f->event, &config), 0);
         put(f, "volumes/a", "content of a");
@@ -380,22 +388,66 @@ static void test_journal_of_a_living_hold(void **state) {
                 ;
 }
 
+/* A provider that leaves its part to the hold, as LVM's do. */
+static int describe_hold(const ProviderVolume *volume, HoldVolume *ret, const char **ret_lock_path) {
+        *ret = (HoldVolume){};
+        *ret_lock_path = "/run/lock/lvm/V_vg";
+        return 0;
+}
+
+/* LOCK fails on the hold's first volume. */
+static int on_hold_message(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        HoldMessage m;
+
+        assert_int_equal(recv(fd, &m, sizeof(m), 0), sizeof(m));
+        if (m.type != HOLD_LOCK)
+                return 0;
+        m = (HoldMessage){.version = HOLD_PROTOCOL_VERSION, .type = HOLD_REPORT};
+        m.report = (HoldReport){.step = HOLD_LOCK, .error = -EBUSY, .volume = 0, .mount = HOLD_NONE};
+        assert_int_equal(send(fd, &m, sizeof(m), MSG_NOSIGNAL), sizeof(m));
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+static int on_hold_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Fixture *f = userdata;
+
+        f->hold = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        assert_true(f->hold >= 0);
+        return sd_event_add_io(f->event, NULL, f->hold, EPOLLIN, on_hold_message, f);
+}
+
+/* The hold knows nothing of the volumes it does not hold, and counts without them. */
+static void test_volume_at_fault_beside_one_without_hold(void **state) {
+        ProviderOps held = provider_test_ops;
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        _cleanup_close_ int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        Fixture *f = *state;
+        const Answer *answer;
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/hold", f->directory);
+        assert_int_equal(bind(listener, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        assert_true(sd_event_add_io(f->event, NULL, listener, EPOLLIN, on_hold_connection, f) >= 0);
+        held.describe_hold = describe_hold;
+        make(f, CONTRACT_STEP_END_PREPARE);
+        f->set->volumes[1]->given.ops = &held;
+        answer = step(f, CONTRACT_STEP_LOCK);
+        assert_int_equal(answer->error, CONTRACT_ERROR_VOLUME_BUSY);
+        assert_int_equal(answer->volume, 1);
+        (void) fd_close(f->hold);
+        assert_int_equal(step(f, CONTRACT_STEP_ABORT)->error, CONTRACT_OK);
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_created),
-                TEST(test_deleted),
-                TEST(test_deleted_one),
-                TEST(test_twice),
-                TEST(test_unknown),
-                TEST(test_unsupported),
-                TEST(test_failure),
-                TEST(test_wait),
-                TEST(test_abort_overtakes),
-                TEST(test_recover),
-                TEST(test_damaged_journal),
-                TEST(test_trimmed),
-                TEST(test_journal_of_a_living_hold),
+                TEST(test_created),     TEST(test_deleted),
+                TEST(test_deleted_one), TEST(test_twice),
+                TEST(test_unknown),     TEST(test_unsupported),
+                TEST(test_failure),     TEST(test_volume_at_fault_beside_one_without_hold),
+                TEST(test_wait),        TEST(test_abort_overtakes),
+                TEST(test_recover),     TEST(test_damaged_journal),
+                TEST(test_trimmed),     TEST(test_journal_of_a_living_hold),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
