@@ -46,7 +46,7 @@ int sets_volume_key_of_path(Sets *sets, const char *path, char **ret_key) {
 }
 
 /* Return: the volume if it is active, NULL if not. */
-static Volume *find_active(const VolumeWorld *world, const char *key) {
+static Volume *find_active(VolumeWorld *world, const char *key) {
         size_t n = volume_world_count_logical(world);
 
         for (size_t i = 0; i < n; i++) {
@@ -81,7 +81,7 @@ static void listing_fill(VolumeListing *listing, const LvmVolume *lv, const Volu
         }
 }
 
-static void listings_tell(const ListRequest *request, const LvmReport *report, const VolumeWorld *world) {
+static void listings_tell(const ListRequest *request, const LvmReport *report, VolumeWorld *world) {
         _cleanup_free_ VolumeListing *listings = calloc(report->n_volumes + 1, sizeof(*listings));
         _cleanup_free_ Volume **volumes = calloc(report->n_volumes + 1, sizeof(*volumes));
         size_t n = 0;

@@ -30,12 +30,19 @@ void set_volume_close_mounts(SetVolume *volume) {
 static void mounts_check(SnapshotSet *set, const SetVolume *volume) {
         const Volume *origin = volume->given.origin;
 
-        for (size_t i = 0; i < origin->n_mounts; i++)
+        for (size_t i = 0; volume->mount_fds && i < origin->n_mounts; i++)
                 if (volume->mount_fds[i] < 0 && !origin->mounts[i].direct)
                         step_fail(set, CONTRACT_ERROR_VOLUME_BUSY,
                                   "The file system at %.200s on %s cannot be opened to be frozen; is "
                                   "something mounted over it? Unmount that, or leave the volume out.",
                                   origin->mounts[i].mount_point, origin->name);
+        if (origin->unreachable)
+                step_fail(
+                        set, CONTRACT_ERROR_VOLUME_BUSY,
+                        "The file system on %s, which lies on %s, is mounted in a mount namespace that has "
+                        "no process any more, and cannot be opened to be frozen. Unmount it, or leave the "
+                        "volume out.",
+                        origin->unreachable, origin->name);
 }
 
 static void on_opened(Child *child, const ChildResult *result, void *userdata) {
@@ -80,8 +87,12 @@ StageResult stage_open_mounts(SnapshotSet *set) {
 
         if (!set->stage_entered) {
                 set->stage_entered = true;
-                if (!volume->given.origin || volume->given.origin->n_mounts == 0)
+                if (!volume->given.origin)
                         return STAGE_DONE;
+                if (volume->given.origin->n_mounts == 0) {
+                        mounts_check(set, volume);
+                        return STAGE_DONE;
+                }
                 r = mounts_open(set, volume);
                 if (r < 0) {
                         step_fail(set, CONTRACT_ERROR_UNEXPECTED, "The file systems on %s: %s.",

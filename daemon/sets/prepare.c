@@ -30,7 +30,7 @@ static int volume_set_test(SetVolume *volume, Sets *sets, const char *name) {
         return 0;
 }
 
-static int volume_set_device(SetVolume *volume, Sets *sets, const VolumeWorld *world, dev_t device) {
+static int volume_set_device(SetVolume *volume, Sets *sets, VolumeWorld *world, dev_t device) {
         ProviderVolume *given = &volume->given;
         int r;
 

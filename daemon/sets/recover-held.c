@@ -56,8 +56,16 @@ static void origin_let_go(const char *uuid) {
 
 /* The path is opened only if it is still that mount; what is mounted there now may be another's. */
 static void mount_let_go(const char *mount_point, uint64_t mount_id) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
+        _cleanup_free_ char *found = NULL;
         _cleanup_close_ int fd = mount_point ? volume_mount_open(mount_point, mount_id) : -EBADF;
 
+        /* It has been moved, or was known by a process of its namespace that has ended. */
+        if (fd < 0 && volume_world_new(&world, NULL) >= 0 &&
+            volume_world_find_mount(world, mount_id, &found) >= 0) {
+                mount_point = found;
+                fd = volume_mount_open(mount_point, mount_id);
+        }
         if (fd < 0)
                 return;
         if (ioctl(fd, FITHAW, 0) == 0)
@@ -216,17 +224,15 @@ static void on_awaited(Child *child, const ChildResult *result, void *userdata) 
 
 /* What a trial that was killed has left frozen (freeze-trial.h). */
 static void trials_let_go(void) {
-        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         DIR *d = opendir(FREEZE_TRIAL_DIRECTORY);
         uint64_t mount_id;
 
         if (!d)
                 return;
         for (struct dirent *e; (e = readdir(d));) {
-                if (!freeze_trial_is_orphan(e->d_name, &mount_id) ||
-                    (!world && volume_world_new(&world, NULL) < 0))
+                if (!freeze_trial_is_orphan(e->d_name, &mount_id))
                         continue;
-                mount_let_go(volume_world_get_mount_point(world, mount_id), mount_id);
+                mount_let_go(NULL, mount_id);
                 freeze_trial_forget(mount_id);
         }
         (void) closedir(d);

@@ -79,8 +79,8 @@ static int device_height(const VolumeWorld *world, const Device *device, unsigne
 }
 
 /* Whether the mount's root is what one gets when one opens its mount point. */
-static bool mount_is_visible(const VolumeWorld *world, struct libmnt_fs *mount) {
-        return world_find_mount_of_path(world, mnt_fs_get_target(mount)) == mount;
+static bool mount_is_visible(const MountNamespace *namespace, struct libmnt_fs *mount) {
+        return mounts_find_path(namespace->mounts, mnt_fs_get_target(mount)) == mount;
 }
 
 static VolumeMount *mount_find(Volume *volume, dev_t device) {
@@ -90,10 +90,10 @@ static VolumeMount *mount_find(Volume *volume, dev_t device) {
         return NULL;
 }
 
-static int mount_set(VolumeMount *m, struct libmnt_fs *mount) {
-        char *mount_point = strdup(mnt_fs_get_target(mount));
+static int mount_set(VolumeMount *m, const MountNamespace *namespace, struct libmnt_fs *mount) {
+        char *mount_point;
 
-        if (!mount_point)
+        if (asprintf(&mount_point, "%s%s", namespace->root, mnt_fs_get_target(mount)) < 0)
                 return error_origin(-ENOMEM);
         free(m->mount_point);
         m->mount_point = mount_point;
@@ -101,14 +101,14 @@ static int mount_set(VolumeMount *m, struct libmnt_fs *mount) {
         return 0;
 }
 
-static int mount_add(Volume *volume, const VolumeWorld *world, struct libmnt_fs *mount,
-                     const Device *device) {
+static int mount_add(Volume *volume, const VolumeWorld *world, const MountNamespace *namespace,
+                     struct libmnt_fs *mount, const Device *device) {
         VolumeMount *m = mount_find(volume, mnt_fs_get_devno(mount)), *more;
 
         if (m)
                 /* The whole file system is better than a part of it, and one must be able to open it. */
-                return mount_is_visible(world, mount) && streq(mnt_fs_get_root(mount) ?: "/", "/")
-                               ? error_trace(mount_set(m, mount))
+                return mount_is_visible(namespace, mount) && streq(mnt_fs_get_root(mount) ?: "/", "/")
+                               ? error_trace(mount_set(m, namespace, mount))
                                : 0;
         if (volume->n_mounts >= VOLUME_MOUNTS_MAX)
                 return error_origin(-E2BIG);
@@ -128,7 +128,7 @@ static int mount_add(Volume *volume, const VolumeWorld *world, struct libmnt_fs 
                 if (!volume->file_system)
                         return error_origin(-ENOMEM);
         }
-        return error_trace(mount_set(m, mount));
+        return error_trace(mount_set(m, namespace, mount));
 }
 
 static int mount_point_add(Volume *volume, const char *mount_point) {
@@ -170,7 +170,9 @@ static int beside_add_options(Volume *volume, const VolumeWorld *world, struct l
         return 0;
 }
 
-static int mounts_collect(Volume *volume, const VolumeWorld *world) {
+/* All mounts of our own namespace. */
+static int mounts_collect(Volume *volume, const VolumeWorld *world, dev_t **mounted, size_t *n_mounted) {
+        const MountNamespace own = {.root = (char *) "", .mounts = world->mounts};
         struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
         struct libmnt_fs *mount;
         int r = 0;
@@ -182,7 +184,9 @@ static int mounts_collect(Volume *volume, const VolumeWorld *world) {
 
                 if (!device || !dev_contains(volume->above, volume->n_above, device->number))
                         continue;
-                r = mount_add(volume, world, mount, device);
+                r = mount_add(volume, world, &own, mount, device);
+                if (r == 0)
+                        r = dev_add(mounted, n_mounted, device->number);
                 if (r == 0 && device->number == volume->device)
                         r = mount_point_add(volume, mnt_fs_get_target(mount));
                 if (r == 0)
@@ -190,6 +194,82 @@ static int mounts_collect(Volume *volume, const VolumeWorld *world) {
         }
         mnt_free_iter(iter);
         return error_trace(r);
+}
+
+/* The topmost device above the volume that nobody seems to have mounted, or NULL. What is mounted from the
+ * volume itself device-mapper freezes, wherever that is. */
+static const Device *find_unmounted(const Volume *volume, const VolumeWorld *world, const dev_t *mounted,
+                                    size_t n_mounted, size_t *place) {
+        while (*place < volume->n_above) {
+                const Device *device = world_find_device(world, volume->above[(*place)++]);
+
+                if (device && device->number != volume->device &&
+                    !dev_contains(mounted, n_mounted, device->number) &&
+                    device_height(world, device, 0) == 0)
+                        return device;
+        }
+        return NULL;
+}
+
+/* What is mounted of these devices in another namespace. */
+static int mounts_collect_there(Volume *volume, const VolumeWorld *world, const MountNamespace *namespace,
+                                dev_t **mounted, size_t *n_mounted) {
+        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        struct libmnt_fs *mount;
+        size_t n_before = *n_mounted;
+        int r = 0;
+
+        if (!iter)
+                return error_origin(-ENOMEM);
+        while (r == 0 && mnt_table_next_fs(namespace->mounts, iter, &mount) == 0) {
+                const Device *device = world_find_mount_device(world, mount);
+
+                if (!device || device->number == volume->device ||
+                    !dev_contains(volume->above, volume->n_above, device->number) ||
+                    dev_contains(*mounted, n_before, device->number))
+                        continue;
+                r = mount_add(volume, world, namespace, mount, device);
+                if (r == 0)
+                        r = dev_add(mounted, n_mounted, device->number);
+        }
+        mnt_free_iter(iter);
+        return error_trace(r);
+}
+
+/* What lies on the volume and is mounted in other namespaces alone: it is frozen through their processes. */
+static int mounts_collect_elsewhere(Volume *volume, VolumeWorld *world, dev_t **mounted, size_t *n_mounted) {
+        const Device *device;
+        size_t place = 0;
+        int r;
+
+        if (!find_unmounted(volume, world, *mounted, *n_mounted, &place))
+                return 0;
+        r = world_find_namespaces(world);
+        for (size_t i = 0; r >= 0 && i < world->n_namespaces; i++)
+                r = mounts_collect_there(volume, world, &world->namespaces[i], mounted, n_mounted);
+        if (r < 0)
+                return error_trace(r);
+        place = 0;
+        while (!volume->unreachable &&
+               (device = find_unmounted(volume, world, *mounted, *n_mounted, &place))) {
+                if (!world_is_live(world, device))
+                        continue;
+                volume->unreachable = strdup(device->dm_name ?: device->kernel_name);
+                if (!volume->unreachable)
+                        return error_origin(-ENOMEM);
+        }
+        return 0;
+}
+
+static int mounts_collect_all(Volume *volume, VolumeWorld *world) {
+        _cleanup_free_ dev_t *mounted = NULL;
+        size_t n_mounted = 0;
+        int r;
+
+        r = mounts_collect(volume, world, &mounted, &n_mounted);
+        if (r < 0)
+                return error_trace(r);
+        return error_trace(mounts_collect_elsewhere(volume, world, &mounted, &n_mounted));
 }
 
 static void closedirp(DIR **d) {
@@ -294,7 +374,7 @@ static int names_set(Volume *volume, const Device *device) {
  *
  * Return: 0, -ENXIO if there is no such device, or another negative errno.
  */
-int volume_new(Volume **ret, const VolumeWorld *world, dev_t number) {
+int volume_new(Volume **ret, VolumeWorld *world, dev_t number) {
         _cleanup_(volume_freep) Volume *volume = calloc(1, sizeof(*volume));
         const Device *device = world_find_device(world, number);
         int r;
@@ -313,7 +393,7 @@ int volume_new(Volume **ret, const VolumeWorld *world, dev_t number) {
         if (r < 0)
                 return error_trace(r);
         volume->depth = (uint32_t) r;
-        r = mounts_collect(volume, world);
+        r = mounts_collect_all(volume, world);
         if (r < 0)
                 return error_trace(r);
         r = btrfs_collect_all(volume, world);
@@ -354,6 +434,7 @@ Volume *volume_free(Volume *volume) {
         free(volume->lv);
         free(volume->swap);
         free(volume->other_layer);
+        free(volume->unreachable);
         free(volume->file_system);
         free(volume);
         return NULL;

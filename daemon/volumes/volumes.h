@@ -4,9 +4,9 @@
 /*
  * Volumes: which block device lies under what a caller names, and which file systems lie on it.
  *
- * All of it comes from /proc/self/mountinfo and sysfs, read anew into a VolumeWorld whenever it is needed:
- * both are the kernel's memory, no read of them waits for a disk or a server. No path a caller gave is ever
- * opened, looked up or stat()ed; it is compared, nothing else.
+ * All of it comes from mountinfo (other namespaces' too, if ours does not show all) and sysfs, read anew
+ * into a VolumeWorld whenever it is needed: both are the kernel's memory, no read of them waits for a disk
+ * or a server. No path a caller gave is ever opened, looked up or stat()ed; it is compared, nothing else.
  */
 
 #include <sys/types.h>
@@ -20,8 +20,8 @@ typedef struct VolumeWorld VolumeWorld;
 /* One file system that lies on a volume, by the one of its mounts that shows most of it. */
 typedef struct VolumeMount {
         uint64_t mount_id;
-        dev_t device; /* as stat() tells for its files */
-        char *mount_point;
+        dev_t device;      /* as stat() tells for its files */
+        char *mount_point; /* "/proc/PID/root/…" if it is in another mount namespace alone */
         char *type;
         bool direct;    /* mounted on the volume's own device */
         uint32_t depth; /* 0: topmost; one mounted from a file on another lies above that */
@@ -49,6 +49,8 @@ typedef struct Volume {
         size_t n_above;
         dev_t *beside; /* other devices of the same file system (btrfs, external log) */
         size_t n_beside;
+        char *unreachable; /* a device above it whose file system is mounted where we cannot open it, or NULL
+                            */
 } Volume;
 
 /* Where to look, for tests; NULL: the kernel's. */
@@ -56,6 +58,7 @@ typedef struct VolumeSources {
         const char *mountinfo;
         const char *swaps;
         const char *sysfs;
+        const char *proc;
 } VolumeSources;
 
 enum {
@@ -72,13 +75,13 @@ int volume_world_find_name(const VolumeWorld *world, const char *name, dev_t *re
 int volume_world_find_fd(const VolumeWorld *world, int fd, dev_t *ret);
 int volume_world_find_path(const VolumeWorld *world, const char *path, dev_t *ret);
 
-/* Where a mount is, or NULL: it is there no more. */
-const char *volume_world_get_mount_point(const VolumeWorld *world, uint64_t mount_id);
+/* Where a mount is; -ENOENT: it is there no more. */
+int volume_world_find_mount(VolumeWorld *world, uint64_t mount_id, char **ret);
 
 /* Through LUKS and the like down to the logical volume; the same device if there is none. */
 dev_t volume_world_find_logical(const VolumeWorld *world, dev_t device);
 
-int volume_new(Volume **ret, const VolumeWorld *world, dev_t device);
+int volume_new(Volume **ret, VolumeWorld *world, dev_t device);
 Volume *volume_free(Volume *volume);
 DEFINE_CLEANUP(Volume *, volume_free)
 /* A descriptor on the mount's root, of that very mount; opening may block: for children alone. */

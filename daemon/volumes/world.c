@@ -28,9 +28,10 @@ int volume_world_new(VolumeWorld **ret, const VolumeSources *sources) {
         if (!world)
                 return error_origin(-ENOMEM);
         world->sysfs = strdup(sources ? sources->sysfs : "/sys");
+        world->proc = strdup(sources ? sources->proc : "/proc");
         world->mounts = mnt_new_table();
         world->swaps = mnt_new_table();
-        if (!world->sysfs || !world->mounts || !world->swaps)
+        if (!world->sysfs || !world->proc || !world->mounts || !world->swaps)
                 return error_origin(-ENOMEM);
         r = mnt_table_parse_file(world->mounts, sources ? sources->mountinfo : "/proc/self/mountinfo");
         if (r < 0)
@@ -59,7 +60,9 @@ VolumeWorld *volume_world_free(VolumeWorld *world) {
         free(world->devices);
         mnt_unref_table(world->mounts);
         mnt_unref_table(world->swaps);
+        world_forget_namespaces(world);
         free(world->sysfs);
+        free(world->proc);
         free(world);
         return NULL;
 }
@@ -159,13 +162,24 @@ static bool path_is_below(const char *path, const char *directory) {
  * Return: borrowed, or NULL.
  */
 struct libmnt_fs *world_find_mount_of_path(const VolumeWorld *world, const char *path) {
+        return mounts_find_path(world->mounts, path);
+}
+
+/**
+ * mounts_find_path() - the mount of a table that shows a path
+ * @mounts:     a namespace's
+ * @path:       as that namespace has it
+ *
+ * Return: borrowed, or NULL.
+ */
+struct libmnt_fs *mounts_find_path(struct libmnt_table *mounts, const char *path) {
         struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
         struct libmnt_fs *fs, *best = NULL;
         size_t best_length = 0;
 
         if (!iter)
                 return NULL;
-        while (mnt_table_next_fs(world->mounts, iter, &fs) == 0) {
+        while (mnt_table_next_fs(mounts, iter, &fs) == 0) {
                 const char *target = mnt_fs_get_target(fs);
 
                 if (target && path_is_below(path, target) && (!best || strlen(target) >= best_length)) {
@@ -230,13 +244,13 @@ int volume_world_find_path(const VolumeWorld *world, const char *path, dev_t *re
         return find_of_mount(world, world_find_mount_of_path(world, path), ret);
 }
 
-static struct libmnt_fs *find_mount_id(const VolumeWorld *world, uint64_t id) {
+static struct libmnt_fs *find_mount_id(struct libmnt_table *mounts, uint64_t id) {
         struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
         struct libmnt_fs *fs, *found = NULL;
 
         if (!iter)
                 return NULL;
-        while (!found && mnt_table_next_fs(world->mounts, iter, &fs) == 0)
+        while (!found && mnt_table_next_fs(mounts, iter, &fs) == 0)
                 if ((uint64_t) mnt_fs_get_id(fs) == id)
                         found = fs;
         mnt_free_iter(iter);
@@ -263,7 +277,7 @@ int volume_world_find_fd(const VolumeWorld *world, int fd, dev_t *ret) {
         if (S_ISBLK(st.stx_mode))
                 device = world_find_device(world, makedev(st.stx_rdev_major, st.stx_rdev_minor));
         else {
-                mount = st.stx_mask & STATX_MNT_ID ? find_mount_id(world, st.stx_mnt_id) : NULL;
+                mount = st.stx_mask & STATX_MNT_ID ? find_mount_id(world->mounts, st.stx_mnt_id) : NULL;
                 if (mount)
                         return find_of_mount(world, mount, ret);
                 /* mounted in another namespace only */
@@ -364,20 +378,28 @@ dev_t volume_world_get_logical(const VolumeWorld *world, size_t index) {
 }
 
 /**
- * volume_world_get_mount_point() - where a mount is
+ * volume_world_find_mount() - where a mount is, in whatever namespace
  * @world:      the world
  * @mount_id:   as statx() tells it
+ * @ret:        a path that can be opened; free() it
  *
- * Return: the path, the world's; NULL: there is no such mount any more.
+ * Return: 0; -ENOENT: there is no such mount any more; or another negative errno.
  */
-const char *volume_world_get_mount_point(const VolumeWorld *world, uint64_t mount_id) {
-        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-        struct libmnt_fs *mount = NULL;
-        const char *found = NULL;
+int volume_world_find_mount(VolumeWorld *world, uint64_t mount_id, char **ret) {
+        struct libmnt_fs *mount = find_mount_id(world->mounts, mount_id);
+        const char *root = "";
+        int r;
 
-        while (iter && !found && mnt_table_next_fs(world->mounts, iter, &mount) == 0)
-                if ((uint64_t) mnt_fs_get_id(mount) == mount_id)
-                        found = mnt_fs_get_target(mount);
-        mnt_free_iter(iter);
-        return found;
+        if (!mount) {
+                r = world_find_namespaces(world);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        for (size_t i = 0; !mount && i < world->n_namespaces; i++) {
+                mount = find_mount_id(world->namespaces[i].mounts, mount_id);
+                root = world->namespaces[i].root;
+        }
+        if (!mount)
+                return -ENOENT;
+        return asprintf(ret, "%s%s", root, mnt_fs_get_target(mount)) < 0 ? error_origin(-ENOMEM) : 0;
 }

@@ -21,12 +21,22 @@ typedef struct Device {
         size_t n_holders;
 } Device;
 
+/* A mount namespace that is not ours. */
+typedef struct MountNamespace {
+        char *name; /* "mnt:[4026531841]" */
+        char *root; /* of a process in it: "/proc/PID/root" */
+        struct libmnt_table *mounts;
+} MountNamespace;
+
 struct VolumeWorld {
-        char *sysfs;
+        char *sysfs, *proc;
         Device *devices;
         size_t n_devices, n_allocated;
         struct libmnt_table *mounts;
         struct libmnt_table *swaps;
+        MountNamespace *namespaces;
+        size_t n_namespaces;
+        bool namespaces_known;
 };
 
 int world_scan(VolumeWorld *world);
@@ -40,3 +50,9 @@ const Device *world_find_device_name(const VolumeWorld *world, const char *name)
 const Device *world_find_mount_device(const VolumeWorld *world, struct libmnt_fs *mount);
 bool world_lies_directly_on(const VolumeWorld *world, const Device *device, const Device *below);
 struct libmnt_fs *world_find_mount_of_path(const VolumeWorld *world, const char *path);
+struct libmnt_fs *mounts_find_path(struct libmnt_table *mounts, const char *path);
+
+/* namespaces.c */
+int world_find_namespaces(VolumeWorld *world);
+void world_forget_namespaces(VolumeWorld *world);
+bool world_is_live(const VolumeWorld *world, const Device *device);

@@ -5,7 +5,8 @@
  *
  * The machine: dm-0 vg/thin-a (ext4 on /srv, bind-mounted at /bind), dm-1 vg/luks below dm-2 (crypt, xfs on
  * /secret), dm-3 vg/loop (ext4 on /images) whose file /images/disk lies below loop0 (ext4 on /inner), sda
- * with sda1 (on /), dm-4 vg/swap, and a tmpfs.
+ * with sda1 (on /), dm-4 vg/swap, and a tmpfs. Below vg/far, vg/lost and vg/idle lie LUKS devices that are
+ * mounted in another namespace (of process 77), in one that has no process any more, and not at all.
  */
 
 #include <setjmp.h>
@@ -17,8 +18,12 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include "daemon/volumes/lvm-name.h"
 #include "daemon/volumes/volumes.h"
@@ -28,6 +33,9 @@
 #define LV_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define LV_C "cccccccccccccccccccccccccccccccc"
 #define LV_D "dddddddddddddddddddddddddddddddd"
+#define LV_E "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+#define LV_F "ffffffffffffffffffffffffffffffff"
+#define LV_G "gggggggggggggggggggggggggggggggg"
 
 static char root[] = "/tmp/test-volumes.XXXXXX";
 
@@ -73,8 +81,50 @@ static const char mountinfo[] =
         "35 20 0:50 / /tmp\\040dir rw - tmpfs tmpfs rw\n"
         "36 30 0:51 / /srv/over rw - tmpfs tmpfs rw\n";
 
+/* What process 77 sees: its own root, vg/far's file system in two places, and a mount of ours. */
+static const char other_mountinfo[] = "120 100 0:60 / / rw - tmpfs tmpfs rw\n"
+                                      "121 120 253:7 /part /part rw - xfs /dev/mapper/far rw\n"
+                                      "122 120 253:7 / /inside rw - xfs /dev/mapper/far rw\n"
+                                      "123 120 253:2 / /secret rw - xfs /dev/mapper/secret rw\n";
+
+static void put_link(const char *path, const char *target) {
+        char full[512];
+
+        (void) snprintf(full, sizeof(full), "%s/%s", root, path);
+        assert_int_equal(symlink(target, full), 0);
+}
+
+static void put_process(const char *pid, const char *namespace, const char *mounts) {
+        char path[128];
+
+        (void) snprintf(path, sizeof(path), "proc/%s/mountinfo", pid);
+        put(path, mounts);
+        (void) snprintf(path, sizeof(path), "proc/%s/ns/unused", pid);
+        put(path, "");
+        (void) snprintf(path, sizeof(path), "proc/%s/ns/mnt", pid);
+        put_link(path, namespace);
+}
+
+static void put_others(void) {
+        put_device("dm-6", "253:6\n", "vg-far\n", VG LV_E "\n");
+        put_device("dm-7", "253:7\n", "far\n", "CRYPT-LUKS2-77-far\n");
+        put("block/dm-6/holders/dm-7", "");
+        put_device("dm-8", "253:8\n", "vg-lost\n", VG LV_F "\n");
+        put_device("dm-9", "253:9\n", "lost\n", "CRYPT-LUKS2-78-lost\n");
+        put("block/dm-8/holders/dm-9", "");
+        put("fs/ext4/dm-9/errors_count", "0\n");
+        put_device("dm-10", "253:10\n", "vg-idle\n", VG LV_G "\n");
+        put_device("dm-11", "253:11\n", "idle\n", "CRYPT-LUKS2-79-idle\n");
+        put("block/dm-10/holders/dm-11", "");
+        put_process("self", "mnt:[1]", mountinfo);
+        put_process("76", "mnt:[1]", mountinfo);
+        put_process("77", "mnt:[2]", other_mountinfo);
+        put_process("78", "mnt:[2]", other_mountinfo);
+}
+
 static int setup(void **state) {
         assert_non_null(mkdtemp(root));
+        put_others();
         put_device("dm-0", "253:0\n", "vg-thin--a\n", VG LV_A "\n");
         put_device("dm-1", "253:1\n", "vg-luks\n", VG LV_B "\n");
         put_device("dm-2", "253:2\n", "secret\n", "CRYPT-LUKS2-1234-secret\n");
@@ -104,12 +154,13 @@ static int teardown(void **state) {
 }
 
 static VolumeWorld *look(void) {
-        char mounts[256], swaps[256];
-        VolumeSources sources = {.mountinfo = mounts, .swaps = swaps, .sysfs = root};
+        char mounts[256], swaps[256], proc[256];
+        VolumeSources sources = {.mountinfo = mounts, .swaps = swaps, .sysfs = root, .proc = proc};
         VolumeWorld *world = NULL;
 
         (void) snprintf(mounts, sizeof(mounts), "%s/mountinfo", root);
         (void) snprintf(swaps, sizeof(swaps), "%s/swaps", root);
+        (void) snprintf(proc, sizeof(proc), "%s/proc", root);
         assert_int_equal(volume_world_new(&world, &sources), 0);
         return world;
 }
@@ -216,6 +267,89 @@ static void test_loop(void **state) {
         }
 }
 
+/* What only another namespace has mounted is reached through a process of it. */
+static void test_mounted_elsewhere(void **state) {
+        _cleanup_(volume_freep) Volume *far = volume_at("vg/far"), *luks = volume_at("vg/luks");
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        _cleanup_free_ char *found = NULL;
+        const char *inside;
+
+        assert_int_equal(far->n_mounts, 1);
+        assert_false(far->mounts[0].direct);
+        assert_string_equal(far->mounts[0].type, "xfs");
+        assert_int_equal(far->mounts[0].mount_id, 122); /* it shows more than the other */
+        assert_int_equal(far->mounts[0].device, makedev(253, 7));
+        inside = strstr(far->mounts[0].mount_point, "/proc/7");
+        assert_non_null(inside);
+        assert_string_equal(inside + strlen("/proc/7x"), "/root/inside");
+        assert_int_equal(far->n_mount_points, 0);
+        assert_null(far->unreachable);
+        assert_int_equal(volume_world_find_mount(world, 122, &found), 0);
+        assert_string_equal(found, far->mounts[0].mount_point);
+
+        assert_int_equal(luks->n_mounts, 1);
+        assert_string_equal(luks->mounts[0].mount_point, "/secret"); /* ours is better */
+}
+
+static void test_mounted_where_nobody_is(void **state) {
+        _cleanup_(volume_freep) Volume *lost = volume_at("vg/lost"), *idle = volume_at("vg/idle");
+
+        assert_int_equal(lost->n_mounts, 0);
+        assert_string_equal(lost->unreachable, "lost");
+        assert_int_equal(idle->n_mounts, 0);
+        assert_null(idle->unreachable);
+}
+
+static void test_find_mount(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        _cleanup_free_ char *found = NULL;
+
+        assert_int_equal(volume_world_find_mount(world, 32, &found), 0);
+        assert_string_equal(found, "/secret");
+        assert_int_equal(volume_world_find_mount(world, 4711, &found), -ENOENT);
+}
+
+/* A real namespace: its mount is opened from outside, by its id. */
+static void test_open_elsewhere(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
+        char directory[] = "/tmp/test-volumes-far.XXXXXX";
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct statx st = {};
+        int ready[2];
+        pid_t child;
+
+        assert_non_null(mkdtemp(directory));
+        assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                    mount("far", directory, "tmpfs", 0, NULL) < 0 ||
+                    statx(AT_FDCWD, directory, 0, STATX_MNT_ID, &st) < 0)
+                        st.stx_mnt_id = 0;
+                (void) write(ready[1], &st.stx_mnt_id, sizeof(st.stx_mnt_id));
+                (void) pause();
+                _exit(0);
+        }
+        assert_int_equal(read(ready[0], &st.stx_mnt_id, sizeof(st.stx_mnt_id)), sizeof(st.stx_mnt_id));
+        if (st.stx_mnt_id != 0) { /* else we may not do that here */
+                assert_int_equal(volume_world_new(&world, NULL), 0);
+                assert_int_equal(volume_world_find_mount(world, st.stx_mnt_id, &path), 0);
+                assert_string_equal(strrchr(path, '/'), strrchr(directory, '/'));
+                fd = volume_mount_open(path, st.stx_mnt_id);
+                assert_true(fd >= 0);
+                assert_int_equal(volume_mount_open(path, st.stx_mnt_id + 1), -ESTALE);
+        }
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        (void) close(ready[0]);
+        (void) close(ready[1]);
+        assert_int_equal(rmdir(directory), 0);
+        if (st.stx_mnt_id == 0)
+                skip();
+}
+
 static void test_partition(void **state) {
         _cleanup_(volume_freep) Volume *disk = volume_at("/dev/sda");
         _cleanup_(volume_freep) Volume *partition = volume_at("/");
@@ -237,7 +371,7 @@ static void test_logical(void **state) {
         _cleanup_(volume_world_freep) VolumeWorld *world = look();
 
         /* Parts ("-real") and other dm devices do not count. */
-        assert_int_equal(volume_world_count_logical(world), 4);
+        assert_int_equal(volume_world_count_logical(world), 7);
 }
 
 static void test_fd(void **state) {
@@ -277,13 +411,15 @@ static void test_uuid(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_names),     cmocka_unit_test(test_no_names),
-                cmocka_unit_test(test_paths),     cmocka_unit_test(test_direct),
-                cmocka_unit_test(test_encrypted), cmocka_unit_test(test_loop),
-                cmocka_unit_test(test_partition), cmocka_unit_test(test_swap),
-                cmocka_unit_test(test_logical),   cmocka_unit_test(test_fd),
-                cmocka_unit_test(test_split),     cmocka_unit_test(test_uuid),
-                cmocka_unit_test(test_below),
+                cmocka_unit_test(test_names),          cmocka_unit_test(test_no_names),
+                cmocka_unit_test(test_paths),          cmocka_unit_test(test_direct),
+                cmocka_unit_test(test_encrypted),      cmocka_unit_test(test_loop),
+                cmocka_unit_test(test_partition),      cmocka_unit_test(test_swap),
+                cmocka_unit_test(test_logical),        cmocka_unit_test(test_fd),
+                cmocka_unit_test(test_split),          cmocka_unit_test(test_uuid),
+                cmocka_unit_test(test_below),          cmocka_unit_test(test_mounted_elsewhere),
+                cmocka_unit_test(test_find_mount),     cmocka_unit_test(test_mounted_where_nobody_is),
+                cmocka_unit_test(test_open_elsewhere),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

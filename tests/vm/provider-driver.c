@@ -95,7 +95,7 @@ static void new_id(char ret[static CONTRACT_ID_MAX]) {
         (void) sd_id128_to_uuid_string(id, ret);
 }
 
-static int add_volume(Driver *driver, const VolumeWorld *world, const char *name) {
+static int add_volume(Driver *driver, VolumeWorld *world, const char *name) {
         ProviderVolume *volume = &driver->volumes[driver->n_volumes];
         dev_t device;
         int r;
