@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Forked child: opens the root of each mount on a volume. */
+/* Forked child: opens the root of each mount on a volume, and looks what its file systems lie on as well. */
 
 #include "daemon/sets/mounts-child.h"
 
@@ -12,9 +12,10 @@
  * @socket_fd:  where descriptors go
  * @argument:   the Volume
  *
- * Return: 0; a mount that cannot be opened is left out.
+ * Return: 0; a mount that cannot be opened is left out. Stdout: for volume_note_beside().
  */
 int mounts_child_open(int socket_fd, void *argument) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         const Volume *volume = argument;
 
         for (size_t i = 0; i < volume->n_mounts; i++) {
@@ -24,5 +25,7 @@ int mounts_child_open(int socket_fd, void *argument) {
                 if (fd >= 0)
                         (void) child_send_fd(socket_fd, (uint32_t) i, fd);
         }
+        if (volume_world_new(&world, NULL) >= 0)
+                volume_child_tell_beside(world, volume);
         return 0;
 }

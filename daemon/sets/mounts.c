@@ -30,7 +30,7 @@ void set_volume_close_mounts(SetVolume *volume) {
 static void mounts_check(SnapshotSet *set, const SetVolume *volume) {
         const Volume *origin = volume->given.origin;
 
-        for (size_t i = 0; volume->mount_fds && i < origin->n_mounts; i++)
+        for (size_t i = 0; i < origin->n_mounts; i++)
                 if (volume->mount_fds[i] < 0 && !origin->mounts[i].direct)
                         step_fail(set, CONTRACT_ERROR_VOLUME_BUSY,
                                   "The file system at %.200s on %s cannot be opened to be frozen; is "
@@ -52,6 +52,9 @@ static void on_opened(Child *child, const ChildResult *result, void *userdata) {
         assert(volume && set->step == CONTRACT_STEP_BEGIN_PREPARE); /* what overtakes frees the child */
         for (size_t i = 0; i < volume->given.origin->n_mounts; i++)
                 volume->mount_fds[i] = TAKE_FD(result->fds[i]);
+        if (volume_note_beside(volume->given.origin, result->out) < 0)
+                step_fail(set, CONTRACT_ERROR_UNEXPECTED, "What %s lies on could not be found out.",
+                          volume->given.name);
         set->helper = child_free(child);
         mounts_check(set, volume);
         step_advance(set);
@@ -62,7 +65,7 @@ static int mounts_open(SnapshotSet *set, SetVolume *volume) {
         Child *child;
         int r;
 
-        volume->mount_fds = calloc(n, sizeof(int));
+        volume->mount_fds = calloc(n + 1, sizeof(int));
         if (!volume->mount_fds)
                 return error_origin(-ENOMEM);
         for (size_t i = 0; i < n; i++)
@@ -89,10 +92,6 @@ StageResult stage_open_mounts(SnapshotSet *set) {
                 set->stage_entered = true;
                 if (!volume->given.origin)
                         return STAGE_DONE;
-                if (volume->given.origin->n_mounts == 0) {
-                        mounts_check(set, volume);
-                        return STAGE_DONE;
-                }
                 r = mounts_open(set, volume);
                 if (r < 0) {
                         step_fail(set, CONTRACT_ERROR_UNEXPECTED, "The file systems on %s: %s.",

@@ -257,11 +257,18 @@ StageResult stage_check_together(SnapshotSet *set) {
                 const Volume *origin = set->volumes[i]->given.origin;
 
                 for (size_t k = 0; origin && k < origin->n_beside; k++)
-                        if (!set_has_device(set, origin->beside[k]))
+                        if (origin->beside[k].device == 0)
                                 step_fail(set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
-                                          "The file system on %s lies on other devices as well that are not "
-                                          "in the set. Add all of them, or leave it out.",
-                                          origin->name);
+                                          "The file system on %s lies on %.200s as well; its snapshot alone "
+                                          "would not be whole. Leave it out.",
+                                          origin->name, origin->beside[k].name);
+                        else if (!set_has_device(set, origin->beside[k].device))
+                                step_fail(
+                                        set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
+                                        "The file system on %s lies on %.200s as well, which is not in the "
+                                        "set; its snapshot alone would not be whole. Add that one to the "
+                                        "set, or leave this one out.",
+                                        origin->name, origin->beside[k].name);
         }
         return STAGE_DONE;
 }

@@ -144,32 +144,6 @@ static int mount_point_add(Volume *volume, const char *mount_point) {
         return 0;
 }
 
-/* External log and real-time devices of xfs. */
-static int beside_add_options(Volume *volume, const VolumeWorld *world, struct libmnt_fs *mount) {
-        static const char *const names[] = {"logdev", "rtdev"};
-        int r;
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_free_ char *name = NULL;
-                const Device *device;
-                char *value;
-                size_t n;
-
-                if (mnt_fs_get_option(mount, names[i], &value, &n) != 0 || !value)
-                        continue;
-                name = strndup(value, n);
-                if (!name)
-                        return error_origin(-ENOMEM);
-                device = world_find_device_name(world, name);
-                if (!device)
-                        continue;
-                r = dev_add(&volume->beside, &volume->n_beside, device->number);
-                if (r < 0)
-                        return error_trace(r);
-        }
-        return 0;
-}
-
 /* All mounts of our own namespace. */
 static int mounts_collect(Volume *volume, const VolumeWorld *world, dev_t **mounted, size_t *n_mounted) {
         const MountNamespace own = {.root = (char *) "", .mounts = world->mounts};
@@ -189,8 +163,6 @@ static int mounts_collect(Volume *volume, const VolumeWorld *world, dev_t **moun
                         r = dev_add(mounted, n_mounted, device->number);
                 if (r == 0 && device->number == volume->device)
                         r = mount_point_add(volume, mnt_fs_get_target(mount));
-                if (r == 0)
-                        r = beside_add_options(volume, world, mount);
         }
         mnt_free_iter(iter);
         return error_trace(r);
@@ -277,12 +249,58 @@ static void closedirp(DIR **d) {
                 (void) closedir(*d);
 }
 
+static int beside_add(Volume *volume, dev_t device, const char *name) {
+        VolumeBeside *more;
+
+        for (size_t i = 0; i < volume->n_beside; i++)
+                if (device != 0 && volume->beside[i].device == device)
+                        return 0;
+        more = reallocarray(volume->beside, volume->n_beside + 1, sizeof(*more));
+        if (!more)
+                return error_origin(-ENOMEM);
+        volume->beside = more;
+        more[volume->n_beside] = (VolumeBeside){.device = device, .name = strdup(name)};
+        if (!more[volume->n_beside].name)
+                return error_origin(-ENOMEM);
+        volume->n_beside++;
+        return 0;
+}
+
+/**
+ * volume_note_beside() - take over what volume_child_tell_beside() told
+ * @volume:     the volume
+ * @told:       lines
+ *
+ * Return: 0; -EBADMSG: it is no such thing; or another negative errno.
+ */
+int volume_note_beside(Volume *volume, const char *told) {
+        _cleanup_free_ char *copy = strdup(told);
+        char *rest = copy, *line;
+        int r;
+
+        if (!copy)
+                return error_origin(-ENOMEM);
+        while ((line = strsep(&rest, "\n"))) {
+                unsigned major_number, minor_number;
+                int n = 0;
+
+                if (*line == '\0')
+                        continue;
+                if (sscanf(line, "%u:%u %n", &major_number, &minor_number, &n) != 2 || line[n] == '\0')
+                        return error_origin(-EBADMSG);
+                r = beside_add(volume, makedev(major_number, minor_number), line + n);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
 /* All devices of one btrfs, if this is one of them. */
 static int btrfs_collect(Volume *volume, const VolumeWorld *world, const char *directory) {
         _cleanup_free_ char *path = NULL;
         _cleanup_(closedirp) DIR *d = NULL;
         const Device *self = world_find_device(world, volume->device);
-        dev_t members[64];
+        const Device *members[64];
         size_t n = 0;
         bool ours = false;
         int r;
@@ -298,11 +316,12 @@ static int btrfs_collect(Volume *volume, const VolumeWorld *world, const char *d
                 if (!device)
                         continue;
                 ours = ours || device == self;
-                members[n++] = device->number;
+                members[n++] = device;
         }
         for (size_t i = 0; ours && i < n; i++)
-                if (members[i] != volume->device) {
-                        r = dev_add(&volume->beside, &volume->n_beside, members[i]);
+                if (members[i] != self) {
+                        r = beside_add(volume, members[i]->number,
+                                       members[i]->dm_name ?: members[i]->kernel_name);
                         if (r < 0)
                                 return error_trace(r);
                 }
@@ -424,6 +443,8 @@ Volume *volume_free(Volume *volume) {
         free(volume->mounts);
         free(volume->mount_points);
         free(volume->above);
+        for (size_t i = 0; i < volume->n_beside; i++)
+                free(volume->beside[i].name);
         free(volume->beside);
         free(volume->name);
         free(volume->key);

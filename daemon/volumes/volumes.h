@@ -27,6 +27,12 @@ typedef struct VolumeMount {
         uint32_t depth; /* 0: topmost; one mounted from a file on another lies above that */
 } VolumeMount;
 
+/* A device that a file system of a volume lies on as well. */
+typedef struct VolumeBeside {
+        dev_t device; /* 0: it is not there */
+        char *name;   /* for people */
+} VolumeBeside;
+
 typedef struct Volume {
         dev_t device;
         char *name;              /* "vg/lv", else the kernel's or device-mapper's name */
@@ -47,7 +53,7 @@ typedef struct Volume {
         size_t n_mount_points;
         dev_t *above; /* all devices that lie on it, itself included */
         size_t n_above;
-        dev_t *beside; /* other devices of the same file system (btrfs, external log) */
+        VolumeBeside *beside; /* other devices of its file systems (btrfs; a journal or log elsewhere) */
         size_t n_beside;
         char *unreachable; /* a device above it whose file system is mounted where we cannot open it, or NULL
                             */
@@ -59,6 +65,7 @@ typedef struct VolumeSources {
         const char *swaps;
         const char *sysfs;
         const char *proc;
+        const char *dev;
 } VolumeSources;
 
 enum {
@@ -86,6 +93,10 @@ Volume *volume_free(Volume *volume);
 DEFINE_CLEANUP(Volume *, volume_free)
 /* A descriptor on the mount's root, of that very mount; opening may block: for children alone. */
 int volume_mount_open(const char *mount_point, uint64_t mount_id);
+/* What its superblocks tell of other devices: the first is for a forked child, which may block; what it says
+ * on stdout is the second's. */
+void volume_child_tell_beside(const VolumeWorld *world, const Volume *volume);
+int volume_note_beside(Volume *volume, const char *told);
 /* Whether that device lies on it, or is it. */
 bool volume_carries(const Volume *volume, dev_t device);
 

@@ -29,9 +29,10 @@ int volume_world_new(VolumeWorld **ret, const VolumeSources *sources) {
                 return error_origin(-ENOMEM);
         world->sysfs = strdup(sources ? sources->sysfs : "/sys");
         world->proc = strdup(sources ? sources->proc : "/proc");
+        world->dev = strdup(sources ? sources->dev : "/dev");
         world->mounts = mnt_new_table();
         world->swaps = mnt_new_table();
-        if (!world->sysfs || !world->proc || !world->mounts || !world->swaps)
+        if (!world->sysfs || !world->proc || !world->dev || !world->mounts || !world->swaps)
                 return error_origin(-ENOMEM);
         r = mnt_table_parse_file(world->mounts, sources ? sources->mountinfo : "/proc/self/mountinfo");
         if (r < 0)
@@ -63,6 +64,7 @@ VolumeWorld *volume_world_free(VolumeWorld *world) {
         world_forget_namespaces(world);
         free(world->sysfs);
         free(world->proc);
+        free(world->dev);
         free(world);
         return NULL;
 }

@@ -29,7 +29,7 @@ typedef struct MountNamespace {
 } MountNamespace;
 
 struct VolumeWorld {
-        char *sysfs, *proc;
+        char *sysfs, *proc, *dev;
         Device *devices;
         size_t n_devices, n_allocated;
         struct libmnt_table *mounts;

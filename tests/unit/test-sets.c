@@ -388,6 +388,35 @@ static void test_journal_of_a_living_hold(void **state) {
                 ;
 }
 
+/* The journal of its file system is on a volume that is not in the set; in it all is well. */
+static void test_file_system_on_two_devices(void **state) {
+        static const char *const told[] = {"253:9 vg/journal\n", "0:0 a journal device that is not there\n"};
+        Fixture *f = *state;
+        Volume *origin;
+        const Answer *answer;
+
+        for (size_t i = 0; i < ELEMENTSOF(told); i++) {
+                make(f, CONTRACT_STEP_NONE);
+                f->set->volumes[0]->given.origin = origin = calloc(1, sizeof(*origin));
+                assert_non_null(origin);
+                origin->name = strdup("vg/data");
+                assert_int_equal(volume_note_beside(origin, told[i]), 0);
+                answer = step(f, CONTRACT_STEP_END_PREPARE);
+                assert_int_equal(answer->error, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
+                assert_non_null(strstr(answer->text, "vg/data"));
+                assert_non_null(strstr(answer->text, i == 0 ? "vg/journal" : "a journal device"));
+                if (i == 0) {
+                        origin->n_above = 1;
+                        origin->above = calloc(1, sizeof(dev_t));
+                        assert_non_null(origin->above);
+                        origin->above[0] = origin->beside[0].device;
+                        assert_int_equal(step(f, CONTRACT_STEP_END_PREPARE)->error, CONTRACT_OK);
+                }
+                assert_int_equal(step(f, CONTRACT_STEP_ABORT)->error, CONTRACT_OK);
+                assert_int_equal(sets_new_set(f->sets, &f->set, SET_ID, SESSION, 0, false), 0);
+        }
+}
+
 /* A provider that leaves its part to the hold, as LVM's do. */
 static int describe_hold(const ProviderVolume *volume, HoldVolume *ret, const char **ret_lock_path) {
         *ret = (HoldVolume){};
@@ -441,13 +470,21 @@ static void test_volume_at_fault_beside_one_without_hold(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_created),     TEST(test_deleted),
-                TEST(test_deleted_one), TEST(test_twice),
-                TEST(test_unknown),     TEST(test_unsupported),
-                TEST(test_failure),     TEST(test_volume_at_fault_beside_one_without_hold),
-                TEST(test_wait),        TEST(test_abort_overtakes),
-                TEST(test_recover),     TEST(test_damaged_journal),
-                TEST(test_trimmed),     TEST(test_journal_of_a_living_hold),
+                TEST(test_created),
+                TEST(test_deleted),
+                TEST(test_deleted_one),
+                TEST(test_twice),
+                TEST(test_unknown),
+                TEST(test_unsupported),
+                TEST(test_failure),
+                TEST(test_file_system_on_two_devices),
+                TEST(test_volume_at_fault_beside_one_without_hold),
+                TEST(test_wait),
+                TEST(test_abort_overtakes),
+                TEST(test_recover),
+                TEST(test_damaged_journal),
+                TEST(test_trimmed),
+                TEST(test_journal_of_a_living_hold),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

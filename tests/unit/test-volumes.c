@@ -36,6 +36,8 @@
 #define LV_E "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
 #define LV_F "ffffffffffffffffffffffffffffffff"
 #define LV_G "gggggggggggggggggggggggggggggggg"
+#define LV_H "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"
+#define LV_I "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii"
 
 static char root[] = "/tmp/test-volumes.XXXXXX";
 
@@ -79,7 +81,8 @@ static const char mountinfo[] =
         "33 20 253:3 / /images rw - ext4 /dev/mapper/vg-loop rw\n"
         "34 20 7:0 / /inner rw - ext4 /dev/loop0 rw\n"
         "35 20 0:50 / /tmp\\040dir rw - tmpfs tmpfs rw\n"
-        "36 30 0:51 / /srv/over rw - tmpfs tmpfs rw\n";
+        "36 30 0:51 / /srv/over rw - tmpfs tmpfs rw\n"
+        "37 20 253:12 / /xfs rw - xfs /dev/mapper/vg-fs rw,attr2,logdev=/dev/vg/other,rtdev=/dev/mapper/vg-other\n";
 
 /* What process 77 sees: its own root, vg/far's file system in two places, and a mount of ours. */
 static const char other_mountinfo[] = "120 100 0:60 / / rw - tmpfs tmpfs rw\n"
@@ -116,6 +119,9 @@ static void put_others(void) {
         put_device("dm-10", "253:10\n", "vg-idle\n", VG LV_G "\n");
         put_device("dm-11", "253:11\n", "idle\n", "CRYPT-LUKS2-79-idle\n");
         put("block/dm-10/holders/dm-11", "");
+        put_device("dm-12", "253:12\n", "vg-fs\n", VG LV_H "\n"); /* images, made by the tests */
+        put_device("dm-13", "253:13\n", "vg-other\n", VG LV_I "\n");
+        put("dev/mapper/none", "");
         put_process("self", "mnt:[1]", mountinfo);
         put_process("76", "mnt:[1]", mountinfo);
         put_process("77", "mnt:[2]", other_mountinfo);
@@ -154,13 +160,15 @@ static int teardown(void **state) {
 }
 
 static VolumeWorld *look(void) {
-        char mounts[256], swaps[256], proc[256];
-        VolumeSources sources = {.mountinfo = mounts, .swaps = swaps, .sysfs = root, .proc = proc};
+        char mounts[256], swaps[256], proc[256], dev[256];
+        VolumeSources sources = {
+                .mountinfo = mounts, .swaps = swaps, .sysfs = root, .proc = proc, .dev = dev};
         VolumeWorld *world = NULL;
 
         (void) snprintf(mounts, sizeof(mounts), "%s/mountinfo", root);
         (void) snprintf(swaps, sizeof(swaps), "%s/swaps", root);
         (void) snprintf(proc, sizeof(proc), "%s/proc", root);
+        (void) snprintf(dev, sizeof(dev), "%s/dev", root);
         assert_int_equal(volume_world_new(&world, &sources), 0);
         return world;
 }
@@ -350,6 +358,138 @@ static void test_open_elsewhere(void **state) {
                 skip();
 }
 
+/* Commands of e2fsprogs and xfsprogs in the folder of the images; skipped if they are not installed. */
+static void make_images(const char *commands) {
+        _cleanup_free_ char *line = NULL;
+        int status;
+
+        assert_true(
+                asprintf(
+                        &line,
+                        "export PATH=\"$PATH:/usr/sbin:/sbin\"; cd %s/dev/mapper && rm -f vg-fs vg-other || exit; "
+                        "command -v mkfs.ext4 debugfs blkid mkfs.xfs > /dev/null || exit 77; "
+                        "(set -e; %s) > log 2>&1 || { cat log >&2; exit 1; }",
+                        root, commands) > 0);
+        status = system(line); /* NOLINT: of our own making */
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) == 77)
+                skip();
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* What the child tells of vg/fs, as it is taken over. */
+static Volume *look_beside(void) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        _cleanup_fclose_ FILE *told = tmpfile();
+        Volume *volume = volume_at("vg/fs");
+        int saved = dup(STDOUT_FILENO);
+        char text[1024] = "";
+
+        assert_true(told && saved >= 0);
+        (void) fflush(stdout);
+        assert_true(dup2(fileno(told), STDOUT_FILENO) >= 0);
+        volume_child_tell_beside(world, volume);
+        assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+        (void) close(saved);
+        rewind(told);
+        (void) fread(text, 1, sizeof(text) - 1, told);
+        assert_int_equal(volume_note_beside(volume, text), 0);
+        return volume;
+}
+
+static void test_beside_nothing(void **state) {
+        static const char *const plain[] = {
+                "truncate -s 16M vg-fs; mkfs.ext4 -q -F vg-fs",
+                "truncate -s 16M vg-fs; mkfs.ext4 -q -F -O ^has_journal vg-fs",
+                "truncate -s 512M vg-fs; mkfs.xfs -q vg-fs",
+                "truncate -s 16M vg-fs; mkfs.ext4 -q -F -O journal_dev vg-fs",
+                "truncate -s 1M vg-fs",
+                "truncate -s 100 vg-fs",
+                ":",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(plain); i++) {
+                _cleanup_(volume_freep) Volume *volume = NULL;
+
+                make_images(plain[i]);
+                volume = look_beside();
+                assert_int_equal(volume->n_beside, 0);
+        }
+}
+
+/* mkfs.ext4 takes only a block device for a journal; debugfs writes the same into the superblock. */
+#define EXT4_WITH_JOURNAL(device)                                                                       \
+        "truncate -s 16M vg-fs vg-other; mkfs.ext4 -q -F -b 4096 -O journal_dev vg-other; "             \
+        "mkfs.ext4 -q -F -b 4096 -O ^has_journal vg-fs; "                                               \
+        "debugfs -w -R \"ssv journal_uuid $(blkid -p -o value -s UUID vg-other)\" vg-fs; "              \
+        "debugfs -w -R 'feature has_journal' vg-fs; debugfs -w -R 'ssv journal_dev " device "' vg-fs; " \
+        "dumpe2fs -h vg-fs | grep 'Journal device'; "
+
+static void test_beside_ext4_journal(void **state) {
+        static const char *const makes[] = {EXT4_WITH_JOURNAL("0xfd0d"),
+                                            EXT4_WITH_JOURNAL("0x801") /* the number was another then */};
+
+        for (size_t i = 0; i < ELEMENTSOF(makes); i++) {
+                _cleanup_(volume_freep) Volume *volume = NULL;
+
+                make_images(makes[i]);
+                volume = look_beside();
+                assert_int_equal(volume->n_beside, 1);
+                assert_int_equal(volume->beside[0].device, makedev(253, 13));
+                assert_string_equal(volume->beside[0].name, "vg/other");
+        }
+}
+
+static void test_beside_journal_is_not_there(void **state) {
+        _cleanup_(volume_freep) Volume *volume = NULL;
+
+        make_images(EXT4_WITH_JOURNAL("0xfd0d") "mkfs.ext4 -q -F -b 4096 -O journal_dev -U "
+                                                "01234567-89ab-cdef-0123-456789abcdef vg-other; "
+                                                "debugfs -w -R 'ssv journal_uuid "
+                                                "01234567-89ab-cdef-0123-456789abcdee' vg-fs");
+        volume = look_beside();
+        assert_int_equal(volume->n_beside, 1);
+        assert_int_equal(volume->beside[0].device, 0);
+        assert_non_null(strstr(volume->beside[0].name, "01234567-89ab-cdef-0123-456789abcdee"));
+}
+
+static void test_beside_xfs(void **state) {
+        static const char *const makes[] = {
+                "truncate -s 512M vg-fs; truncate -s 64M vg-other; mkfs.xfs -q -l logdev=vg-other vg-fs",
+                "truncate -s 512M vg-fs; truncate -s 300M vg-other; mkfs.xfs -q -r rtdev=vg-other vg-fs",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(makes); i++) {
+                _cleanup_(volume_freep) Volume *volume = NULL;
+
+                make_images(makes[i]);
+                volume = look_beside(); /* mounted: its options name them */
+                assert_int_equal(volume->n_beside, 1);
+                assert_int_equal(volume->beside[0].device, makedev(253, 13));
+                assert_string_equal(volume->beside[0].name, "vg/other");
+        }
+        put("mountinfo", "20 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n");
+        for (size_t i = 0; i < ELEMENTSOF(makes); i++) {
+                _cleanup_(volume_freep) Volume *volume = NULL;
+
+                make_images(makes[i]);
+                volume = look_beside();
+                assert_int_equal(volume->n_beside, 1);
+                assert_int_equal(volume->beside[0].device, 0);
+                assert_non_null(strstr(volume->beside[0].name, i == 0 ? "log device" : "realtime device"));
+        }
+        put("mountinfo", mountinfo);
+}
+
+static void test_beside_nonsense(void **state) {
+        _cleanup_(volume_freep) Volume *volume = volume_at("vg/fs");
+
+        assert_int_equal(volume_note_beside(volume, "no such line\n"), -EBADMSG);
+        assert_int_equal(volume_note_beside(volume, "1:2\n"), -EBADMSG);
+        assert_int_equal(volume_note_beside(volume, ""), 0);
+        assert_int_equal(volume->n_beside, 0);
+}
+
 static void test_partition(void **state) {
         _cleanup_(volume_freep) Volume *disk = volume_at("/dev/sda");
         _cleanup_(volume_freep) Volume *partition = volume_at("/");
@@ -371,7 +511,7 @@ static void test_logical(void **state) {
         _cleanup_(volume_world_freep) VolumeWorld *world = look();
 
         /* Parts ("-real") and other dm devices do not count. */
-        assert_int_equal(volume_world_count_logical(world), 7);
+        assert_int_equal(volume_world_count_logical(world), 9);
 }
 
 static void test_fd(void **state) {
@@ -411,15 +551,28 @@ static void test_uuid(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_names),          cmocka_unit_test(test_no_names),
-                cmocka_unit_test(test_paths),          cmocka_unit_test(test_direct),
-                cmocka_unit_test(test_encrypted),      cmocka_unit_test(test_loop),
-                cmocka_unit_test(test_partition),      cmocka_unit_test(test_swap),
-                cmocka_unit_test(test_logical),        cmocka_unit_test(test_fd),
-                cmocka_unit_test(test_split),          cmocka_unit_test(test_uuid),
-                cmocka_unit_test(test_below),          cmocka_unit_test(test_mounted_elsewhere),
-                cmocka_unit_test(test_find_mount),     cmocka_unit_test(test_mounted_where_nobody_is),
+                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_no_names),
+                cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_direct),
+                cmocka_unit_test(test_encrypted),
+                cmocka_unit_test(test_loop),
+                cmocka_unit_test(test_partition),
+                cmocka_unit_test(test_swap),
+                cmocka_unit_test(test_logical),
+                cmocka_unit_test(test_fd),
+                cmocka_unit_test(test_split),
+                cmocka_unit_test(test_uuid),
+                cmocka_unit_test(test_below),
+                cmocka_unit_test(test_mounted_elsewhere),
+                cmocka_unit_test(test_find_mount),
+                cmocka_unit_test(test_mounted_where_nobody_is),
                 cmocka_unit_test(test_open_elsewhere),
+                cmocka_unit_test(test_beside_nothing),
+                cmocka_unit_test(test_beside_ext4_journal),
+                cmocka_unit_test(test_beside_journal_is_not_there),
+                cmocka_unit_test(test_beside_xfs),
+                cmocka_unit_test(test_beside_nonsense),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
