@@ -66,14 +66,30 @@ _public_ const char *quiesce_writer_event_get_session(const QuiesceWriterEvent *
 }
 
 /**
- * quiesce_writer_event_get_set() - the snapshot set's id (CVssWriter::GetCurrentSnapshotSetId)
+ * quiesce_writer_event_get_set() - the id of the snapshot set that the event tells of
  * @event: the event
  *
- * Return: a UUID in text; "" or the null id where there is no set.
+ * Return: a UUID in text; "" or the null id where there is no set. BackupComplete and BackupShutdown tell of
+ * the set that was created.
  */
 _public_ const char *quiesce_writer_event_get_set(const QuiesceWriterEvent *event) {
         assert(event);
         return event->set;
+}
+
+/**
+ * quiesce_writer_event_get_current_set() - the set that is being made (CVssWriter::GetCurrentSnapshotSetId)
+ * @event: the event
+ * @ret:   its id, a UUID in text, the event's
+ *
+ * Return: 0; -ENODATA (VSS: BadState) outside PrepareForSnapshot, Freeze, Thaw and PostSnapshot.
+ */
+_public_ int quiesce_writer_event_get_current_set(const QuiesceWriterEvent *event, const char **ret) {
+        assert(event && ret);
+        if (event->type < QUIESCE_EVENT_PREPARE_FOR_SNAPSHOT || event->type > QUIESCE_EVENT_POST_SNAPSHOT)
+                return -ENODATA;
+        *ret = event->set;
+        return 0;
 }
 
 /**

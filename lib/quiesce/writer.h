@@ -162,7 +162,9 @@ QuiesceWriterEventType quiesce_writer_event_get_type(const QuiesceWriterEvent *e
 const char *quiesce_writer_event_get_type_name(const QuiesceWriterEvent *event); /* "prepare-for-backup" */
 const char *quiesce_writer_event_get_session(const QuiesceWriterEvent *event);   /* "" in Identify */
 const char *quiesce_writer_event_get_set(const QuiesceWriterEvent *event);       /* "" where there is none */
-uint64_t quiesce_writer_event_get_limit_usec(const QuiesceWriterEvent *event);   /* UINT64_MAX: not told */
+/* The set that is being made: from PrepareForSnapshot to PostSnapshot; -ENODATA in other events. */
+int quiesce_writer_event_get_current_set(const QuiesceWriterEvent *event, const char **ret);
+uint64_t quiesce_writer_event_get_limit_usec(const QuiesceWriterEvent *event); /* UINT64_MAX: not told */
 const char *quiesce_writer_event_get_backup_type(const QuiesceWriterEvent *event);
 int quiesce_writer_event_is_persistent(const QuiesceWriterEvent *event);
 int quiesce_writer_event_is_bootable(const QuiesceWriterEvent *event);

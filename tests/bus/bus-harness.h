@@ -72,6 +72,24 @@ void bench_wait_file(Bench *bench, const char *path, const char *text); /* until
 void bench_add_volume(Bench *bench, const char *name);
 void bench_add_writer(Bench *bench, const char *name, const char *arguments);
 unsigned bench_count(Bench *bench, const char *path, const char *text);
+/* A FIFO of the directory's, for "EVENT=later:FIFO"; its path is the answer's. */
+const char *bench_make_fifo(Bench *bench, const char *name, char path[static 128]);
+void bench_let_go(Bench *bench, const char *name); /* once somebody waits for it */
+/* The writers' log: each line begins with "NAME EVENT". A test may put lines of its own between. */
+void bench_note(Bench *bench, const char *line);
+/* The words of one writer, one event after the other. */
+void bench_assert_story(Bench *bench, const char *name, const char *expected);
+/* Where a line that begins so stands; fails if there is none. */
+size_t bench_log_at(Bench *bench, const char *text);
+/* That line, from there on; free() it. */
+char *bench_log_line(Bench *bench, const char *name, const char *event);
+/* The line after the first that begins with `text` begins with `next`. */
+void bench_assert_next(Bench *bench, const char *text, const char *next);
+/* What the test provider was asked goes to the writers' log, too, as "PHASE VOLUME SNAPSHOT". */
+void bench_join_logs(Bench *bench);
+unsigned bench_count_snapshots(Bench *bench); /* that the test provider has, finished or not */
+/* Has quiesced done all that was asked of it before? Then this returns. */
+void client_round_trip(Client *client);
 
 int client_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr); /* notes it as seen */
 Client *client_new(Bench *bench);

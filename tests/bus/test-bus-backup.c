@@ -5,42 +5,7 @@
  * (C25), vetoes, AbortBackup in DoSnapshotSet, two sessions and the creation slot.
  */
 
-#include <fcntl.h>
-
 #include "bus-harness.h"
-
-/* The words of the writers' log, one "NAME EVENT" after the other. */
-static char *writers_story(Bench *bench, const char *name) {
-        _cleanup_free_ char *log = bench_read(bench, "writers.log");
-        char *story = calloc(1, 4096), *line, *rest = log;
-
-        assert_non_null(story);
-        while ((line = strsep(&rest, "\n"))) {
-                char who[64], event[64];
-
-                if (sscanf(line, "%63s %63s", who, event) == 2 && streq(who, name)) {
-                        (void) strcat(story, story[0] ? " " : "");
-                        (void) strcat(story, event);
-                }
-        }
-        return story;
-}
-
-static void assert_story(Bench *bench, const char *name, const char *expected) {
-        _cleanup_free_ char *story = writers_story(bench, name);
-
-        assert_string_equal(story, expected);
-}
-
-/* Where a line of the writers' log that begins so stands; fails if there is none. */
-static size_t log_at(Bench *bench, const char *text) {
-        _cleanup_free_ char *log = bench_read(bench, "writers.log");
-        const char *at = strstr(log, text);
-
-        if (!at)
-                fail_msg("\"%s\" is not in the writers' log:\n%s", text, log);
-        return (size_t) (at - log);
-}
 
 static void test_happy_path(void **state) {
         _cleanup_free_ char *one = NULL, *two = NULL, *set = NULL, *consistency = NULL, *state_now = NULL;
@@ -87,16 +52,16 @@ static void test_happy_path(void **state) {
         assert_true(client_seen_at(client, "InterfacesRemoved /org/quiesce1 /org/quiesce1/set/") <
                     client_seen_at(client, "reply Release"));
 
-        assert_story(
+        bench_assert_story(
                 *state, "front",
                 "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-complete "
                 "backup-shutdown");
-        assert_story(
+        bench_assert_story(
                 *state, "back",
                 "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-complete "
                 "backup-shutdown");
-        assert_true(log_at(*state, "front freeze") < log_at(*state, "back freeze"));
-        assert_true(log_at(*state, "back thaw") < log_at(*state, "front thaw"));
+        assert_true(bench_log_at(*state, "front freeze") < bench_log_at(*state, "back freeze"));
+        assert_true(bench_log_at(*state, "back thaw") < bench_log_at(*state, "front thaw"));
 
         /* C25: whatever was told to everybody, no path and no volume was in it. */
         assert_false(client_has_seen(client, ((Bench *) *state)->directory));
@@ -142,46 +107,6 @@ static void test_content_and_properties(void **state) {
         (void) client_free(client);
 }
 
-/* The word after an event in the writers' log is the session's id, then the set's; " snapshot=" is a device.
- */
-static void test_C24_when_the_set_and_its_devices_are_known(void **state) {
-        static const char *const before[] = {"identify", "prepare-for-backup"};
-        static const char *const during[] = {"prepare-for-snapshot", "freeze", "thaw", "post-snapshot"};
-        _cleanup_free_ char *one = NULL, *set = NULL, *log = NULL;
-        char text[256];
-        sd_bus_message *m;
-        Client *client;
-
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "w", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
-        one = client_add(client, "test:one");
-        backup_ok(client, "PrepareForBackup");
-        m = backup_ask(client, "DoSnapshotSet");
-        assert_null(sd_bus_message_get_error(m));
-        set = reply_get_string(m, "set");
-        sd_bus_message_unref(m);
-        backup_ok(client, "BackupComplete");
-        session_ok(client, "Release");
-        log = bench_read(*state, "writers.log");
-        for (size_t i = 0; i < ELEMENTSOF(before); i++) {
-                (void) snprintf(text, sizeof(text), "w %s %s %s", before[i], i == 0 ? "-" : client->id, set);
-                assert_null(strstr(log, text));
-        }
-        for (size_t i = 0; i < ELEMENTSOF(during); i++) {
-                (void) snprintf(text, sizeof(text), "w %s %s %s", during[i], client->id, set);
-                (void) log_at(*state, text);
-        }
-        assert_true(log_at(*state, " snapshot=test:one\n") > log_at(*state, "w post-snapshot"));
-        assert_true(log_at(*state, " snapshot=test:one\n") < log_at(*state, "w backup-complete"));
-        assert_null(strstr(strstr(log, " snapshot=") + 1, " snapshot="));
-        (void) client_free(client);
-}
-
 static void test_C29_a_status_tells_all(void **state) {
         static const char *const parts[] = {
                 "'name'='good', 'level'='front-end', 'state'='waiting-for-backup-complete', 'failure'=''",
@@ -215,7 +140,7 @@ static void test_C29_a_status_tells_all(void **state) {
                         fail_msg("\"%s\" is not in: %s", parts[i], status);
         assert_int_equal(sscanf(strstr(status, "'process'="), "'process'=%d,", &process), 1);
         (void) snprintf(text, sizeof(text), "good identify - - - - - %d ", process); /* it said so itself */
-        (void) log_at(*state, text);
+        (void) bench_log_at(*state, text);
         session_ok(client, "Release");
         (void) client_free(client);
 }
@@ -236,7 +161,7 @@ static void test_without_volumes(void **state) {
         sd_bus_message_unref(m);
         assert_string_equal(set, client->set);
         session_ok(client, "Release");
-        assert_story(
+        bench_assert_story(
                 *state, "alpha",
                 "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-shutdown");
         (void) client_free(client);
@@ -287,22 +212,6 @@ static void test_required_writer_ignored(void **state) {
         (void) client_free(client);
 }
 
-static void test_provider_fails(void **state) {
-        Client *client;
-
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
-        bench_write(*state, "provider/script", "commit one fail UnexpectedProviderError it broke\n");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        assert_refused(backup_ask(client, "DoSnapshotSet"), "UnexpectedProviderError", "it broke");
-        session_ok(client, "Release");
-        assert_story(*state, "alpha",
-                     "identify prepare-for-backup prepare-for-snapshot freeze abort backup-shutdown");
-        (void) client_free(client);
-}
-
 static void test_abort_in_do_snapshot_set(void **state) {
         _cleanup_free_ char *state_now = NULL;
         char shutdown[128];
@@ -331,13 +240,13 @@ static void test_abort_in_do_snapshot_set(void **state) {
         assert_string_equal(state_now, "aborted");
         assert_refused(backup_ask(client, "DoSnapshotSet"), "BadState", "aborted");
         session_ok(client, "Release");
-        assert_story(*state, "alpha",
-                     "identify prepare-for-backup prepare-for-snapshot abort backup-shutdown");
-        (void) log_at(*state, shutdown);
+        bench_assert_story(*state, "alpha",
+                           "identify prepare-for-backup prepare-for-snapshot abort backup-shutdown");
+        (void) bench_log_at(*state, shutdown);
         (void) client_free(client);
 }
 
-static void test_slot(void **state) {
+static void test_T14_slot(void **state) {
         Client *first, *second, *third;
         Call *waiting;
 
@@ -418,14 +327,12 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_happy_path),
                 TEST(test_content_and_properties),
-                TEST(test_C24_when_the_set_and_its_devices_are_known),
                 TEST(test_C29_a_status_tells_all),
                 TEST(test_without_volumes),
                 TEST(test_veto),
                 TEST(test_required_writer_ignored),
-                TEST(test_provider_fails),
                 TEST(test_abort_in_do_snapshot_set),
-                TEST(test_slot),
+                TEST(test_T14_slot),
                 TEST(test_same_volume_twice),
                 TEST(test_cancelled_volume),
         };

@@ -13,19 +13,6 @@ static void assert_has(const char *text, const char *part) {
                 fail_msg("\"%s\" is not in: %s", part, text);
 }
 
-/* The words of the writers' log that follow "NAME", one event after the other. */
-static void assert_events(Bench *bench, const char *name, const char *expected) {
-        _cleanup_free_ char *log = bench_read(bench, "writers.log");
-        char story[1024] = "", who[64], event[64], *line, *rest = log;
-
-        while ((line = strsep(&rest, "\n")))
-                if (sscanf(line, "%63s %63s", who, event) == 2 && streq(who, name)) {
-                        (void) strcat(story, story[0] ? " " : "");
-                        (void) strcat(story, event);
-                }
-        assert_string_equal(story, expected);
-}
-
 static void assert_log(Bench *bench, const char *part) {
         _cleanup_free_ char *log = bench_read(bench, "writers.log");
 
@@ -95,9 +82,9 @@ static void test_T29_whole_restore(void **state) {
         assert_ok(restore_ask(client, "PostRestore"));
         assert_refused(set_text(client, "SetFileRestoreStatus", "a", "all"), "BadState", "post-restored");
         session_ok(client, "Release");
-        assert_events(*state, "db", "identify pre-restore post-restore session-closed");
-        assert_events(*state, "other", "identify");
-        assert_events(*state, "never", "identify");
+        bench_assert_story(*state, "db", "identify pre-restore post-restore session-closed");
+        bench_assert_story(*state, "other", "identify");
+        bench_assert_story(*state, "never", "identify");
         assert_log(*state, "type= component=/a[authoritative||]");
         assert_log(*state, "type= component=/a[authoritative|failed|]");
         (void) snprintf(text, sizeof(text), "db session-closed %s - completed released", client->id);
@@ -120,7 +107,7 @@ static void test_no_call_of_a_backup(void **state) {
                                 "colour", "s", "red"),
                        "InvalidArgument", "colour");
         session_ok(client, "Release");
-        assert_events(*state, "db", "identify");
+        bench_assert_story(*state, "db", "identify");
         (void) client_free(client);
 }
 
@@ -141,8 +128,8 @@ static void test_a_writer_that_fails(void **state) {
         assert_has(status, "'state'='failed-at-pre-restore', 'failure'='Retryable', 'text'='still.in.use'");
         assert_ok(restore_ask(client, "PostRestore"));
         session_ok(client, "Release");
-        assert_events(*state, "db", "identify pre-restore session-closed");
-        assert_events(*state, "other", "identify pre-restore post-restore session-closed");
+        bench_assert_story(*state, "db", "identify pre-restore session-closed");
+        bench_assert_story(*state, "other", "identify pre-restore post-restore session-closed");
         (void) client_free(client);
 }
 
@@ -330,7 +317,7 @@ static void test_through_the_library(void **state) {
         assert_int_equal(quiesce_restore_gather_writer_status(restore, &m, NULL), 0);
         sd_bus_message_unref(m);
         assert_int_equal(quiesce_restore_release(restore, NULL), 0);
-        assert_events(*state, "db", "identify pre-restore post-restore session-closed");
+        bench_assert_story(*state, "db", "identify pre-restore post-restore session-closed");
         (void) quiesce_restore_free(restore);
         (void) client_free(client);
 }

@@ -8,9 +8,9 @@
  * log=FILE appends a line for each event: "NAME EVENT SESSION SET OUTCOME CAUSE GUARD PID type=TYPE", then
  * "bootable", "component-mode" and for each component that it tells "component=LOGICAL-PATH/NAME" and, in
  * brackets, what else it tells of it: [OPTIONS|PREVIOUS-STAMP|BACKUP-STAMP|SUCCEEDED], in a restore
- * [RESTORE-OPTIONS|FILE-RESTORE-STATUS|BACKUP-STAMP]. stamp=EVENT:STAMP
- * sets the stamp of all in that event; "NAME EVENT stamp-refused" tells that the library let it not. level=,
- * window= (seconds), path= (of its data) are what it registers and identifies with;
+ * [RESTORE-OPTIONS|FILE-RESTORE-STATUS|BACKUP-STAMP]; then "snapshot=VOLUME:DEVICE" of each that it is told.
+ * stamp=EVENT:STAMP sets the stamp of all in that event; "NAME EVENT stamp-refused" tells that the library
+ * let it not. level=, window= (seconds), path= (of its data) are what it registers and identifies with;
  * component=TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER (flags s: selectable, r: for restore; any number of times),
  * tree=yes (four components: see declare()), exclude=FOLDER and restore=METHOD[:never] what it declares.
  * abort=default leaves Abort to the library. register=never connects and keeps silent, register=NAME takes
@@ -58,7 +58,6 @@ static void log_event(const QuiesceWriter *writer, const QuiesceWriterEvent *e) 
         const char *outcome = quiesce_writer_event_get_outcome(e),
                    *cause = quiesce_writer_event_get_cause(e);
         QuiesceSelection selected = {.size = sizeof(selected)};
-        const char *const *snapshots = quiesce_writer_event_get_snapshots(e);
         char line[4096];
         int fd, n;
 
@@ -85,8 +84,10 @@ static void log_event(const QuiesceWriter *writer, const QuiesceWriterEvent *e) 
                                 selected.name, selected.options ? selected.options : "",
                                 selected.previous_stamp ? selected.previous_stamp : "",
                                 selected.backup_stamp ? selected.backup_stamp : "", selected.succeeded);
-        for (; *snapshots && n < 3900; snapshots += 2)
-                n += snprintf(line + n, sizeof(line) - (size_t) n, " snapshot=%.60s", snapshots[0]);
+        if (quiesce_writer_event_get_current_set(e, &set) == 0)
+                n += snprintf(line + n, sizeof(line) - (size_t) n, " current-set=%s", set);
+        for (const char *const *s = quiesce_writer_event_get_snapshots(e); *s && n < 3000; s += 2)
+                n += snprintf(line + n, sizeof(line) - (size_t) n, " snapshot=%.200s:%.300s", s[0], s[1]);
         line[n++] = '\n';
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0 || write(fd, line, (size_t) n) != n)
