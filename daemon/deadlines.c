@@ -2,6 +2,10 @@
 
 /*
  * The contract's deadlines as timers on CLOCK_BOOTTIME, which goes on while the machine sleeps.
+ *
+ * Promise: an answer that lies in a socket when its deadline passes counts, however late quiesced comes to
+ * look. So a timer that has fired lets everything that is there already go first: its deadline has passed
+ * when there is nothing else to do, or, should something never end, DEADLINE_GRACE_USEC later.
  */
 
 #include <time.h>
@@ -14,15 +18,19 @@ struct Deadline {
         Deadline *next;
         Manager *manager;
         uint64_t id, session;
-        sd_event_source *source;
+        sd_event_source *source; /* of the deadline, then of the grace */
+        sd_event_source *idle;   /* once the time has come */
 };
 
 /* A timer may be late by this much; the shortest limit there is is a few hundred times that. */
 #define DEADLINE_ACCURACY_USEC (5 * USEC_PER_MSEC)
 
+#define DEADLINE_GRACE_USEC (200 * USEC_PER_MSEC)
+
 static Deadline *deadline_free(Deadline *deadline) {
         if (!deadline)
                 return NULL;
+        sd_event_source_disable_unref(deadline->idle);
         sd_event_source_disable_unref(deadline->source);
         free(deadline);
         return NULL;
@@ -45,8 +53,7 @@ static void deadline_remove(Manager *manager, uint64_t id) {
         (void) deadline_free(deadline);
 }
 
-static int deadline_passed(sd_event_source *source, uint64_t usec, void *userdata) {
-        Deadline *deadline = userdata;
+static void deadline_feed(Deadline *deadline) {
         Manager *manager = deadline->manager;
         ContractInput input = {
                 .type = CONTRACT_INPUT_DEADLINE,
@@ -56,6 +63,22 @@ static int deadline_passed(sd_event_source *source, uint64_t usec, void *userdat
 
         deadline_remove(manager, deadline->id);
         manager_feed(manager, &input);
+}
+
+static int on_idle(sd_event_source *source, void *userdata) {
+        deadline_feed(userdata);
+        return 0;
+}
+
+static int deadline_passed(sd_event_source *source, uint64_t usec, void *userdata) {
+        Deadline *deadline = userdata;
+
+        if (deadline->idle ||
+            sd_event_add_defer(deadline->manager->event, &deadline->idle, on_idle, deadline) < 0 ||
+            sd_event_source_set_priority(deadline->idle, SD_EVENT_PRIORITY_IDLE) < 0 ||
+            sd_event_source_set_time_relative(source, DEADLINE_GRACE_USEC) < 0 ||
+            sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
+                deadline_feed(deadline);
         return 0;
 }
 

@@ -81,6 +81,23 @@ static bool delete_one(SnapshotSet *set, SetVolume *volume) {
         return true;
 }
 
+/* How many went, and which is the first that did not (C4). */
+static void delete_count(SnapshotSet *set) {
+        char why[301];
+
+        for (size_t i = 0; set->answer.first_left && !set->delete_only && i < set->n_volumes; i++) {
+                const ProviderVolume *given = &set->volumes[i]->given;
+
+                if (given->snapshot_id != set->answer.first_left)
+                        continue;
+                (void) snprintf(why, sizeof(why), "%.300s", set->answer.text);
+                (void) snprintf(set->answer.text, sizeof(set->answer.text),
+                                "%u of %zu snapshots deleted; %s of %.64s is not: %s", set->answer.n_deleted,
+                                set->n_volumes, given->snapshot_id, given->name, why);
+                return;
+        }
+}
+
 /**
  * stage_delete() - the stage of DELETE
  * @set:        the set; set->delete_only: that snapshot alone
@@ -108,6 +125,7 @@ StageResult stage_delete(SnapshotSet *set) {
                 if (step_failed(set) && set->given.persistent)
                         break;
         }
+        delete_count(set);
         return STAGE_DONE;
 }
 

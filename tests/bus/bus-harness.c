@@ -74,8 +74,15 @@ unsigned bench_count(Bench *bench, const char *path, const char *text) {
         return n;
 }
 
+static bool file_holds(Bench *bench, const char *path, const char *text, unsigned n) {
+        char full[256];
+
+        in_directory(bench, full, sizeof(full), path);
+        return text[0] ? bench_count(bench, path, text) >= n : access(full, F_OK) == 0;
+}
+
 /* Any change in the file's folder is looked at; the file's own need not exist yet. */
-void bench_wait_file(Bench *bench, const char *path, const char *text) {
+void bench_wait_count(Bench *bench, const char *path, const char *text, unsigned n) {
         _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         char full[256], buffer[4096];
         struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -84,21 +91,19 @@ void bench_wait_file(Bench *bench, const char *path, const char *text) {
         *strrchr(full, '/') = '\0';
         assert_true(fd >= 0);
         assert_true(inotify_add_watch(fd, full, IN_CREATE | IN_MODIFY | IN_MOVED_TO) >= 0);
-        for (;;) {
-                _cleanup_free_ char *all = bench_read(bench, path);
+        while (!file_holds(bench, path, text, n)) {
+                if (poll(&p, 1, PATIENCE_MSEC) <= 0) {
+                        _cleanup_free_ char *all = bench_read(bench, path);
 
-                if (strstr(all, text) && (text[0] || access(full, F_OK) == 0)) {
-                        char whole[256];
-
-                        in_directory(bench, whole, sizeof(whole), path);
-                        if (access(whole, F_OK) == 0)
-                                return;
+                        fail_msg("%s never held \"%s\" (%u); it holds: %s", path, text, n, all);
                 }
-                if (poll(&p, 1, PATIENCE_MSEC) <= 0)
-                        fail_msg("%s never held \"%s\"; it holds: %s", path, text, all);
                 while (read(fd, buffer, sizeof(buffer)) > 0)
                         ;
         }
+}
+
+void bench_wait_file(Bench *bench, const char *path, const char *text) {
+        bench_wait_count(bench, path, text, 1);
 }
 
 void bench_add_volume(Bench *bench, const char *name) {
@@ -223,6 +228,8 @@ int bench_setup(void **state) {
         char volumes[128], writer[128];
 
         assert_non_null(bench);
+        for (size_t i = 0; i < ELEMENTSOF(bench->fifos); i++)
+                bench->fifos[i].fd = -1;
         (void) snprintf(bench->directory, sizeof(bench->directory), "/tmp/quiesced-bus.XXXXXX");
         assert_non_null(mkdtemp(bench->directory));
         assert_int_equal(chmod(bench->directory, 0755), 0);
@@ -274,6 +281,8 @@ int bench_teardown(void **state) {
                 (void) kill(bench->bus_pid, SIGTERM);
         (void) reap(&bench->bus_pid);
         (void) close(bench->notify_fd);
+        for (size_t i = 0; i < ELEMENTSOF(bench->fifos); i++)
+                (void) fd_close(bench->fifos[i].fd);
         sd_event_unref(bench->event);
         if (!getenv("QUIESCED_TEST_KEEP"))
                 (void) nftw(bench->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -33,6 +33,7 @@
 typedef struct Client {
         struct Bench *bench;
         sd_bus *bus;
+        bool deaf;
         char session[256]; /* object path */
         char id[37];
         char set[37];
@@ -58,6 +59,10 @@ typedef struct Bench {
         sd_event *event;
         pid_t bus_pid, daemon_pid;
         int notify_fd;
+        struct {
+                char name[32];
+                int fd; /* -1: made by no test */
+        } fifos[4];
 } Bench;
 
 int bench_setup(void **state); /* the bus; quiesced is started by bench_start() */
@@ -69,12 +74,14 @@ int bench_stop(Bench *bench);  /* SIGTERM; how it ended, as waitpid(2) says */
 void bench_write(Bench *bench, const char *path, const char *text);     /* below the directory */
 char *bench_read(Bench *bench, const char *path);                       /* "" if there is none; free() it */
 void bench_wait_file(Bench *bench, const char *path, const char *text); /* until it holds the text */
+void bench_wait_count(Bench *bench, const char *path, const char *text, unsigned n); /* n times */
 void bench_add_volume(Bench *bench, const char *name);
 void bench_add_writer(Bench *bench, const char *name, const char *arguments);
 unsigned bench_count(Bench *bench, const char *path, const char *text);
 /* A FIFO of the directory's, for "EVENT=later:FIFO"; its path is the answer's. */
 const char *bench_make_fifo(Bench *bench, const char *name, char path[static 128]);
-void bench_let_go(Bench *bench, const char *name); /* once somebody waits for it */
+void bench_let_go(Bench *bench, const char *name);    /* who waits for it, now or later */
+void bench_hold_back(Bench *bench, const char *name); /* who comes from now on waits again */
 /* The writers' log: each line begins with "NAME EVENT". A test may put lines of its own between. */
 void bench_note(Bench *bench, const char *line);
 /* The words of one writer, one event after the other. */
@@ -93,6 +100,7 @@ void client_round_trip(Client *client);
 
 int client_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr); /* notes it as seen */
 Client *client_new(Bench *bench);
+Client *client_new_deaf(Bench *bench);          /* hears no signals */
 Client *client_new_as(Bench *bench, uid_t uid); /* the bus takes it for a process of that user; needs root */
 Client *client_free(Client *client);            /* its connection ends: the requester dies */
 

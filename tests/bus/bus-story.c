@@ -15,22 +15,35 @@ static void path_of(Bench *bench, const char *name, char path[static 128]) {
         assert_true(snprintf(path, 128, "%s/%s", bench->directory, name) < 128);
 }
 
+/* It is open as long as the bench is there, so that neither side ever waits for the other to open it. */
 const char *bench_make_fifo(Bench *bench, const char *name, char path[static 128]) {
+        size_t i = 0;
+
         path_of(bench, name, path);
         assert_int_equal(mkfifo(path, 0600), 0);
+        while (bench->fifos[i].fd >= 0)
+                assert_true(++i < ELEMENTSOF(bench->fifos));
+        (void) snprintf(bench->fifos[i].name, sizeof(bench->fifos[i].name), "%s", name);
+        bench->fifos[i].fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        assert_true(bench->fifos[i].fd >= 0);
         return path;
 }
 
-/* open() waits until somebody reads. */
 void bench_let_go(Bench *bench, const char *name) {
-        char path[128];
-        int fd;
+        size_t i = 0;
 
-        path_of(bench, name, path);
-        fd = open(path, O_WRONLY | O_CLOEXEC);
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, "\n", 1), 1);
-        assert_int_equal(close(fd), 0);
+        while (!streq(bench->fifos[i].name, name))
+                assert_true(++i < ELEMENTSOF(bench->fifos));
+        assert_int_equal(write(bench->fifos[i].fd, "\n", 1), 1);
+}
+
+void bench_hold_back(Bench *bench, const char *name) {
+        size_t i = 0;
+        char byte;
+
+        while (!streq(bench->fifos[i].name, name))
+                assert_true(++i < ELEMENTSOF(bench->fifos));
+        assert_int_equal(read(bench->fifos[i].fd, &byte, 1), 1);
 }
 
 void bench_note(Bench *bench, const char *line) {

@@ -2,7 +2,7 @@
 
 /*
  * Whole backups over the bus: the events that real writer processes get, the order of signals and answers
- * (C25), vetoes, AbortBackup in DoSnapshotSet, two sessions and the creation slot.
+ * (C25), vetoes, AbortBackup in DoSnapshotSet, volumes that cannot be in a set.
  */
 
 #include "bus-harness.h"
@@ -246,33 +246,6 @@ static void test_abort_in_do_snapshot_set(void **state) {
         (void) client_free(client);
 }
 
-static void test_T14_slot(void **state) {
-        Client *first, *second, *third;
-        Call *waiting;
-
-        bench_start(*state);
-        first = client_new(*state);
-        second = client_new(*state);
-        third = client_new(*state);
-        client_open(first);
-        client_open(second);
-        client_open(third);
-        backup_ok(first, "GatherWriterMetadata");
-        backup_ok(second, "GatherWriterMetadata");
-        backup_ok(third, "GatherWriterMetadata");
-        backup_ok(first, "StartSnapshotSet");
-        assert_refused(backup_ask(second, "StartSnapshotSet"), "SnapshotSetInProgress", first->id);
-        waiting = call_begin(second, second->session, BACKUP_INTERFACE, "StartSnapshotSet", "a{sv}", 1,
-                             "wait", "b", 1);
-        assert_refused(backup_ask(third, "StartSnapshotSet"), "SnapshotSetInProgress", "");
-        (void) client_free(first); /* dies: the slot is free at once */
-        assert_ok(call_wait(waiting));
-        backup_ok(second, "AbortBackup");
-        backup_ok(third, "StartSnapshotSet");
-        (void) client_free(second);
-        (void) client_free(third);
-}
-
 static void test_same_volume_twice(void **state) {
         _cleanup_free_ char *one = NULL;
         Client *client;
@@ -332,7 +305,6 @@ int main(void) {
                 TEST(test_veto),
                 TEST(test_required_writer_ignored),
                 TEST(test_abort_in_do_snapshot_set),
-                TEST(test_T14_slot),
                 TEST(test_same_volume_twice),
                 TEST(test_cancelled_volume),
         };

@@ -100,8 +100,16 @@ static void test_bad_state(void **state) {
         (void) client_free(client);
 }
 
-/* A set context is set once. */
-static void test_context_once(void **state) {
+static void assert_gone(sd_bus_message *reply) {
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        assert_non_null(error);
+        assert_string_equal(error->name, "org.freedesktop.DBus.Error.UnknownObject");
+        sd_bus_message_unref(reply);
+}
+
+/* What is set or called once, and a session that is over. */
+static void test_T23_once(void **state) {
         Client *client = client_new(*state);
 
         client_open(client);
@@ -112,6 +120,63 @@ static void test_context_once(void **state) {
         assert_refused(
                 call_ask(client, client->session, BACKUP_INTERFACE, "SetContext", "sa{sv}", "backup", 0),
                 "BadState", "SetContext");
+        backup_ok(client, "GatherWriterMetadata");
+        assert_refused(backup_ask(client, "GatherWriterMetadata"), "BadState", "gathered");
+        session_ok(client, "Release");
+        assert_gone(backup_ask(client, "GatherWriterMetadata"));
+        assert_gone(call_ask(client, client->session, SESSION_INTERFACE, "Release", "a{sv}", 0));
+        (void) client_free(client);
+}
+
+/* With writers there is no set without their metadata; without writers there is none of their calls. */
+static void test_T20_contexts(void **state) {
+        static const char *const of_writers[] = {"PrepareForBackup", "BackupComplete"};
+        Client *client = client_new(*state);
+
+        client_open(client);
+        assert_refused(backup_ask(client, "DoSnapshotSet"), "BadState", "initialised");
+        assert_refused(backup_ask(client, "StartSnapshotSet"), "BadState", "GatherWriterMetadata");
+        session_ok(client, "Release");
+        for (int with_set = 0; with_set < 2; with_set++) {
+                client_open(client);
+                assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetContext", "sa{sv}",
+                                   "file-share-backup", 0));
+                if (with_set)
+                        backup_ok(client, "StartSnapshotSet");
+                for (size_t i = 0; i < ELEMENTSOF(of_writers); i++)
+                        assert_refused(backup_ask(client, of_writers[i]), "BadState", of_writers[i]);
+                assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "AddComponent",
+                                        "sssa{sv}", "w", "", "c", 0),
+                               "BadState", "AddComponent");
+                session_ok(client, "Release");
+        }
+        (void) client_free(client);
+}
+
+/* A writer that was disabled gets nothing; after GatherWriterMetadata it is too late. */
+static void test_T21_disabled_writer(void **state) {
+        Client *client;
+
+        bench_add_writer(*state, "alpha", "");
+        bench_add_writer(*state, "beta", "");
+        bench_start(*state);
+        client = client_new(*state);
+        client_open(client);
+        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "DisableWriters", "asa{sv}", 1, "beta",
+                           0));
+        backup_ok(client, "GatherWriterMetadata");
+        assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "DisableWriters", "asa{sv}", 1,
+                                "alpha", 0),
+                       "BadState", "gathered");
+        backup_ok(client, "StartSnapshotSet");
+        backup_ok(client, "PrepareForBackup");
+        backup_ok(client, "DoSnapshotSet");
+        backup_ok(client, "BackupComplete");
+        session_ok(client, "Release");
+        bench_assert_story(*state, "alpha",
+                           "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot "
+                           "backup-complete backup-shutdown");
+        bench_assert_story(*state, "beta", "");
         (void) client_free(client);
 }
 
@@ -270,7 +335,9 @@ int main(void) {
 #define STARTED(_test) cmocka_unit_test_setup_teardown(_test, bench_setup_started, bench_teardown)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_bad_state, bench_setup, bench_teardown),
-                STARTED(test_context_once),
+                STARTED(test_T20_contexts),
+                cmocka_unit_test_setup_teardown(test_T21_disabled_writer, bench_setup, bench_teardown),
+                STARTED(test_T23_once),
                 STARTED(test_unknown_options),
                 STARTED(test_volume_argument),
                 STARTED(test_only_the_owner),

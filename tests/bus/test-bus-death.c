@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Somebody dies: the requester at each point of a backup (C26), quiesced itself (C32). Writers get what they
- * are owed, the slot is free, nothing of an unfinished set stays.
+ * quiesced dies, alone or with the requester, or its bus (C32): writers get what they are owed, who reads is
+ * not cut off, nothing of an unfinished set stays. The requester's death is in test-bus-killed.c.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "bus-harness.h"
-
-/* Snapshots that the test provider has, finished or not. */
-static unsigned count_snapshots(Bench *bench) {
-        struct dirent *entry;
-        char path[192];
-        unsigned n = 0;
-        DIR *d;
-
-        (void) snprintf(path, sizeof(path), "%s/snapshots", bench->provider);
-        d = opendir(path);
-        while (d && (entry = readdir(d)))
-                n += entry->d_name[0] != '.';
-        if (d)
-                (void) closedir(d);
-        return n;
-}
 
 /* A second requester can make a set: the slot is free and quiesced is well. */
 static void assert_well(Bench *bench) {
@@ -44,138 +27,6 @@ static void prepare_bench(Bench *bench) {
         bench_add_writer(bench, "alpha", "");
 }
 
-static void test_before_prepare(void **state) {
-        Client *client, *watcher;
-        char gone[320];
-
-        prepare_bench(*state);
-        bench_start(*state);
-        watcher = client_new(*state);
-        client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
-        free(client_add(client, "test:one"));
-        (void) snprintf(gone, sizeof(gone), "InterfacesRemoved /org/quiesce1 %s", client->session);
-        (void) client_free(client);
-        client_wait_seen(watcher, gone);
-        assert_false(client_has_seen(watcher, "BackupShutdown"));
-        assert_int_equal(bench_count(*state, "writers.log", "backup-shutdown"), 0);
-        assert_well(*state);
-        (void) client_free(watcher);
-}
-
-static void test_prepared(void **state) {
-        Client *client, *watcher;
-        char signal[320];
-
-        prepare_bench(*state);
-        bench_start(*state);
-        watcher = client_new(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        (void) snprintf(signal, sizeof(signal),
-                        "BackupShutdown /org/quiesce1 %s " ID_NIL " not-completed requester-vanished",
-                        client->id);
-        (void) client_free(client);
-        client_wait_seen(watcher, signal);
-        bench_wait_file(*state, "writers.log", "not-completed requester-vanished");
-        assert_int_equal(count_snapshots(*state), 0);
-        assert_well(*state);
-        (void) client_free(watcher);
-}
-
-/* In DoSnapshotSet, before the point of no return: the set is given up, the step that runs is overtaken. */
-static void die_at_step(void **state, const char *phase) {
-        Client *client, *watcher;
-        char script[128], signal[320];
-
-        prepare_bench(*state);
-        (void) snprintf(script, sizeof(script), "%s one mark reached\n%s one wait go\n", phase, phase);
-        bench_write(*state, "provider/script", script);
-        bench_start(*state);
-        watcher = client_new(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        (void) snprintf(signal, sizeof(signal),
-                        "BackupShutdown /org/quiesce1 %s " ID_NIL " not-completed requester-vanished",
-                        client->id);
-        (void) call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
-        bench_wait_file(*state, "provider/reached", "");
-        (void) client_free(client);
-        client_wait_seen(watcher, signal);
-        assert_true(client_has_seen(watcher, "Abort /org/quiesce1"));
-        assert_int_equal(bench_count(*state, "writers.log", " abort "), 1);
-        assert_int_equal(count_snapshots(*state), 0);
-        bench_write(*state, "provider/script", "");
-        assert_well(*state);
-        (void) client_free(watcher);
-}
-
-static void test_at_end_prepare(void **state) {
-        die_at_step(state, "end-prepare");
-}
-
-static void test_at_lock(void **state) {
-        die_at_step(state, "lock");
-}
-
-static void test_at_post_commit(void **state) {
-        die_at_step(state, "post-commit");
-}
-
-static void test_created(void **state) {
-        Client *client, *watcher;
-        char signal[320];
-
-        prepare_bench(*state);
-        bench_start(*state);
-        watcher = client_new(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        backup_ok(client, "DoSnapshotSet");
-        assert_int_equal(count_snapshots(*state), 1);
-        (void) snprintf(signal, sizeof(signal),
-                        "BackupShutdown /org/quiesce1 %s %s not-completed requester-vanished", client->id,
-                        client->set);
-        (void) client_free(client);
-        client_wait_seen(watcher, signal);
-        client_wait_seen(watcher, "InterfacesRemoved /org/quiesce1 /org/quiesce1/session/");
-        assert_int_equal(count_snapshots(*state), 0);
-        (void) client_free(watcher);
-}
-
-/* The requester is a process, and it is killed. */
-static void test_killed_process(void **state) {
-        Bench *bench = *state;
-        Client *watcher;
-        int status;
-        pid_t pid;
-
-        prepare_bench(bench);
-        bench_start(bench);
-        pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0) {
-                Client *client;
-
-                bench->event = NULL;
-                assert_true(sd_event_new(&bench->event) >= 0);
-                client = client_new(bench);
-                client_prepare(client, "test:one");
-                bench_write(bench, "ready", "ready");
-                for (;;)
-                        (void) pause();
-        }
-        watcher = client_new(bench);
-        bench_wait_file(bench, "ready", "ready");
-        assert_int_equal(kill(pid, SIGKILL), 0);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        client_wait_seen(watcher, "not-completed requester-vanished");
-        assert_well(bench);
-        (void) client_free(watcher);
-}
-
 /* quiesced is killed; the owner lives: writers are told, the snapshots stay until it lets go (C32). (That
  * they go then is tried with LVM: the test provider does not find its sets again.) */
 static void test_daemon_killed_owner_reads(void **state) {
@@ -189,7 +40,7 @@ static void test_daemon_killed_owner_reads(void **state) {
         client_prepare(client, "test:one");
         backup_ok(client, "DoSnapshotSet");
         bench_kill(*state);
-        assert_int_equal(count_snapshots(*state), 1);
+        assert_int_equal(bench_count_snapshots(*state), 1);
         bench_start(*state);
         (void) snprintf(signal, sizeof(signal),
                         "BackupShutdown /org/quiesce1 %s %s not-completed daemon-restarted", client->id,
@@ -199,7 +50,7 @@ static void test_daemon_killed_owner_reads(void **state) {
         now = client_get_string(client, client->session, SESSION_INTERFACE, "State");
         assert_string_equal(now, "lost");
         assert_refused(backup_ask(client, "BackupComplete"), "SessionLost", "");
-        assert_int_equal(count_snapshots(*state), 1);
+        assert_int_equal(bench_count_snapshots(*state), 1);
         session_ok(client, "Release");
         assert_int_equal(bench_count(*state, "writers.log", "backup-shutdown"), 1);
         assert_well(*state);
@@ -276,7 +127,7 @@ static void test_daemon_killed_at_step(void **state) {
         bench_start(*state);
         client_wait_seen(client, "not-completed daemon-restarted");
         session_ok(client, "Release");
-        assert_int_equal(count_snapshots(*state), 0);
+        assert_int_equal(bench_count_snapshots(*state), 0);
         assert_well(*state);
         (void) client_free(client);
 }
@@ -295,7 +146,7 @@ static void test_daemon_stopped(void **state) {
         client_prepare(other, "test:one");
         assert_int_equal(bench_stop(*state), 0);
         assert_int_equal(bench_count(*state, "writers.log", "backup-shutdown"), 1);
-        assert_int_equal(count_snapshots(*state), 1);
+        assert_int_equal(bench_count_snapshots(*state), 1);
         bench_start(*state);
         client_wait_seen(reader, "daemon-restarted");
         now = client_get_string(reader, reader->session, SESSION_INTERFACE, "State");
@@ -328,12 +179,11 @@ static void test_bus_lost(void **state) {
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_before_prepare),          TEST(test_prepared),
-                TEST(test_at_end_prepare),          TEST(test_at_lock),
-                TEST(test_at_post_commit),          TEST(test_created),
-                TEST(test_killed_process),          TEST(test_daemon_killed_owner_reads),
-                TEST(test_daemon_and_owner_killed), TEST(test_daemon_killed_at_step),
-                TEST(test_daemon_stopped),          TEST(test_bus_lost),
+                TEST(test_daemon_killed_owner_reads),
+                TEST(test_daemon_and_owner_killed),
+                TEST(test_daemon_killed_at_step),
+                TEST(test_daemon_stopped),
+                TEST(test_bus_lost),
                 TEST(test_set_amid_recovery),
         };
 

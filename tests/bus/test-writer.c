@@ -16,6 +16,9 @@
  * abort=default leaves Abort to the library. register=never connects and keeps silent, register=NAME takes
  * another name, register=exit ends before.
  *
+ * times=yes appends, once an event that was delayed is answered and before any other is, "NAME answers EVENT
+ * SESSION BEFORE AFTER", in µs of CLOCK_BOOTTIME.
+ *
  * EVENT is as in quiesce_writer_event_get_type_name(); ACTION is one of
  *   ok            (the default)
  *   fail:CODE:TEXT   CODE as on the bus: InconsistentSnapshot, OutOfResources, Timeout, Retryable,
@@ -29,6 +32,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include "quiesce/writer-internal.h"
 #include "quiesce/writer.h"
@@ -107,10 +111,52 @@ static int fail(QuiesceWriterEvent *event, const char *code_and_text) {
         return -EINVAL;
 }
 
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+/* Written after the answer was sent: its time is known to lie between the two. */
+static void answer_now(QuiesceWriterEvent *event) {
+        char line[256];
+        uint64_t before;
+        int fd, n;
+
+        n = snprintf(line, sizeof(line), "%s answers %s %s ", event->writer->name,
+                     quiesce_writer_event_get_type_name(event), quiesce_writer_event_get_session(event));
+        before = now_usec();
+        quiesce_writer_event_answer(event, 0);
+        n += snprintf(line + n, sizeof(line) - (size_t) n, "%llu %llu\n", (unsigned long long) before,
+                      (unsigned long long) now_usec());
+        if (!word("times"))
+                return;
+        fd = open(word("log"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0 || write(fd, line, (size_t) n) != n)
+                _exit(77);
+        close(fd);
+}
+
+static int on_delay(sd_event_source *source, uint64_t usec, void *userdata) {
+        sd_event_source_disable_unref(source);
+        answer_now(userdata);
+        return 0;
+}
+
+static int delay(QuiesceWriterEvent *event, const char *usec) {
+        sd_event_source *source = NULL;
+        int r;
+
+        r = sd_event_add_time_relative(loop, &source, CLOCK_BOOTTIME, strtoull(usec, NULL, 10), 1, on_delay,
+                                       event);
+        return r < 0 ? r : QUIESCE_WRITER_PENDING;
+}
+
 static int on_fifo(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         sd_event_source_disable_unref(source);
         close(fd);
-        quiesce_writer_event_answer(userdata, 0);
+        answer_now(userdata);
         return 0;
 }
 
@@ -162,6 +208,8 @@ static int act(QuiesceWriterEvent *event, const char *action) {
                 return quiesce_writer_event_warn(event, "%s", rest);
         if ((rest = after(action, "later:")))
                 return later(event, rest);
+        if ((rest = after(action, "delay:")))
+                return delay(event, rest);
         if (streq(action, "hang"))
                 return QUIESCE_WRITER_PENDING;
         if (streq(action, "exit"))
