@@ -74,15 +74,17 @@ unsigned bench_count(Bench *bench, const char *path, const char *text) {
         return n;
 }
 
-static bool file_holds(Bench *bench, const char *path, const char *text, unsigned n) {
+static bool file_holds(Bench *bench, const char *path, const char *text, const char *other, unsigned n) {
         char full[256];
 
         in_directory(bench, full, sizeof(full), path);
-        return text[0] ? bench_count(bench, path, text) >= n : access(full, F_OK) == 0;
+        if (!text[0])
+                return access(full, F_OK) == 0;
+        return bench_count(bench, path, text) + (other ? bench_count(bench, path, other) : 0) >= n;
 }
 
 /* Any change in the file's folder is looked at; the file's own need not exist yet. */
-void bench_wait_count(Bench *bench, const char *path, const char *text, unsigned n) {
+void bench_wait_either(Bench *bench, const char *path, const char *text, const char *other, unsigned n) {
         _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         char full[256], buffer[4096];
         struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -91,7 +93,7 @@ void bench_wait_count(Bench *bench, const char *path, const char *text, unsigned
         *strrchr(full, '/') = '\0';
         assert_true(fd >= 0);
         assert_true(inotify_add_watch(fd, full, IN_CREATE | IN_MODIFY | IN_MOVED_TO) >= 0);
-        while (!file_holds(bench, path, text, n)) {
+        while (!file_holds(bench, path, text, other, n)) {
                 if (poll(&p, 1, PATIENCE_MSEC) <= 0) {
                         _cleanup_free_ char *all = bench_read(bench, path);
 
@@ -103,7 +105,7 @@ void bench_wait_count(Bench *bench, const char *path, const char *text, unsigned
 }
 
 void bench_wait_file(Bench *bench, const char *path, const char *text) {
-        bench_wait_count(bench, path, text, 1);
+        bench_wait_either(bench, path, text, NULL, 1);
 }
 
 void bench_add_volume(Bench *bench, const char *name) {

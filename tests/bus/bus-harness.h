@@ -74,7 +74,8 @@ int bench_stop(Bench *bench);  /* SIGTERM; how it ended, as waitpid(2) says */
 void bench_write(Bench *bench, const char *path, const char *text);     /* below the directory */
 char *bench_read(Bench *bench, const char *path);                       /* "" if there is none; free() it */
 void bench_wait_file(Bench *bench, const char *path, const char *text); /* until it holds the text */
-void bench_wait_count(Bench *bench, const char *path, const char *text, unsigned n); /* n times */
+/* Until the two texts are in it n times together. */
+void bench_wait_either(Bench *bench, const char *path, const char *text, const char *other, unsigned n);
 void bench_add_volume(Bench *bench, const char *name);
 void bench_add_writer(Bench *bench, const char *name, const char *arguments);
 unsigned bench_count(Bench *bench, const char *path, const char *text);
