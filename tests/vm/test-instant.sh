@@ -56,7 +56,7 @@ one_run() {
 make_job_volumes
 outside_baseline
 start_counter
-rounds=6
+rounds=4
 [ "${QUIESCED_TEST_ALL:-no}" = no ] || rounds=20
 for round in $(seq "${ROUNDS:-$rounds}"); do
         check "content-at-the-instant-$round" one_run "$round"
