@@ -119,6 +119,7 @@ static int facts_add_file_systems(EventFacts *facts, WriterEvent *event) {
                                 .type = file_system.type,
                                 .device = file_system.device,
                                 .fd = file_system.fd,
+                                .direct = file_system.direct,
                         };
         event->file_systems = facts->file_systems;
         return 0;

@@ -180,7 +180,8 @@ bool snapshot_set_get_file_system(const SnapshotSet *set, size_t index, SetFileS
                                        .mount_point = mount.mount->mount_point,
                                        .type = mount.mount->type,
                                        .device = mount.mount->device,
-                                       .fd = mount.fd};
+                                       .fd = mount.fd,
+                                       .direct = mount.mount->direct};
                 return true;
         }
         return false;

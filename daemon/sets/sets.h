@@ -100,6 +100,7 @@ typedef struct SetFileSystem {
         const char *type;
         uint64_t device;
         int fd;
+        bool direct; /* on a volume's own device */
 } SetFileSystem;
 
 int sets_new(Sets **ret, sd_event *event, const SetsConfig *config);

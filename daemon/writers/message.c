@@ -97,8 +97,9 @@ static int append_file_system(sd_bus_message *m, const WriterFileSystem *fs) {
         if (r >= 0)
                 r = dictionary_close_array(m);
         if (r >= 0)
-                r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}", "index", "u", fs->index, "type", "s",
-                                          fs->type, "device", "t", fs->device, "descriptor", "h", fs->fd);
+                r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}", "index", "u", fs->index, "type", "s",
+                                          fs->type, "device", "t", fs->device, "descriptor", "h", fs->fd,
+                                          "direct", "b", (int) fs->direct);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

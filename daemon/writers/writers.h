@@ -49,6 +49,7 @@ typedef struct WriterFileSystem {
         const char *type;
         uint64_t device; /* dev_t of the file system */
         int fd;          /* O_RDONLY on the mount's root; stays the caller's */
+        bool direct;     /* on a volume's own device, which freezes it when it is suspended */
 } WriterFileSystem;
 
 /* A component that was selected, as an event tells of it. */

@@ -161,6 +161,7 @@ static int read_file_system(sd_bus_message *m, QuiesceFileSystem *file_system) {
                 {"type", "s", &file_system->type, NULL},
                 {"device", "t", &file_system->device, read_device},
                 {"descriptor", "h", &file_system->fd, NULL},
+                {"direct", "b", &file_system->direct, NULL},
         };
         int r;
 

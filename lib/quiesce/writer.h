@@ -100,7 +100,8 @@ typedef struct QuiesceFileSystem {
         const char *mount_point; /* bytes, not necessarily UTF-8 */
         const char *type;
         dev_t device;
-        int fd; /* of the mount's root; the event's: duplicate it to keep it */
+        int fd;     /* of the mount's root; the event's: duplicate it to keep it */
+        int direct; /* on a volume's own device: if no writer freezes it, the volume's suspend does */
 } QuiesceFileSystem;
 
 /* What can be backed up or restored by itself (IVssCreateWriterMetadata::AddComponent). It is known by its

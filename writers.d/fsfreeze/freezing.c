@@ -12,11 +12,13 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <sys/utsname.h>
 
 #include "util/error.h"
 #include "util/macro.h"
 #include "writers.d/fsfreeze/nesting.h"
 #include "writers.d/fsfreeze/pool.h"
+#include "writers.d/fsfreeze/suspend.h"
 
 #define NAMES_MAX 200u
 
@@ -31,6 +33,7 @@ typedef struct FileSystem {
         int fd;
         unsigned depth;   /* 0: innermost, frozen first */
         bool unsupported; /* EOPNOTSUPP at the trial */
+        bool by_suspend;  /* left to device-mapper, see suspend_freezes() */
         bool touched;     /* a FREEZE job has gone out: ours to thaw */
         size_t same_as;   /* the first with this device; itself normally */
 } FileSystem;
@@ -62,6 +65,7 @@ struct Round {
 
 struct Freezing {
         sd_event *event;
+        bool suspend_is_certain; /* on this kernel */
         Pool *pool;
         Set *sets;
 };
@@ -113,12 +117,16 @@ static void round_done(Round *round) {
         round_free(round);
 }
 
+static bool is_ours(const FileSystem *fs) {
+        return !fs->unsupported && !fs->by_suspend;
+}
+
 static bool wanted(const Round *round, const FileSystem *fs, size_t i) {
         if (fs->same_as != i)
                 return false;
         if (round->type == JOB_TRY)
                 return true;
-        return !fs->unsupported && fs->depth == round->depth && (round->type != JOB_THAW || fs->touched);
+        return is_ours(fs) && fs->depth == round->depth && (round->type != JOB_THAW || fs->touched);
 }
 
 /* Hands out the jobs of one depth. */
@@ -207,8 +215,10 @@ static int on_pool(sd_event_source *source, int fd, uint32_t revents, void *user
         return 0;
 }
 
-static int add_file_system(FileSystem *fs, const QuiesceFileSystem *q) {
-        *fs = (FileSystem){.index = q->index, .device = q->device};
+static int add_file_system(const Freezing *freezing, FileSystem *fs, const QuiesceFileSystem *q) {
+        *fs = (FileSystem){.index = q->index,
+                           .device = q->device,
+                           .by_suspend = freezing->suspend_is_certain && suspend_freezes(q)};
         fs->fd = fcntl(q->fd, F_DUPFD_CLOEXEC, 3);
         if (fs->fd < 0)
                 return error_origin(-errno);
@@ -275,7 +285,7 @@ static int set_new(Set **ret, Freezing *freezing, const QuiesceWriterEvent *even
 
                 r = quiesce_writer_event_get_file_system(event, i, &q);
                 if (!r)
-                        r = add_file_system(&set->file_systems[set->n_file_systems++], &q);
+                        r = add_file_system(freezing, &set->file_systems[set->n_file_systems++], &q);
                 if (r)
                         return error_trace(r);
         }
@@ -353,7 +363,7 @@ static int answer_frozen(const Round *round) {
         if (!indices)
                 return error_origin(-ENOMEM);
         for (size_t i = 0; i < set->n_file_systems; i++)
-                if (!set->file_systems[set->file_systems[i].same_as].unsupported)
+                if (is_ours(&set->file_systems[set->file_systems[i].same_as]))
                         indices[n++] = set->file_systems[i].index;
         return error_trace(quiesce_writer_event_set_frozen(round->event, indices, n));
 }
@@ -495,6 +505,7 @@ void freezing_forget(Freezing *freezing, const char *session) {
  * Return: 0 or a negative errno.
  */
 int freezing_new(Freezing **ret, sd_event *event) {
+        struct utsname system;
         Freezing *freezing;
         int r;
 
@@ -502,6 +513,7 @@ int freezing_new(Freezing **ret, sd_event *event) {
         if (!freezing)
                 return error_origin(-ENOMEM);
         freezing->event = event;
+        freezing->suspend_is_certain = uname(&system) == 0 && suspend_is_certain(system.release);
         r = pool_new(&freezing->pool);
         if (r >= 0)
                 r = sd_event_add_io(event, NULL, pool_get_fd(freezing->pool), EPOLLIN, on_pool, freezing);
