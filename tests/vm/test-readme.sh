@@ -31,7 +31,7 @@ done
 make_vg vg /dev/vdb
 make_pool vg pool 1G
 make_thick vg srv 256M
-make_thin vg pool db 256M
+make_thin vg pool db 320M
 make_fs ext4 /dev/vg/srv /srv
 make_fs xfs /dev/vg/db /var/lib/db
 outside_baseline
