@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The session's frame: event loop, signals, the bus, and the calls that begin and end it; see backup.h.
+ * The session's frame: event loop, signals, the bus, and the calls that begin it; see backup.h.
  */
 
 #include "ctl/backup.h"
@@ -21,6 +21,16 @@ static int signal_received(sd_event_source *source, const struct signalfd_siginf
         if (!backup->signal)
                 backup->signal = number;
         return 0;
+}
+
+/**
+ * backup_interrupt() - as if a signal had asked us to end
+ * @backup:     it
+ * @number:     the signal
+ */
+void backup_interrupt(Backup *backup, int number) {
+        if (!backup->signal)
+                backup->signal = number;
 }
 
 static int backup_wait(void *userdata) {
@@ -72,7 +82,7 @@ static int bus_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *err
                 progress_clear(&backup->progress);
                 say("the connection to the system bus has ended: the backup session is lost");
         }
-        backup->lost = true;
+        backup->lost = backup->disconnected = true;
         return 0;
 }
 
@@ -191,58 +201,4 @@ int backup_begin(Backup *backup) {
         if (sd_bus_error_has_name(&error, QUIESCE_ERROR_SNAPSHOT_SET_IN_PROGRESS))
                 say("try again later, or let --wait queue for it");
         return CTL_E_SAID;
-}
-
-/**
- * backup_complete() - tell the writers that the data is safe
- * @backup:     it
- *
- * Return: as said in backup.h.
- */
-int backup_complete(Backup *backup) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r;
-
-        backup->ending = true;
-        progress_step(&backup->progress, "telling the writers that the backup is complete");
-        progress_part(&backup->progress, PROGRESS_PART_COMPLETE);
-        r = quiesce_backup_complete(backup->session, &error);
-        if (r >= 0)
-                return 0;
-        progress_clear(&backup->progress);
-        return say_bus_error("the writers could not be told that the backup is complete", &error, r);
-}
-
-/**
- * backup_release() - end the session
- * @backup:     it; nothing happens if it is not open
- * @abort:      give the backup up first
- *
- * Return: as said in backup.h.
- */
-int backup_release(Backup *backup, bool abort) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r;
-
-        if (!backup->session || !quiesce_backup_get_path(backup->session))
-                return 0;
-        backup->ending = true;
-        if (abort && !backup->lost) {
-                progress_step(&backup->progress, "giving the backup up");
-                r = quiesce_backup_abort(backup->session, &error);
-                if (r < 0) {
-                        progress_clear(&backup->progress);
-                        (void) say_bus_error("cannot abort the backup", &error, r);
-                        sd_bus_error_free(&error);
-                }
-        }
-        progress_step(&backup->progress, "releasing the session");
-        r = quiesce_backup_release(backup->session, &error);
-        progress_clear(&backup->progress);
-        /* After a restart quiesced may have released the session itself, or does it when we leave the bus.
-         */
-        if (r >= 0 || (backup->lost && (sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
-                                        sd_bus_error_has_name(&error, QUIESCE_ERROR_SESSION_LOST))))
-                return 0;
-        return say_bus_error("cannot release the session", &error, r);
 }

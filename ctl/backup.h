@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A backup session as the verbs run and create lead it: step by step, telling what is done, ended by a
- * signal at any point.
+ * A backup session as the verbs run, begin and create lead it: step by step, telling what is done, ended by
+ * a signal at any point.
  *
  * Functions return 0, CTL_E_SAID, or a negative errno. After any failure, and at the end, backup_done()
  * leaves nothing behind: what is not released by a call is released by the end of the bus connection.
@@ -37,9 +37,10 @@ typedef struct Backup {
         QuiesceBackup *session;
         QuiesceSnapshotSet *set;
         Progress progress;
-        int signal;  /* the first that asked us to end; 0: none */
-        bool ending; /* the session is being ended: a further signal ends us at once */
-        bool lost;   /* quiesced, or the bus, has gone since the session was opened */
+        int signal;        /* the first that asked us to end; 0: none */
+        bool ending;       /* the session is being ended: a further signal ends us at once */
+        bool lost;         /* quiesced, or the bus, has gone since the session was opened */
+        bool disconnected; /* it was the bus: there is nobody to tell of the session's end */
         /* Instead of giving up. from_terminal: all of our process group got it. */
         void (*signalled)(int signal, bool from_terminal, void *userdata);
         void *userdata;
@@ -51,7 +52,15 @@ int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot,
 int backup_add_plan(Backup *backup, Plan *plan);
 int backup_make_set(Backup *backup);
 int backup_open_trees(Backup *backup, Plan *plan);
+void backup_interrupt(Backup *backup, int number);
 int backup_complete(Backup *backup);
 void backup_say_timeline(Backup *backup);
 int backup_release(Backup *backup, bool abort);
+
+/* The calls that end a session, without a word: what is to be said is in text then. */
+#define BACKUP_TEXT_MAX 1024
+int backup_try_complete(Backup *backup, char text[static BACKUP_TEXT_MAX]);
+int backup_try_abort(Backup *backup, char text[static BACKUP_TEXT_MAX]);
+int backup_try_release(Backup *backup, char text[static BACKUP_TEXT_MAX]);
+
 void backup_done(Backup *backup);

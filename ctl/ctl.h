@@ -30,6 +30,8 @@ typedef struct Verb {
 } Verb;
 
 int verb_run(int argc, char **argv);
+int verb_begin(int argc, char **argv);
+int verb_end(int argc, char **argv); /* complete and abort, too */
 int verb_create(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_show(int argc, char **argv);
@@ -76,6 +78,8 @@ enum {
 int options_take(Options *options, int c, const char *usage);
 int usage_error(const char *verb, const char *format, ...) _printf_(2, 3);
 int usage_hint(const char *verb);
+int options_append(char ***strings, size_t *n_strings, char *string);
+int options_append_path(char ***strings, size_t *n_strings, const char *path);
 int options_refuse_host(const Options *options, const char *verb, const char *synopsis);
 
 /* Messages on stderr, with the program's name before them. */

@@ -125,3 +125,35 @@ int parse_size(const char *text, uint64_t *ret) {
         *ret = value;
         return 0;
 }
+
+/**
+ * parse_duration() - read "90", "90s", "30m", "12h", "7d"
+ * @text:       a whole number, of seconds if no unit follows
+ * @ret:        µs
+ *
+ * Return: 0; -EINVAL, -ERANGE.
+ */
+int parse_duration(const char *text, uint64_t *ret) {
+        static const struct {
+                const char *name;
+                uint64_t seconds;
+        } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+        uint64_t value;
+        char *end;
+
+        if (*text < '0' || *text > '9')
+                return -EINVAL;
+        errno = 0;
+        value = strtoull(text, &end, 10);
+        if (errno != 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (streq(end, units[i].name)) {
+                        if (__builtin_mul_overflow(value, units[i].seconds * USEC_PER_SEC, &value) ||
+                            value > INT64_MAX)
+                                return -ERANGE;
+                        *ret = value;
+                        return 0;
+                }
+        return -EINVAL;
+}

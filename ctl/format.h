@@ -13,3 +13,4 @@ char *format_size(char buffer[static FORMAT_MAX], uint64_t bytes);
 char *format_time(char buffer[static FORMAT_MAX], uint64_t realtime_usec);
 char *format_local_time(char buffer[static FORMAT_MAX], uint64_t realtime_usec);
 int parse_size(const char *text, uint64_t *ret);
+int parse_duration(const char *text, uint64_t *ret);

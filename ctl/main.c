@@ -12,6 +12,10 @@
 
 static const Verb verbs[] = {
         {"run", verb_run, "PATH... -- COMMAND...", "run a backup command on snapshots of PATHs"},
+        {"begin", verb_begin, "PATH...", "make a snapshot set for a later complete, abort and end"},
+        {"complete", verb_end, "ID", "tell the writers that a begun backup is complete"},
+        {"abort", verb_end, "ID", "give a begun backup up"},
+        {"end", verb_end, "ID", "release a begun backup, its snapshots go"},
         {"create", verb_create, "PATH...", "make a snapshot set that stays"},
         {"list", verb_list, "[snapshots|sets|writers|providers|sessions|volumes]", "list what there is"},
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
@@ -69,7 +73,7 @@ int main(int argc, char **argv) {
                 return usage_error(NULL, "%s: the verb comes first, then its options", argv[1]);
         if (!verb)
                 return usage_error(NULL, "%s: no such verb", argv[1]);
-        /* What getopt(3) finds wrong begins with it. */
+        /* What getopt(3) finds wrong begins with it; the verb itself is its last word. */
         (void) snprintf(title, sizeof(title), "quiescectl %s", verb->name);
         argv[1] = title;
         r = verb->run(argc - 1, argv + 1);

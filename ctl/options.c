@@ -151,3 +151,43 @@ int bus_open(sd_bus **ret, const char *host) {
                 say("cannot reach the system bus: %s; is dbus running?", strerror(-r));
         return CTL_E_SAID;
 }
+
+/**
+ * options_append() - append to a NULL-terminated array of strings
+ * @strings:    the array, or NULL
+ * @n_strings:  how many it has
+ * @string:     taken; NULL: there was no memory for it
+ *
+ * Return: 0 or a negative errno.
+ */
+int options_append(char ***strings, size_t *n_strings, char *string) {
+        char **longer;
+
+        longer = string ? reallocarray(*strings, *n_strings + 2, sizeof(*longer)) : NULL;
+        if (!longer) {
+                free(string);
+                return error_origin(-ENOMEM);
+        }
+        *strings = longer;
+        longer[(*n_strings)++] = string;
+        longer[*n_strings] = NULL;
+        return 0;
+}
+
+/**
+ * options_append_path() - append a path, absolute and without links
+ * @strings:    the array, or NULL
+ * @n_strings:  how many it has
+ * @path:       as the user wrote it
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int options_append_path(char ***strings, size_t *n_strings, const char *path) {
+        char *real = realpath(path, NULL);
+
+        if (!real) {
+                say("%s: %s", path, strerror(errno));
+                return CTL_E_SAID;
+        }
+        return error_trace(options_append(strings, n_strings, real));
+}

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 
 #include "ctl/table.h"
-#include "quiesce/requester.h"
 
 static const char mount_usage[] = "\nUsage:\n"
                                   " quiescectl mount [options] ID DIR\n"
@@ -48,33 +47,6 @@ static int take_options(int argc, char **argv, const char *verb, const char *usa
         }
         *ret_status = EXIT_FAILURE;
         return options_refuse_host(&options, verb, streq(verb, "mount") ? "ID DIR" : "ID") == 0 ? 0 : -1;
-}
-
-/* A method of the snapshot with this id; directory_fd: its first argument, or -1. */
-static int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *call = NULL;
-        _cleanup_free_ char *path = NULL;
-        const char *interface;
-        int r;
-
-        r = object_find(bus, id, &path, &interface);
-        if (r != 0)
-                return r;
-        if (!streq(interface, QUIESCE_BUS_SNAPSHOT)) {
-                say("%s is no snapshot; 'quiescectl list snapshots' shows them", id);
-                return CTL_E_SAID;
-        }
-        r = sd_bus_message_new_method_call(bus, &call, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SNAPSHOT, method);
-        if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(call, true);
-        if (r >= 0 && directory_fd >= 0)
-                r = sd_bus_message_append(call, "h", directory_fd);
-        if (r >= 0)
-                r = sd_bus_message_append(call, "a{sv}", 0);
-        if (r >= 0)
-                r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
-        return r < 0 ? say_bus_error(id, &error, r) : 0;
 }
 
 /**

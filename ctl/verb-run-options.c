@@ -57,29 +57,10 @@ static int wrong(const char *format, const char *what) {
         return RUN_OPTIONS_E_WRONG;
 }
 
-/* Appends a string of ours to a NULL-terminated array. */
-static int strv_append(char ***strings, size_t *n_strings, char *string) {
-        char **longer;
-
-        longer = string ? reallocarray(*strings, *n_strings + 2, sizeof(*longer)) : NULL;
-        if (!longer) {
-                free(string);
-                return error_origin(-ENOMEM);
-        }
-        *strings = longer;
-        longer[(*n_strings)++] = string;
-        longer[*n_strings] = NULL;
-        return 0;
-}
-
 static int append_path(char ***strings, size_t *n_strings, const char *path) {
-        char *real = realpath(path, NULL);
+        int r = options_append_path(strings, n_strings, path);
 
-        if (!real) {
-                say("%s: %s", path, strerror(errno));
-                return RUN_OPTIONS_E_WRONG;
-        }
-        return error_trace(strv_append(strings, n_strings, real));
+        return r == CTL_E_SAID ? RUN_OPTIONS_E_WRONG : r;
 }
 
 static int take_success(RunOptions *options, const char *text) {
@@ -127,7 +108,7 @@ static int take_option(RunOptions *options, int c) {
         case 's':
                 return take_success(options, optarg);
         case 'i':
-                return strv_append(&options->ignore, &options->n_ignore, strdup(optarg));
+                return options_append(&options->ignore, &options->n_ignore, strdup(optarg));
         case 't':
                 options->backup.type = optarg;
                 return streq(optarg, "full") || streq(optarg, "copy")

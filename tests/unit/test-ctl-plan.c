@@ -216,13 +216,34 @@ static void test_format(void **state) {
         assert_int_equal(parse_size("99999999999E", &size), -ERANGE);
 }
 
+static void test_durations(void **state) {
+        static const char *const wrong[] = {"", "-1", "1x", "h", "1hh", "1 h", "1.5h", "tomorrow"};
+        uint64_t usec;
+
+        assert_int_equal(parse_duration("90", &usec), 0);
+        assert_int_equal(usec, 90 * USEC_PER_SEC);
+        assert_int_equal(parse_duration("3s", &usec), 0);
+        assert_int_equal(usec, 3 * USEC_PER_SEC);
+        assert_int_equal(parse_duration("30m", &usec), 0);
+        assert_int_equal(usec, 1800 * USEC_PER_SEC);
+        assert_int_equal(parse_duration("12h", &usec), 0);
+        assert_int_equal(usec, 43200 * USEC_PER_SEC);
+        assert_int_equal(parse_duration("7d", &usec), 0);
+        assert_int_equal(usec, 604800 * USEC_PER_SEC);
+        assert_int_equal(parse_duration("99999999999999999999", &usec), -ERANGE);
+        assert_int_equal(parse_duration("999999999999d", &usec), -ERANGE);
+        assert_int_equal(parse_duration("18446744073709551615d", &usec), -ERANGE);
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+                assert_int_equal(parse_duration(wrong[i], &usec), -EINVAL);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_resolve),         cmocka_unit_test(test_inside),
                 cmocka_unit_test(test_nested),          cmocka_unit_test(test_stays_live),
                 cmocka_unit_test(test_one_file_system), cmocka_unit_test(test_root),
                 cmocka_unit_test(test_live_below),      cmocka_unit_test(test_doubles),
-                cmocka_unit_test(test_format),
+                cmocka_unit_test(test_format),          cmocka_unit_test(test_durations),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
