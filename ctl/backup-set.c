@@ -146,6 +146,33 @@ static void backup_say_set(Backup *backup) {
         }
 }
 
+static QuiesceRequirement backup_requirement(const Backup *backup) {
+        return (QuiesceRequirement){
+                .size = sizeof(QuiesceRequirement),
+                .require_writers = !backup->options->without_writers,
+                .ignore_writers = backup->options->ignore_writers,
+        };
+}
+
+/**
+ * backup_prepare() - prepare the writers
+ * @backup:     it; nothing happens in a context without writers
+ *
+ * Return: as said in backup.h; -EINTR after a signal.
+ */
+int backup_prepare(Backup *backup) {
+        const QuiesceRequirement requirement = backup_requirement(backup);
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        if (backup->options->without_writers)
+                return 0;
+        progress_step(&backup->progress, "preparing the writers");
+        progress_part(&backup->progress, PROGRESS_PART_PREPARE);
+        r = quiesce_backup_prepare(backup->session, &requirement, NULL, &error);
+        return r < 0 ? say_set_error(backup, "cannot prepare the writers", &error, r) : 0;
+}
+
 /**
  * backup_make_set() - prepare the writers and make the set
  * @backup:     it; set is filled
@@ -153,21 +180,13 @@ static void backup_say_set(Backup *backup) {
  * Return: as said in backup.h; -EINTR after a signal.
  */
 int backup_make_set(Backup *backup) {
-        const QuiesceRequirement requirement = {
-                .size = sizeof(requirement),
-                .require_writers = !backup->options->without_writers,
-                .ignore_writers = backup->options->ignore_writers,
-        };
+        const QuiesceRequirement requirement = backup_requirement(backup);
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        if (!backup->options->without_writers) {
-                progress_step(&backup->progress, "preparing the writers");
-                progress_part(&backup->progress, PROGRESS_PART_PREPARE);
-                r = quiesce_backup_prepare(backup->session, &requirement, NULL, &error);
-                if (r < 0)
-                        return say_set_error(backup, "cannot prepare the writers", &error, r);
-        }
+        r = backup_prepare(backup);
+        if (r != 0)
+                return r;
         progress_step(&backup->progress, "making the snapshot set");
         progress_part(&backup->progress, PROGRESS_PART_SET);
         r = quiesce_backup_do_snapshot_set(backup->session, &requirement, &backup->set, &error);

@@ -50,6 +50,7 @@ int backup_init(Backup *backup, const BackupOptions *options);
 int backup_begin(Backup *backup);
 int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot, sd_bus_error *error);
 int backup_add_plan(Backup *backup, Plan *plan);
+int backup_prepare(Backup *backup);
 int backup_make_set(Backup *backup);
 int backup_open_trees(Backup *backup, Plan *plan);
 void backup_interrupt(Backup *backup, int number);

@@ -247,3 +247,56 @@ uint64_t dict_get_number(const Dict *dict, const char *key) {
 
         return item && (item->type == DICT_NUMBER || item->type == DICT_BOOLEAN) ? item->number : 0;
 }
+
+static int dict_add(Dict *dict, const char *key, DictItem *item) {
+        DictItem *items = reallocarray(dict->items, dict->n_items + 1, sizeof(*items));
+
+        item->key = strdup(key);
+        if (items)
+                dict->items = items;
+        if (!items || !item->key) {
+                item_done(item);
+                return error_origin(-ENOMEM);
+        }
+        items[dict->n_items++] = *item;
+        return 0;
+}
+
+/**
+ * dict_add_string() - add what no message said
+ * @dict:       it
+ * @key:        the dictionary has no such item yet
+ * @value:      copied
+ *
+ * Return: 0; -ENOMEM.
+ */
+int dict_add_string(Dict *dict, const char *key, const char *value) {
+        DictItem item = {.type = DICT_STRING, .string = strdup(value)};
+
+        return item.string ? error_trace(dict_add(dict, key, &item)) : error_origin(-ENOMEM);
+}
+
+/**
+ * dict_add_list() - likewise
+ * @dict:       it
+ * @key:        the dictionary has no such item yet
+ * @values:     NULL-terminated, copied
+ *
+ * Return: 0; -ENOMEM.
+ */
+int dict_add_list(Dict *dict, const char *key, char *const *values) {
+        DictItem item = {.type = DICT_LIST};
+        size_t n = 0;
+
+        while (values[n])
+                n++;
+        item.list = calloc(n + 1, sizeof(*item.list));
+        for (size_t i = 0; item.list && i < n; i++) {
+                item.list[i] = strdup(values[i]);
+                if (!item.list[i]) {
+                        item_done(&item);
+                        return error_origin(-ENOMEM);
+                }
+        }
+        return item.list ? error_trace(dict_add(dict, key, &item)) : error_origin(-ENOMEM);
+}

@@ -15,6 +15,7 @@
 static const char usage[] =
         "\nUsage:\n"
         " quiescectl run [options] PATH... -- COMMAND [argument...]\n"
+        " quiescectl run --dry-run [options] PATH...\n"
         "\n"
         "Snapshot the volumes of PATHs and run COMMAND, which sees them in their places.\n"
         "\n"
@@ -28,12 +29,18 @@ static const char usage[] =
         " -c, --cow-size SIZE         store of each thick snapshot (default: quiesced's)\n"
         " -P, --provider NAME         provider of all snapshots (default: what fits)\n"
         " -w, --wait                  wait while another snapshot set is being made\n"
+        "     --dry-run               tell what would be frozen, freeze nothing\n"
+        " -J, --json                  with --dry-run: use JSON output format\n"
         " -T, --timeline              tell at the end what took how long\n"
         " -q, --quiet                 tell nothing but errors\n"
         " -h, --help                  display this help\n"
         " -V, --version               display version\n"
         "\n"
         "For more details see quiescectl(1).\n";
+
+enum {
+        OPTION_DRY_RUN = OPTION_VERB,
+};
 
 static const struct option long_options[] = {
         {"one-file-system", no_argument, NULL, 'x'},
@@ -44,6 +51,8 @@ static const struct option long_options[] = {
         {"type", required_argument, NULL, 't'},
         {"cow-size", required_argument, NULL, 'c'},
         {"provider", required_argument, NULL, 'P'},
+        {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+        {"json", no_argument, NULL, OPTION_JSON},
         {"timeline", no_argument, NULL, 'T'},
         {"wait", no_argument, NULL, 'w'},
         OPTIONS_HOST,
@@ -121,6 +130,9 @@ static int take_option(RunOptions *options, int c) {
         case 'P':
                 options->backup.provider = optarg;
                 return 0;
+        case OPTION_DRY_RUN:
+                options->dry = true;
+                return 0;
         case 'T':
                 options->timeline = true;
                 return 0;
@@ -136,7 +148,7 @@ static int take_options(RunOptions *options, int argc, char **argv) {
         Options common = {};
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "xl:m:s:i:t:c:P:TwH:qhV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "xl:m:s:i:t:c:P:TwH:JqhV", long_options, NULL)) >= 0) {
                 r = options_take(&common, c, usage);
                 if (r == OPTIONS_E_DONE)
                         return RUN_OPTIONS_E_DONE;
@@ -151,6 +163,9 @@ static int take_options(RunOptions *options, int argc, char **argv) {
         }
         if (options_refuse_host(&common, "run", "PATH... -- COMMAND...") != 0)
                 return RUN_OPTIONS_E_WRONG;
+        if (common.json && !options->dry)
+                return wrong("%s is for --dry-run: else the output is the command's", "--json");
+        options->json = common.json;
         options->backup.quiet = common.quiet;
         options->backup.elsewhere = options->directory;
         return 0;
@@ -186,9 +201,9 @@ int run_options_parse(RunOptions *options, int argc, char **argv) {
                 r = take_options(options, border, argv);
         if (r != 0)
                 return r;
-        if (border + 1 >= argc)
+        if (border + 1 >= argc && !options->dry)
                 return wrong("no command given: it stands after %s", "--");
-        options->command = argv + border + 1;
+        options->command = border + 1 < argc ? argv + border + 1 : NULL;
         options->backup.ignore_writers = (const char *const *) options->ignore;
         return take_paths(options, border, argv);
 }

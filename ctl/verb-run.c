@@ -14,6 +14,7 @@
 
 #include "ctl/backup.h"
 #include "ctl/contain.h"
+#include "ctl/dry-run.h"
 #include "ctl/format.h"
 #include "ctl/verb-run.h"
 
@@ -214,6 +215,24 @@ static int run_failed(Run *run, int r) {
         return run->backup.signal ? EXIT_SIGNAL + run->backup.signal : EXIT_OURS;
 }
 
+/* Return: the exit status. */
+static int run_dry(Run *run) {
+        Backup *backup = &run->backup;
+        int r;
+
+        r = backup_begin(backup);
+        if (r == 0)
+                r = backup_add_plan(backup, run->plan);
+        if (r == 0)
+                r = dry_run(backup, run->plan, run->options->json);
+        if (r != 0)
+                return run_failed(run, r);
+        if (run->options->timeline)
+                backup_say_timeline(backup);
+        progress_say(&backup->progress, "nothing was frozen, and no snapshot made");
+        return backup_release(backup, true) == 0 ? EXIT_SUCCESS : EXIT_OURS;
+}
+
 static int run_all(Run *run) {
         const RunOptions *options = run->options;
         int r;
@@ -221,6 +240,8 @@ static int run_all(Run *run) {
         r = run_plan(run);
         if (r == 0)
                 r = backup_init(&run->backup, &options->backup);
+        if (r == 0 && options->dry)
+                return run_dry(run);
         if (r == 0)
                 r = run_snapshot(run);
         if (r == 0)

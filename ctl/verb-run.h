@@ -15,6 +15,8 @@ typedef struct RunOptions {
         char **ignore;   /* NULL-terminated array of n_ignore names */
         size_t n_ignore;
         bool timeline;
+        bool dry;  /* no set, no command */
+        bool json; /* of a dry run */
         int *success;
         size_t n_success;
         sigset_t signal_mask; /* as it was when we were started */

@@ -90,12 +90,23 @@ static void step_settle_volumes(SnapshotSet *set, const PendingStep *step) {
                 snapshot_set_trim(set, (uint32_t) info.n_volumes);
 }
 
+/* The contract does not carry it: the call that asked answers it. */
+static void keep_need(const PendingStep *step, const StepResult *result) {
+        BusCall *call =
+                bus_call_find_running(step->manager, step->session, CONTRACT_CALL_IS_VOLUME_SUPPORTED);
+
+        if (call && result->need)
+                call->need = *result->need;
+}
+
 /* StepDone */
 static void step_done(SnapshotSet *set, ContractStep reported, uint32_t volume, const StepResult *result,
                       void *userdata) {
         PendingStep *pending = userdata, step = *pending;
 
         pending_step_remove(pending);
+        if (step.step == CONTRACT_STEP_IS_VOLUME_SUPPORTED)
+                keep_need(&step, result);
         step_report(step.manager, step.session, step.step, step.volume, result);
         if (step.step == CONTRACT_STEP_BEGIN_PREPARE)
                 step_settle_volumes(set, &step);
@@ -147,7 +158,7 @@ static int step_is_supported(Manager *manager, const ContractEffect *effect) {
         r = pending_step_new(manager, &step, effect);
         if (r < 0)
                 return error_trace(r);
-        r = sets_is_volume_supported(manager->sets, &call->volume, step_done, step);
+        r = sets_is_volume_supported(manager->sets, &call->volume, &call->options, step_done, step);
         if (r < 0)
                 pending_step_remove(step);
         return error_trace(r);

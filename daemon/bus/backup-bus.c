@@ -248,6 +248,11 @@ static int read_volume(sd_bus_message *m, VolumeReference *ret, sd_bus_error *re
 
 static int method_is_volume_supported(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         SessionObject *session = userdata;
+        PrepareOptions prepare = {};
+        const Option options[] = {
+                {"cow-size", OPTION_UINT64, &prepare.cow_size},
+                {"provider", OPTION_STRING, &prepare.provider},
+        };
         VolumeReference volume;
         ContractInput input = {};
         BusCall *call;
@@ -257,13 +262,14 @@ static int method_is_volume_supported(sd_bus_message *m, void *userdata, sd_bus_
         if (r == 0)
                 r = read_volume(m, &volume, reterr);
         if (r == 0)
-                r = options_read_none(m, reterr);
+                r = options_read(m, options, ELEMENTSOF(options), reterr);
         if (r == 0)
                 r = backup_call(m, session, CONTRACT_CALL_IS_VOLUME_SUPPORTED, reply_is_volume_supported,
                                 &call);
         if (r < 0)
                 return r;
         call->volume = volume;
+        call->options = prepare;
         bus_call_feed(call, &input);
         return 1;
 }

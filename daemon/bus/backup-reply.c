@@ -23,8 +23,23 @@ int reply_fresh_id(BusCall *call, const ContractEffect *effect, sd_bus_message *
         return sd_bus_message_append(reply, "s", call->fresh_id);
 }
 
+static int append_need(sd_bus_message *reply, const VolumeNeed *need) {
+        int r;
+
+        r = dictionary_add(reply, "volume", "s", need->name);
+        if (r >= 0)
+                r = dictionary_add(reply, "provider", "s", need->provider ? need->provider : "");
+        if (r >= 0)
+                r = dictionary_add(reply, "size", "t", need->size);
+        if (r >= 0 && need->store_size > 0)
+                r = dictionary_add(reply, "cow-size", "t", need->store_size);
+        if (r >= 0 && need->store_size > 0)
+                r = dictionary_add(reply, "free", "t", need->store_room);
+        return r;
+}
+
 /**
- * reply_is_volume_supported() - yes, or no and why
+ * reply_is_volume_supported() - yes and what it would take, or no and why
  * @call:       the call
  * @effect:     REPLY: OK is yes, VolumeNotSupported is no
  * @reply:      the answer
@@ -39,6 +54,8 @@ int reply_is_volume_supported(BusCall *call, const ContractEffect *effect, sd_bu
                 r = sd_bus_message_open_container(reply, 'a', "{sv}");
         if (r >= 0 && effect->error != CONTRACT_OK)
                 r = dictionary_add(reply, "reason", "s", effect->text ? effect->text : "");
+        else if (r >= 0)
+                r = append_need(reply, &call->need);
         return r >= 0 ? sd_bus_message_close_container(reply) : r;
 }
 

@@ -25,6 +25,7 @@ struct BusCall {
         const char *snapshot;    /* in the message, or snapshot_id */
         VolumeReference volume;  /* in the message */
         PrepareOptions options;  /* in the message */
+        VolumeNeed need;         /* IsVolumeSupported: the answer */
         const char *backup_type; /* SetBackupState: static */
         bool bootable;
         const char *writer_name, *logical_path, *component; /* in the message */

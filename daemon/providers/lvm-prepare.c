@@ -111,7 +111,9 @@ static int prepare(ProviderVolume *volume, const LvmReport *report, const LvmVol
                 return error_trace(r);
         volume->data = data;
         volume->size = origin->size;
-        data->cow_size = cow_size;
+        data->cow_size = volume->store_size = cow_size;
+        if (cow_size > 0)
+                volume->store_room = origin->vg_free;
         if (volume->ops == &lvm_thin_ops) {
                 pool_device(data->pool_key, report, origin);
                 data->native = (volume->set && volume->set->persistent) ||

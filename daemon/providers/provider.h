@@ -62,6 +62,8 @@ struct ProviderVolume {
         char *file_system;     /* type, "" for none, NULL if unknown */
         char *no_tree;         /* why OpenTree cannot work, or NULL */
         uint64_t size;         /* bytes */
+        uint64_t store_size;   /* BEGIN_PREPARE: bytes the snapshot takes up at once; 0: none */
+        uint64_t store_room;   /* likewise: bytes that are free where it takes them, its own included */
         void *data;            /* the provider's, freed by ops->volume_done() */
 };
 

@@ -185,19 +185,22 @@ int snapshot_set_begin_prepare(SnapshotSet *set, uint32_t volume, const char *sn
  * sets_is_volume_supported() - what BEGIN_PREPARE would answer
  * @sets:       where
  * @volume:     what the caller named, needed only during this call
+ * @options:    what the caller wishes, or NULL
  * @done:       answered once, from the event loop, with no set
  * @userdata:   for @done
  *
  * Return: 0, or a negative errno, and @done is not called then.
  */
-int sets_is_volume_supported(Sets *sets, const VolumeReference *volume, StepDone done, void *userdata) {
+int sets_is_volume_supported(Sets *sets, const VolumeReference *volume, const PrepareOptions *options,
+                             StepDone done, void *userdata) {
         SnapshotSet *question;
         int r;
 
         r = sets_add(sets, &question, NULL, NULL, 0, false);
         if (r < 0)
                 return error_trace(r);
-        r = prepare_begin(question, CONTRACT_STEP_IS_VOLUME_SUPPORTED, 0, "", volume, NULL, done, userdata);
+        r = prepare_begin(question, CONTRACT_STEP_IS_VOLUME_SUPPORTED, 0, "", volume, options, done,
+                          userdata);
         if (r < 0) {
                 question->is_over = true;
                 snapshot_set_reap(question);
@@ -215,6 +218,14 @@ static bool volume_is_twice(const SnapshotSet *set, const SetVolume *volume) {
 static void volume_join(SnapshotSet *set, SetVolume *volume) {
         (void) snprintf(set->key, sizeof(set->key), "%s", volume->given.key);
         set->answer.key = set->key;
+        set->need = (VolumeNeed){
+                .provider = volume->given.ops->name,
+                .size = volume->given.size,
+                .store_size = volume->given.store_size,
+                .store_room = volume->given.store_room,
+        };
+        (void) snprintf(set->need.name, sizeof(set->need.name), "%s",
+                        volume->given.name ? volume->given.name : "");
         if (step_failed(set) || set->is_question || volume_is_twice(set, volume))
                 snapshot_set_drop_volume(set, volume);
 }

@@ -65,6 +65,7 @@ struct SnapshotSet {
         ContractStep step; /* NONE: none runs */
         StepAnswer answer; /* what it will say */
         char key[CONTRACT_NAME_MAX + 32];
+        VolumeNeed need; /* of the volume that BEGIN_PREPARE or IsVolumeSupported was about */
         size_t stage;
         bool stage_entered, advancing, advance_again;
         SetVolume *only;     /* BEGIN_PREPARE, DELETE: the volume it is about */

@@ -34,6 +34,15 @@ typedef struct SetsConfig {
         void *userdata;
 } SetsConfig;
 
+/* What a snapshot of a volume would be. */
+typedef struct VolumeNeed {
+        char name[264];       /* of the volume */
+        const char *provider; /* static */
+        uint64_t size;        /* of the volume; all in bytes */
+        uint64_t store_size;  /* taken up at once; 0: none */
+        uint64_t store_room;  /* free where that is taken */
+} VolumeNeed;
+
 typedef struct StepResult {
         ContractError error; /* OK: done */
         const char *text;    /* with an error: what happened, to which thing, at which step, what to do */
@@ -41,6 +50,7 @@ typedef struct StepResult {
         bool file_systems_frozen; /* COMMIT */
         uint32_t n_deleted;       /* DELETE */
         const char *first_left;   /* DELETE */
+        const VolumeNeed *need;   /* IsVolumeSupported */
 } StepResult;
 
 typedef void (*StepDone)(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
@@ -120,7 +130,8 @@ int sets_volume_key_of_path(Sets *sets, const char *path, char **ret_key);
 typedef void (*VolumesListed)(int r, const VolumeListing *volumes, size_t n_volumes, void *userdata);
 int sets_list_volumes(Sets *sets, VolumesListed done, void *userdata);
 /* Answers like BEGIN_PREPARE, changes nothing; set is NULL in the callback. */
-int sets_is_volume_supported(Sets *sets, const VolumeReference *volume, StepDone done, void *userdata);
+int sets_is_volume_supported(Sets *sets, const VolumeReference *volume, const PrepareOptions *options,
+                             StepDone done, void *userdata);
 
 /* The set belongs to Sets; it goes when ABORT or DELETE of all has removed its last snapshot, after that
  * callback. */

@@ -115,7 +115,8 @@ static int on_deliver(sd_event_source *source, void *userdata) {
                                      .key = answer.key,
                                      .file_systems_frozen = answer.file_systems_frozen,
                                      .n_deleted = answer.n_deleted,
-                                     .first_left = answer.first_left};
+                                     .first_left = answer.first_left,
+                                     .need = &set->need};
 
                 set->outbox[0] = set->outbox[1];
                 set->n_outbox--;

@@ -100,6 +100,37 @@ static void test_bad_state(void **state) {
         (void) client_free(client);
 }
 
+static char *ask_supported(Client *client, const char *volume, const char *provider) {
+        sd_bus_message *reply = call_ask(client, client->session, BACKUP_INTERFACE, "IsVolumeSupported",
+                                         "va{sv}", "s", volume, 1, "provider", "s", provider);
+        char *text;
+
+        assert_false(sd_bus_message_is_method_error(reply, NULL));
+        text = reply_to_text(reply);
+        sd_bus_message_unref(reply);
+        return text;
+}
+
+/* IsVolumeSupported takes AddToSnapshotSet's options, and answers with what the snapshot would be. */
+static void test_supported(void **state) {
+        _cleanup_free_ char *good = NULL, *other = NULL, *none = NULL;
+        Client *client = client_new(*state);
+
+        bench_add_volume(*state, "one");
+        client_open(client);
+        good = ask_supported(client, "test:one", "test");
+        assert_non_null(strstr(good, "true"));
+        assert_non_null(strstr(good, "'volume'='test:one', 'provider'='test', 'size'="));
+        assert_null(strstr(good, "cow-size"));
+        other = ask_supported(client, "test:one", "lvm-cow");
+        assert_non_null(strstr(other, "false"));
+        assert_non_null(strstr(other, "lvm-cow cannot take a snapshot of test:one"));
+        none = ask_supported(client, "test:two", "test");
+        assert_non_null(strstr(none, "'reason'='"));
+        assert_null(strstr(none, "'size'"));
+        (void) client_free(client);
+}
+
 static void assert_gone(sd_bus_message *reply) {
         const sd_bus_error *error = sd_bus_message_get_error(reply);
 
@@ -338,6 +369,7 @@ int main(void) {
                 STARTED(test_T20_contexts),
                 cmocka_unit_test_setup_teardown(test_T21_disabled_writer, bench_setup, bench_teardown),
                 STARTED(test_T23_once),
+                STARTED(test_supported),
                 STARTED(test_unknown_options),
                 STARTED(test_volume_argument),
                 STARTED(test_only_the_owner),

@@ -247,10 +247,10 @@ static void test_unsupported(void **state) {
         Fixture *f = *state;
         VolumeReference reference = {.name = "test:nowhere", .fd = -1}, good = {.name = "test:a", .fd = -1};
 
-        assert_int_equal(sets_is_volume_supported(f->sets, &reference, on_step, f), 0);
+        assert_int_equal(sets_is_volume_supported(f->sets, &reference, NULL, on_step, f), 0);
         await(f, 1);
         assert_int_equal(f->answers[0].error, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED);
-        assert_int_equal(sets_is_volume_supported(f->sets, &good, on_step, f), 0);
+        assert_int_equal(sets_is_volume_supported(f->sets, &good, NULL, on_step, f), 0);
         await(f, 2);
         assert_int_equal(f->answers[1].error, CONTRACT_OK);
         assert_int_equal(sets_count(f->sets), 1);

@@ -3,7 +3,8 @@
 # vm: --disk 2G --disk 2G --disk 2G --timeout 600
 #
 # quiescectl begin, complete, abort and end with real volumes and the real transient unit: what the snapshots hold, how
-# the resident requester ends, who may speak to it, and that nothing is left. tests/bus/test-ctl-begin.sh has the rest.
+# the resident requester ends, who may speak to it, and that nothing is left; tests/bus/test-ctl-begin.sh has the rest.
+# And run --dry-run.
 # On /srv an ext4 on a thick LV, on /srv/db an xfs on a thin one, on /srv/disk an ext4 on no LV.
 # shellcheck disable=SC2317 # parts are called by name
 # shellcheck source=tests/vm/lib.sh
@@ -44,12 +45,12 @@ begin() {
 # The resident's end is waited for; then nothing of it may be there.
 await_end() {
         check "$1: the resident has ended" timeout 60 tail --pid="$pid" -f /dev/null
-        await_gone || { not_ok "$1: its unit and session are gone"; units | explain; }
+        check "$1: its unit and session are gone" await_gone
 }
 await_gone() {
         local deadline=$((SECONDS + 60))
         while [ -n "$(units; quiescectl list sessions --no-legend)" ]; do
-                [ "$SECONDS" -lt "$deadline" ] || return 1
+                [ "$SECONDS" -lt "$deadline" ] || { units; quiescectl list sessions; quiescectl list; journalctl -q -n 30; return 1; }
                 read -r -t 0.2 <> <(:)
         done
 }
@@ -152,18 +153,38 @@ test_starter() {
         starter_ends KILL 137
 }
 
+# Until quiesced, started again, has found the session.
+await_lost() {
+        local deadline=$((SECONDS + 60))
+        until quiescectl list sessions --json | jq -e --arg id "$id" '.sessions[] | select(.id == $id).state == "lost"'; do
+                [ "$SECONDS" -lt "$deadline" ] || { journalctl -q -u quiesced -n 30; return 1; }
+                read -r -t 0.2 <> <(:)
+        done
+}
+
 # Who reads is not cut off.
 test_restart() {
-        begin "quiesced restarted" --mount /mnt/snapshots /srv
+        begin "quiesced killed" --mount /mnt/snapshots /srv
         must systemctl kill --signal=KILL quiesced.service
-        must systemctl restart quiesced.service
-        check_equal "quiesced restarted: the session is lost" "$id lost" \
-                "$(quiescectl list sessions --json | jq -r '.sessions[0] | .id + " " + .state')"
+        check "quiesced killed: the session is lost" await_lost
         check_equal "its snapshots can be read" "old old" "$(cat /mnt/snapshots/srv/file /mnt/snapshots/srv/db/file | xargs)"
         check_fails "complete is refused" 'could not be told' quiescectl complete "$id"
         check "end" quiescectl end "$id"
-        await_end "quiesced restarted"
-        outside_check "quiesced restarted: nothing is left"
+        await_end "quiesced killed"
+        outside_check "quiesced killed: nothing is left"
+}
+
+# And again before it has found what the last one left.
+test_restart_twice() {
+        begin "quiesced killed and restarted" --mount /mnt/snapshots /srv
+        must systemctl kill --signal=KILL quiesced.service
+        must systemctl restart quiesced.service
+        check "quiesced killed and restarted: the session is lost" await_lost
+        check_equal "its snapshots can still be read" "old old" \
+                "$(cat /mnt/snapshots/srv/file /mnt/snapshots/srv/db/file | xargs)"
+        check "end, too" quiescectl end "$id"
+        await_end "quiesced killed and restarted"
+        outside_check "quiesced killed and restarted: nothing is left" || journalctl -q -u quiesced -n 60 | explain
 }
 
 # An ordinary user's resident runs in his own service manager; root may end it.
@@ -193,9 +214,41 @@ test_user() {
         outside_check "a user's: nothing is left"
 }
 
+# What a set would be: freezes nothing, changes nothing, and fails where the set would.
+test_dry_run() {
+        local json=$test_work/json
+        make_thick vg other 400M
+        make_fs ext4 /dev/vg/other /srv/other
+        outside_baseline
+        check "run --dry-run" timeout 120 quiescectl run --dry-run /srv
+        cp "$test_work/output" "$test_work/text"
+        check "tells the volumes with their stores" grep -q -E '^vg/mail +400M +lvm-cow +ext4 +/srv +80M' "$test_work/text"
+        check "and thin ones" grep -q -E '^vg/db +400M +lvm-thin +xfs +/srv/db' "$test_work/text"
+        check "and writers" grep -q -E '^fsfreeze +system' "$test_work/text"
+        check "and the space needed" grep -q -E '^volume group vg: .* needed, .* free' "$test_work/text"
+        check "and what stays live" grep -q '/srv/disk stays live' "$test_work/text"
+        quiescectl run --dry-run --quiet --json --cow-size 40M /srv > "$json" 2> "$err"
+        check_equal "--json tells the stores" "41943040 41943040 null" \
+                "$(jq -r '[.volumes | sort_by(.volume) | reverse[] | .store // "null"] | join(" ")' "$json")"
+        check_equal "the group's free space as LVM does" \
+                "$(vgs --noheadings --nosuffix --units b -o vg_free vg | tr -d ' ')" "$(jq '.groups[0].free' "$json")"
+        check_equal "what all need together" 83886080 "$(jq '.groups[0].needed' "$json")"
+        check_equal "and times" true "$(jq '.steps | map(select(.step == "preparing the writers"))[0].took > 0' "$json")"
+        check_equal "writers were prepared, and none was frozen" "true false" "$(jq -r \
+                '[.writers[].durations] | "\(all(has("PrepareForBackup"))) \(any(has("Freeze")))"' "$json")"
+        check_fails "what is no set is said" 'stores need .* together, and the volume group vg has .* free' \
+                quiescectl run --dry-run --quiet --cow-size 400M --live /srv/db /srv
+        check_fails "a path on no logical volume" '/srv/disk.*(ext4|LVM)' quiescectl run --dry-run /srv/disk
+        check_equal "no session is left" "" "$(quiescectl list sessions --no-legend)"
+        outside_check "dry runs: nothing is left"
+        must umount /srv/other
+        must lvremove -qq -y vg/other
+        outside_baseline
+}
+
 set_up
 outside_baseline
-[ $# -gt 0 ] || set -- whole mounts fails ttl killed starter restart user
+[ $# -gt 0 ] || set -- whole mounts fails ttl killed starter restart restart_twice user dry_run
 for name in "$@"; do "test_$name"; done
 outside_check "at the end nothing is left"
 finish
