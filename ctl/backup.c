@@ -63,15 +63,25 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
         const char *name, *old_owner, *new_owner;
         Backup *backup = userdata;
 
-        if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner || backup->lost)
+        if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner)
                 return 0;
-        if (!quiesce_backup_get_path(backup->session))
+        backup->listed = false;
+        if (backup->lost || !quiesce_backup_get_path(backup->session))
                 return 0;
         backup->lost = true;
         if (backup->ending)
                 return 0; /* the call that ends it tells */
         progress_clear(&backup->progress);
         say("quiesced has ended or was restarted: the backup session is lost");
+        return 0;
+}
+
+static int object_added(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Backup *backup = userdata;
+        const char *path, *own = quiesce_backup_get_path(backup->session);
+
+        if (sd_bus_message_read(m, "o", &path) >= 0 && own && streq(path, own))
+                backup->listed = true;
         return 0;
 }
 
@@ -97,6 +107,10 @@ static int backup_watch_bus(Backup *backup) {
                                            "interface='org.freedesktop.DBus',member='NameOwnerChanged',"
                                            "arg0='" QUIESCE_BUS_NAME "'",
                                            owner_changed, NULL, backup);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(backup->bus, NULL, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
+                                              "org.freedesktop.DBus.ObjectManager", "InterfacesAdded",
+                                              object_added, NULL, backup);
         if (r >= 0)
                 r = sd_bus_match_signal_async(backup->bus, NULL, "org.freedesktop.DBus.Local",
                                               "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
@@ -201,4 +215,36 @@ int backup_begin(Backup *backup) {
         if (sd_bus_error_has_name(&error, QUIESCE_ERROR_SNAPSHOT_SET_IN_PROGRESS))
                 say("try again later, or let --wait queue for it");
         return CTL_E_SAID;
+}
+
+static int waited_enough(sd_event_source *source, uint64_t usec, void *userdata) {
+        bool *enough = userdata;
+
+        *enough = true;
+        return 0;
+}
+
+/**
+ * backup_await_listed() - after a restart of quiesced, wait until it has found the session
+ * @backup:     it; nothing is waited for if quiesced was not restarted
+ *
+ * quiesced answers before it knows which sessions were lost, as it asks LVM first; a Release in between
+ * would find no session. After BACKUP_FIND_USEC the session counts as gone.
+ */
+void backup_await_listed(Backup *backup) {
+        sd_event_source *timer = NULL;
+        bool enough = false;
+        int r;
+
+        if (!backup->lost || backup->listed || backup->disconnected)
+                return;
+        progress_step(&backup->progress, "waiting for quiesced to find the session");
+        /* Starts it, if nobody else does. */
+        (void) sd_bus_call_method_async(backup->bus, NULL, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
+                                        "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, "");
+        r = sd_event_add_time_relative(backup->event, &timer, CLOCK_BOOTTIME, BACKUP_FIND_USEC, 0,
+                                       waited_enough, &enough);
+        while (r >= 0 && !enough && !backup->listed && !backup->disconnected)
+                r = sd_event_run(backup->event, UINT64_MAX);
+        sd_event_source_disable_unref(timer);
 }

@@ -40,6 +40,7 @@ typedef struct Backup {
         int signal;        /* the first that asked us to end; 0: none */
         bool ending;       /* the session is being ended: a further signal ends us at once */
         bool lost;         /* quiesced, or the bus, has gone since the session was opened */
+        bool listed;       /* quiesced has found the session again */
         bool disconnected; /* it was the bus: there is nobody to tell of the session's end */
         /* Instead of giving up. from_terminal: all of our process group got it. */
         void (*signalled)(int signal, bool from_terminal, void *userdata);
@@ -53,6 +54,8 @@ int backup_add_plan(Backup *backup, Plan *plan);
 int backup_prepare(Backup *backup);
 int backup_make_set(Backup *backup);
 int backup_open_trees(Backup *backup, Plan *plan);
+#define BACKUP_FIND_USEC (30 * USEC_PER_SEC)
+void backup_await_listed(Backup *backup);
 void backup_interrupt(Backup *backup, int number);
 int backup_complete(Backup *backup);
 void backup_say_timeline(Backup *backup);

@@ -163,6 +163,7 @@ static int carry_out(Resident *resident, RequestKind kind, char text[static BACK
         Progress *progress = &backup->progress;
 
         text[0] = '\0';
+        backup_await_listed(backup);
         switch (kind) {
         case REQUEST_COMPLETE:
                 /* Nobody is there to be told. */
@@ -175,6 +176,7 @@ static int carry_out(Resident *resident, RequestKind kind, char text[static BACK
                 return backup_try_abort(backup, text);
         case REQUEST_END:
         default:
+                resident_mounts_undo(resident->mounts, resident);
                 progress_step(progress, "releasing the session");
                 return backup_try_release(backup, text);
         }

@@ -53,6 +53,7 @@ await_gone() {
                 [ "$SECONDS" -lt "$deadline" ] || { units; quiescectl list sessions; quiescectl list; journalctl -q -n 30; return 1; }
                 read -r -t 0.2 <> <(:)
         done
+        return 0
 }
 
 test_whole() {
@@ -160,6 +161,7 @@ await_lost() {
                 [ "$SECONDS" -lt "$deadline" ] || { journalctl -q -u quiesced -n 30; return 1; }
                 read -r -t 0.2 <> <(:)
         done
+        return 0
 }
 
 # Who reads is not cut off.
