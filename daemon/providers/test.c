@@ -29,6 +29,7 @@ struct Provider {
         sd_event *event;
         char *directory;
         int directory_fd;
+        TestScriptFile script;
 };
 
 typedef struct TestVolume {
@@ -194,8 +195,9 @@ static int test_step(ProviderVolume *v, ProviderPhase phase, ProviderDone done, 
         t->done = done;
         t->userdata = userdata;
         log_phase(v, phase);
-        return error_trace(test_script_run(&t->script, v->provider->event, v->provider->directory,
-                                           phase_names[phase], test_name(v), on_script, v));
+        return error_trace(test_script_run(&t->script, v->provider->event, &v->provider->script,
+                                           v->provider->directory, phase_names[phase], test_name(v),
+                                           on_script, v));
 }
 
 static bool test_name_is_good(const char *name) {
@@ -342,6 +344,7 @@ Provider *provider_test_free(Provider *provider) {
                 return NULL;
         sd_event_unref(provider->event);
         (void) fd_close(provider->directory_fd);
+        test_script_file_clear(&provider->script);
         free(provider->directory);
         free(provider);
         return NULL;
