@@ -102,7 +102,7 @@ static void test_bad_rules(void **state) {
         static const struct {
                 const char *text, *error;
         } cases[] = {
-                {"\nfreze * die", "line 2: freze is nothing known here"},
+                {"\nfrozen * die", "line 2: frozen is nothing known here"},
                 {"freeze *", "line 1: freeze needs"},
                 {"freeze * first 3", "needs"},
                 {"freeze * first no die", "needs"},
