@@ -79,7 +79,7 @@ void bench_wait_either(Bench *bench, const char *path, const char *text, const c
 void bench_add_volume(Bench *bench, const char *name);
 void bench_add_writer(Bench *bench, const char *name, const char *arguments);
 unsigned bench_count(Bench *bench, const char *path, const char *text);
-/* A FIFO of the directory's, for "EVENT=later:FIFO"; its path is the answer's. */
+/* A FIFO of the directory's, for "EVENT=wait:FIFO"; its path is the answer's. */
 const char *bench_make_fifo(Bench *bench, const char *name, char path[static 128]);
 void bench_let_go(Bench *bench, const char *name);    /* who waits for it, now or later */
 void bench_hold_back(Bench *bench, const char *name); /* who comes from now on waits again */

@@ -52,7 +52,7 @@ start_all() {
         mkdir -p "$work/provider/volumes" "$work/writers.d" "$work/run"
         echo one > "$work/provider/volumes/one"
         echo two > "$work/provider/volumes/two"
-        printf '[Writer]\nExec=%s log=%s\nUser=%s\n' "$build/quiesced-test-writer" "$work/log" "$(id -un)" \
+        printf '[Writer]\nExec=%s log=%s\nUser=%s\n' "$build/quiesce-test-writer" "$work/log" "$(id -un)" \
                 > "$work/writers.d/good.writer"
         cat > "$work/bus.conf" <<END
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"

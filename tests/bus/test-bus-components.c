@@ -10,7 +10,7 @@
 #include "bus-harness.h"
 #include "quiesce/requester.h"
 
-#define TREE "tree=yes" /* what that is says test-writer.c */
+#define TREE "tree=yes" /* what that is says kit/writer/declare.c */
 
 static void assert_has(const char *text, const char *part) {
         if (!strstr(text, part))
@@ -315,7 +315,7 @@ static void test_stamp_of_a_late_answer(void **state) {
 
         (void) snprintf(fifo, sizeof(fifo), "%s/f", ((Bench *) *state)->directory);
         (void) snprintf(arguments, sizeof(arguments),
-                        "component=filegroup::a:s stamp=prepare-for-backup:S prepare-for-backup=later:%s",
+                        "component=filegroup::a:s stamp=prepare-for-backup:S prepare-for-backup=wait:%s",
                         fifo);
         assert_int_equal(mkfifo(fifo, 0600), 0);
         bench_write(*state, "quiesced.conf", "[Events]\nPrepareForBackupSec=1s\n");

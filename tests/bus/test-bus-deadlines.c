@@ -129,7 +129,7 @@ static void test_T16_race(void **state) {
         Client *keeper, *client;
 
         bench_write(*state, "quiesced.conf", "[Events]\nFreezeSec=800ms\n");
-        (void) snprintf(arguments, sizeof(arguments), "times=yes freeze=delay:0 thaw=later:%s",
+        (void) snprintf(arguments, sizeof(arguments), "times=yes freeze=delay:0 thaw=wait:%s",
                         bench_make_fifo(*state, "thaw", fifo));
         for (unsigned i = 0; i < WRITERS; i++) {
                 (void) snprintf(name, sizeof(name), "w%u", i);

@@ -132,7 +132,7 @@ static void set_up(Bench *bench, const Point *point) {
                 bench_write(bench, "provider/script", text);
                 text[0] = '\0';
         } else if (point->blocked)
-                (void) snprintf(text, sizeof(text), "%s=later:%s", point->blocked,
+                (void) snprintf(text, sizeof(text), "%s=wait:%s", point->blocked,
                                 bench_make_fifo(bench, "fifo", fifo));
         bench_add_writer(bench, "alpha", text);
         bench_start(bench);
@@ -271,7 +271,7 @@ static void test_T19_writer_killed_while_frozen(void **state) {
         Client *client;
 
         bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "freeze=kill");
+        bench_add_writer(*state, "alpha", "freeze=die");
         bench_add_writer(*state, "beta", "");
         bench_start(*state);
         client = client_new(*state);

@@ -17,7 +17,7 @@
 static void add_later(Bench *bench, const char *name, const char *arguments, const char *event) {
         char fifo[128], text[256];
 
-        (void) snprintf(text, sizeof(text), "%s %s=later:%s", arguments, event,
+        (void) snprintf(text, sizeof(text), "%s %s=wait:%s", arguments, event,
                         bench_make_fifo(bench, name, fifo));
         bench_add_writer(bench, name, text);
 }

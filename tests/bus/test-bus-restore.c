@@ -148,7 +148,7 @@ static void test_requester_dies(void **state) {
 
 /* C27: a writer whose process has died since hears of the end in a new one. */
 static void test_writer_dies(void **state) {
-        Client *client = begin(*state, "post-restore=kill");
+        Client *client = begin(*state, "post-restore=die");
         char text[128];
 
         assert_ok(select_one(client, "db", "", "a", true));

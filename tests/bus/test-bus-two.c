@@ -85,7 +85,7 @@ static void test_T13_no_event_of_others_while_frozen(void **state) {
         Client *first, *second;
         Call *creating, *preparing;
 
-        (void) snprintf(arguments, sizeof(arguments), "freeze=later:%s",
+        (void) snprintf(arguments, sizeof(arguments), "freeze=wait:%s",
                         bench_make_fifo(*state, "fifo", fifo));
         bench_add_volume(*state, "one");
         bench_add_writer(*state, "alpha", arguments);

@@ -146,7 +146,7 @@ fails "a time that is none" 1 'no time such as' ctl begin --ttl tomorrow test:on
 fails "no path" 1 'no PATH' ctl begin
 check "failures leave nothing" nothing_is_left
 
-printf '[Writer]\nExec=%s log=%s backup-complete=hang\nUser=%s\n' "$build/quiesced-test-writer" "$work/log" \
+printf '[Writer]\nExec=%s log=%s backup-complete=hang\nUser=%s\n' "$build/quiesce-test-writer" "$work/log" \
         "$(id -un)" > "$work/writers.d/slow.writer"
 kill "${pids[1]}" && wait "${pids[1]}"
 start_quiesced

@@ -86,7 +86,7 @@ fails "a volume that is none" 1 'test:none' ctl create test:none
 fails "an id that is none" 1 'no snapshot, set or session' ctl show 00000000-0000-0000-0000-000000000001
 fails "to delete what is not there" 1 '00000000-0000-0000-0000-000000000001' \
         ctl delete 00000000-0000-0000-0000-000000000001
-printf '[Writer]\nExec=%s log=%s freeze=fail:Retryable:not-now\nUser=%s\n' "$build/quiesced-test-writer" "$work/log" \
+printf '[Writer]\nExec=%s log=%s freeze=fail:Retryable:not-now\nUser=%s\n' "$build/quiesce-test-writer" "$work/log" \
         "$(id -un)" > "$work/writers.d/bad.writer"
 # Descriptors are read when quiesced starts.
 kill "${pids[1]}" && wait "${pids[1]}"
@@ -100,7 +100,7 @@ check "--no-writers asks none" ctl create --no-writers test:two
 check "and none was frozen" is 0 '[.sets[] | select(.snapshots | length == 1)] | sort_by(.created)[-1].freeze' list sets --json
 
 # An administrator ends a session that hangs.
-printf '[Writer]\nExec=%s log=%s identify=hang\nUser=%s\n' "$build/quiesced-test-writer" "$work/log" \
+printf '[Writer]\nExec=%s log=%s identify=hang\nUser=%s\n' "$build/quiesce-test-writer" "$work/log" \
         "$(id -un)" > "$work/writers.d/bad.writer"
 kill "${pids[1]}" && wait "${pids[1]}"
 start_quiesced

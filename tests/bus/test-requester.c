@@ -190,12 +190,53 @@ static void test_calls_at_once(void **state) {
         assert_status(*state, end(pid), 0);
 }
 
+/* One backup in which writer and provider fail the first time: the next succeeds, in the same session of the
+ * machine. The first session keeps the writer's process, and with it its counts. */
+static void test_scripts_of_all_three(void **state) {
+        static const char keeper[] = "OpenBackup\nGatherWriterMetadata\n";
+        static const char first[] =
+                "OpenBackup\nGatherWriterMetadata\nStartSnapshotSet\nAddToSnapshotSet test:one\n"
+                "PrepareForBackup require-writers\nDoSnapshotSet => WriterVeto \"try again\"\nRelease\n";
+        char arguments[160], script[1024];
+        Client *client;
+
+        (void) snprintf(arguments, sizeof(arguments), "script=%s/writer.script",
+                        ((Bench *) *state)->directory);
+        (void) snprintf(script, sizeof(script),
+                        "%s%sOpenBackup\nGatherWriterMetadata\nStartSnapshotSet\nAddToSnapshotSet test:one\n"
+                        "PrepareForBackup\nDoSnapshotSet => UnexpectedProviderError no space left\nRelease\n"
+                        "OpenBackup\nGatherWriterMetadata\nStartSnapshotSet\nAddToSnapshotSet test:one\n"
+                        "PrepareForBackup\nDoSnapshotSet => ok 'application'\nRelease\n",
+                        keeper, first);
+        bench_write(*state, "script", script);
+        bench_write(*state, "writer.script",
+                    "# fails once\nfreeze beta first 1 fail Retryable \"try again\"\n"
+                    "freeze other die\nthaw * mark thawed\nthaw * delay 1ms\n");
+        bench_write(*state, "provider/script",
+                    "commit one first 1 fail UnexpectedProviderError \"no space left\"\n");
+        bench_add_writer(*state, "beta", arguments);
+        assert_status(*state, run(*state, "DoSnapshotSet=first:9:delay:1ms", "--script=script"), 0);
+        bench_wait_file(*state, "thawed", "");
+
+        /* What is no script is found before it is a writer. */
+        bench_write(*state, "writer.script", "freeze beta\n");
+        client = client_new(*state);
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        assert_int_equal(bench_count(*state, "quiesced.log", "needs WHO [first N] ACTION"), 1);
+        (void) client_free(client);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, setup, bench_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_whole_backup), TEST(test_skip_and_repeat),
-                TEST(test_expectations), TEST(test_statuses),
-                TEST(test_die),          TEST(test_calls_at_once),
+                TEST(test_whole_backup),
+                TEST(test_skip_and_repeat),
+                TEST(test_expectations),
+                TEST(test_statuses),
+                TEST(test_die),
+                TEST(test_calls_at_once),
+                TEST(test_scripts_of_all_three),
         };
 
         return cmocka_run_group_tests_name("requester", tests, NULL, NULL);

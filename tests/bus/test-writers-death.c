@@ -14,7 +14,7 @@
 static void death_is_told_once_per_session(void **state) {
         Room *room = *state;
 
-        room_add_writer(room, "w", "freeze=kill");
+        room_add_writer(room, "w", "freeze=die");
         room_open(room);
         (void) room_launch(room, 1);
         (void) room_launch(room, 2);
@@ -43,7 +43,7 @@ static void death_is_told_once_per_session(void **state) {
 static void dies_at_the_event_by_name(void **state) {
         Room *room = *state;
 
-        room_add_writer(room, "w", "backup-shutdown=kill");
+        room_add_writer(room, "w", "backup-shutdown=die");
         room_open(room);
         (void) room_launch(room, 1);
         assert_int_equal(writers_adopt(room->writers, 2, (const char *const[]){"w"}, 1), 0);

@@ -147,7 +147,7 @@ static void two_sessions_one_process(void **state) {
         FILE *f;
 
         (void) snprintf(fifo, sizeof(fifo), "%s/fifo", room->directory);
-        (void) snprintf(arguments, sizeof(arguments), "prepare-for-backup=later:%s", fifo);
+        (void) snprintf(arguments, sizeof(arguments), "prepare-for-backup=wait:%s", fifo);
         assert_int_equal(mkfifo(fifo, 0600), 0);
         room_add_writer(room, "w", arguments);
         room_open(room);

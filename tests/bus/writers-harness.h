@@ -57,7 +57,7 @@ typedef struct Room {
 int room_setup(void **state);
 int room_teardown(void **state);
 void room_open(Room *room);
-/* A descriptor; arguments: of quiesced-test-writer, "log=" is added. */
+/* A descriptor; arguments: of quiesce-test-writer, "log=" is added. */
 void room_add_writer(Room *room, const char *name, const char *arguments);
 void room_add_descriptor(Room *room, const char *name, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What the writer has, and the stamps it sets; see test-writer.h. */
+
+#include "test-writer.h"
+
+/* TYPE:LOGICAL-PATH:NAME:FLAGS:FOLDER */
+static int declare_component(QuiesceWriterEvent *event, const char *text) {
+        _cleanup_free_ char *copy = strdup(text);
+        char *rest = copy, *fields[5];
+        QuiesceComponent component = {.size = sizeof(component)};
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                fields[i] = rest ? strsep(&rest, ":") : (char *) "";
+        component.type = fields[0];
+        component.logical_path = fields[1];
+        component.name = fields[2];
+        component.caption = "declared by a test";
+        component.selectable = strchr(fields[3], 's') != NULL;
+        component.selectable_for_restore = strchr(fields[3], 'r') != NULL;
+        r = quiesce_writer_event_add_component(event, &component);
+        if (r < 0 || !*fields[4])
+                return r;
+        return quiesce_writer_event_add_files(event, fields[1], fields[2], fields[4], "*",
+                                              streq(fields[0], "filegroup"));
+}
+
+/**
+ * declare() - say in Identify what the command line says
+ * @test:       the writer
+ * @event:      Identify
+ *
+ * Return: 0, or what the library refused with.
+ */
+int declare(TestWriter *test, QuiesceWriterEvent *event) {
+        const char *restore = setting(test, "restore"), *never = restore ? strstr(restore, ":never") : NULL;
+        /* A line of a descriptor is too short for them. */
+        static const char *const tree[] = {
+                "database::instance:s:/srv/db", "filegroup:instance:wiki:sr:/srv/db/wiki",
+                "filegroup:instance/wiki:log::/srv/log", "filegroup::config::/etc/db"};
+        _cleanup_free_ char *method = NULL;
+        const char *text;
+        size_t at = 0;
+        int r = 0;
+
+        for (size_t i = 0; setting(test, "tree") && i < ELEMENTSOF(tree) && r >= 0; i++)
+                r = declare_component(event, tree[i]);
+        while (r >= 0 && (text = setting_next(test, &at, "component")))
+                r = declare_component(event, text);
+        if (r >= 0 && setting(test, "path"))
+                r = quiesce_writer_event_add_path(event, setting(test, "path"));
+        if (r >= 0 && setting(test, "exclude"))
+                r = quiesce_writer_event_add_exclude_files(event, setting(test, "exclude"), "*.tmp", 1);
+        if (r >= 0 && restore) {
+                method = strndup(restore, never ? (size_t) (never - restore) : strlen(restore));
+                r = quiesce_writer_event_set_restore_method(event, method, never != NULL);
+        }
+        return r;
+}
+
+/**
+ * set_stamps() - set the stamp of all components that were chosen, if it is to be set in this event
+ * @test:       the writer
+ * @event:      the event
+ */
+void set_stamps(TestWriter *test, QuiesceWriterEvent *event) {
+        const char *text = setting(test, "stamp"), *name = quiesce_writer_event_get_type_name(event);
+        QuiesceSelection selected = {.size = sizeof(selected)};
+
+        if (!text || strncmp(text, name, strlen(name)) != 0 || text[strlen(name)] != ':')
+                return;
+        for (size_t i = 0; quiesce_writer_event_get_component(event, i, &selected) == 0; i++)
+                if (quiesce_writer_event_set_backup_stamp(event, selected.logical_path, selected.name,
+                                                          text + strlen(name) + 1) < 0)
+                        record_refused_stamp(test, event);
+}
