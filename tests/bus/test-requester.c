@@ -227,6 +227,50 @@ static void test_scripts_of_all_three(void **state) {
         (void) client_free(client);
 }
 
+/* The example's descriptor, with the paths of this build and this tree. */
+static void bench_use_example(Bench *bench) {
+        static const char *const paths[][2] = {
+                {"/usr/bin/quiesce-test-writer", TEST_WRITER},
+                {"/etc/quiesced/test.script", SOURCE_TREE "/kit/test.script"},
+        };
+        char text[4096] = "", line[1024], *at;
+        FILE *f = fopen(SOURCE_TREE "/kit/test.writer", "re");
+
+        assert_non_null(f);
+        while (fgets(line, sizeof(line), f)) {
+                for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                        _cleanup_free_ char *rest = NULL;
+
+                        at = strstr(line, paths[i][0]);
+                        if (!at || line[0] == '#')
+                                continue;
+                        rest = strdup(at + strlen(paths[i][0]));
+                        (void) snprintf(at, sizeof(line) - (size_t) (at - line), "%s%s", paths[i][1], rest);
+                }
+                (void) strcat(text, line);
+        }
+        (void) fclose(f);
+        bench_write(bench, "writers.d/test.writer", text);
+}
+
+/* The installed example does what it says: it cannot be frozen two times, then it can. */
+static void test_example(void **state) {
+        static const char one[] = "OpenBackup\nGatherWriterMetadata\nStartSnapshotSet\nPrepareForBackup\n";
+        Bench *bench = *state;
+        char script[1024];
+
+        bench_use_example(bench);
+        (void) snprintf(script, sizeof(script),
+                        "OpenBackup\nGatherWriterMetadata => ok 'name'='files'\n"
+                        "%sDoSnapshotSet => ok 'failed-writers'=['test']\nRelease\n"
+                        "%sDoSnapshotSet => ok 'failed-writers'=['test']\nRelease\n"
+                        "%sGatherWriterStatus => ok this is a writer for tests\n"
+                        "DoSnapshotSet => ok 'failed-writers'=[]\nRelease\n",
+                        one, one, one);
+        bench_write(bench, "script", script);
+        assert_status(bench, run(bench, "--script=script"), 0);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, setup, bench_teardown)
         const struct CMUnitTest tests[] = {
@@ -237,6 +281,7 @@ int main(void) {
                 TEST(test_die),
                 TEST(test_calls_at_once),
                 TEST(test_scripts_of_all_three),
+                TEST(test_example),
         };
 
         return cmocka_run_group_tests_name("requester", tests, NULL, NULL);
