@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
+# vm: --disk 2G --disk 2G --disk 2G --timeout 1500
 # vm-all
 #
 # quiesced as a service: it is started by a call on the bus, the objects are there, polkit decides who may, it comes back

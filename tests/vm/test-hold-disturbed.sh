@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
+# vm: --disk 2G --disk 2G --disk 2G --timeout 1500
 # vm-all
 #
 # quiesced-hold with a disk that does not answer, and with somebody who interferes: reported by the device's name, all

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
+# vm: --disk 2G --disk 2G --disk 2G --timeout 1500
 # vm-all
 #
 # C30, the hold limit: quiesced-hold, its guard or its peer killed, stopped or late, in each phase. Each time nothing may stay suspended or

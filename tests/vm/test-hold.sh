@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 300
+# vm: --disk 2G --disk 2G --disk 2G --timeout 1500
 # vm-all
 #
 # quiesced-hold alone on real volumes: thick and thin, ext4 and xfs, three volume groups, driven by hold-driver.
