@@ -23,8 +23,6 @@ typedef struct MadeDirectory {
 } MadeDirectory;
 
 struct ResidentMounts {
-        const char **snapshots; /* what was mounted, in that order; ids of the resident's */
-        size_t n_snapshots;
         int directory_fd;
         MadeDirectory *made;
         size_t n_made;
@@ -89,7 +87,6 @@ static int mount_volume(ResidentMounts *mounts, Resident *resident, const PlanVo
                         ResidentSnapshot *snapshot) {
         const char *point = volume->mount->point, *directory = resident->options->directory;
         _cleanup_close_ int fd = -EBADF;
-        int r;
 
         if (!streq(volume->mount->root, "/")) {
                 say("%s shows only %s of its file system, and --mount shows file systems as a whole: mount "
@@ -107,10 +104,7 @@ static int mount_volume(ResidentMounts *mounts, Resident *resident, const PlanVo
                     strerror(-fd));
                 return CTL_E_SAID;
         }
-        r = snapshot_call(resident->backup.bus, snapshot->id, "Mount", fd);
-        if (r == 0)
-                mounts->snapshots[mounts->n_snapshots++] = snapshot->id;
-        return r;
+        return snapshot_call(resident->backup.bus, snapshot->id, "Mount", fd);
 }
 
 static ResidentSnapshot *find_snapshot(Resident *resident, const char *id) {
@@ -142,9 +136,7 @@ int resident_mounts_make(ResidentMounts **ret, Resident *resident) {
         progress_step(&resident->backup.progress, "mounting the snapshots");
         mounts = *ret = calloc(1, sizeof(*mounts));
         volumes = calloc(plan->n_volumes + 1, sizeof(*volumes));
-        if (mounts)
-                mounts->snapshots = calloc(plan->n_volumes + 1, sizeof(*mounts->snapshots));
-        if (!mounts || !volumes || !mounts->snapshots)
+        if (!mounts || !volumes)
                 return error_origin(-ENOMEM);
         mounts->directory_fd = open(resident->options->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (mounts->directory_fd < 0)
@@ -159,20 +151,6 @@ int resident_mounts_make(ResidentMounts **ret, Resident *resident) {
                         r = mount_volume(mounts, resident, volumes[i], snapshot);
         }
         return r;
-}
-
-/**
- * resident_mounts_undo() - unmount all snapshots, if quiesced was restarted
- * @mounts:     they, or NULL
- * @resident:   its session is not released yet
- *
- * With the session they would go by themselves, but that a quiesced does not remember what another has
- * mounted. What cannot be unmounted has been said.
- */
-void resident_mounts_undo(ResidentMounts *mounts, Resident *resident) {
-        while (mounts && resident->backup.lost && mounts->n_snapshots > 0)
-                (void) snapshot_call(resident->backup.bus, mounts->snapshots[--mounts->n_snapshots],
-                                     "Unmount", -1);
 }
 
 /**
@@ -192,7 +170,6 @@ ResidentMounts *resident_mounts_free(ResidentMounts *mounts) {
                 free(made->name);
         }
         fd_close(mounts->directory_fd);
-        free(mounts->snapshots);
         free(mounts->made);
         free(mounts);
         return NULL;

@@ -176,7 +176,6 @@ static int carry_out(Resident *resident, RequestKind kind, char text[static BACK
                 return backup_try_abort(backup, text);
         case REQUEST_END:
         default:
-                resident_mounts_undo(resident->mounts, resident);
                 progress_step(progress, "releasing the session");
                 return backup_try_release(backup, text);
         }

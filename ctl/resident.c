@@ -140,8 +140,6 @@ static int hold(Resident *resident) {
         if (resident->expired)
                 say_expired(resident);
         backup_await_listed(backup);
-        if (!backup->disconnected)
-                resident_mounts_undo(resident->mounts, resident);
         if (backup_release(backup, backup->signal != 0) != 0 || r < 0 || resident->expired)
                 return EXIT_FAILURE;
         return backup->disconnected ? EXIT_FAILURE : EXIT_SUCCESS;

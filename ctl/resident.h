@@ -62,7 +62,6 @@ int resident_print(const Resident *resident);
 
 /* resident-mount.c: the snapshots below --mount's directory, on the host. */
 int resident_mounts_make(ResidentMounts **ret, Resident *resident);
-void resident_mounts_undo(ResidentMounts *mounts, Resident *resident);
 ResidentMounts *resident_mounts_free(ResidentMounts *mounts);
 
 /* resident-serve.c: requests on the socket. */

@@ -56,7 +56,7 @@ static void delete_leave(SnapshotSet *set, SetVolume *volume) {
 static bool delete_one(SnapshotSet *set, SetVolume *volume) {
         if (volume->busy || set->helper)
                 return false;
-        if (volume->attached_fd >= 0 && tree_detach(volume))
+        if (!volume->delete_begun && tree_detach(volume))
                 return false;
         if (!volume->delete_begun) {
                 volume->delete_begun = true;

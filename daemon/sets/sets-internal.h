@@ -38,6 +38,7 @@ typedef struct SetVolume {
         char last_text[CONTRACT_TEXT_MAX];
         int *mount_fds;  /* parallel to given.origin->mounts; -1: could not be opened */
         int attached_fd; /* Mount: the attached tree, or -1 */
+        bool detaching;  /* a child undoes the Mount */
 } SetVolume;
 
 typedef struct StepAnswer {

@@ -155,6 +155,39 @@ static int unmount_device(const char *path) {
         return 0;
 }
 
+static int unmount_fd(int fd) {
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        /* EINVAL: somebody unmounted it already. */
+        if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL) {
+                (void) dprintf(STDERR_FILENO, "it cannot be unmounted: %s\n", strerror(errno));
+                return 1;
+        }
+        return 0;
+}
+
+/* The mount that an earlier quiesced has made, if it is still there: nothing else that has the device. */
+static int unmount_id(const char *device, uint64_t id) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
+        _cleanup_(volume_freep) Volume *volume = NULL;
+        struct statx stx;
+        struct stat st;
+        int r = 0;
+
+        if (stat(device, &st) < 0 || volume_world_new(&world, NULL) < 0 ||
+            volume_new(&volume, world, st.st_rdev) < 0)
+                return 1;
+        for (size_t i = volume->n_mount_points; r == 0 && i-- > 0;) {
+                _cleanup_close_ int fd = open(volume->mount_points[i], O_PATH | O_CLOEXEC | O_NOFOLLOW);
+
+                if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) >= 0 &&
+                    stx.stx_mnt_id == id)
+                        r = unmount_fd(fd);
+        }
+        return r;
+}
+
 /**
  * tree_child_unmount() - take a snapshot's mount out of the host's tree
  * @socket_fd:  unused
@@ -164,17 +197,12 @@ static int unmount_device(const char *path) {
  */
 int tree_child_unmount(int socket_fd, void *argument) {
         const TreeRequest *request = argument;
-        char path[64];
 
-        if (request->attached_fd < 0)
-                return unmount_device(request->volume->device);
-        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", request->attached_fd);
-        /* EINVAL: somebody unmounted it already. */
-        if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL) {
-                (void) dprintf(STDERR_FILENO, "it cannot be unmounted: %s\n", strerror(errno));
-                return 1;
-        }
-        return 0;
+        if (request->attached_fd >= 0)
+                return unmount_fd(request->attached_fd);
+        if (request->mount_id != 0)
+                return unmount_id(request->volume->device, request->mount_id);
+        return unmount_device(request->volume->device);
 }
 
 /**

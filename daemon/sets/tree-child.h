@@ -10,8 +10,9 @@
 
 typedef struct TreeRequest {
         const ProviderVolume *volume;
-        int directory_fd; /* mount there too; or -1 */
-        int attached_fd;  /* of the tree that is to be unmounted; or -1: all mounts of the device */
+        int directory_fd;  /* mount there too; or -1 */
+        int attached_fd;   /* of the tree that is to be unmounted; or -1 */
+        uint64_t mount_id; /* without that: the mount of the device that has this id; 0: all of the device */
 } TreeRequest;
 
 /* Sends the tree's descriptor with index 0. Exit: 0 good. */

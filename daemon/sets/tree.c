@@ -8,9 +8,11 @@
 #include <assert.h>
 #include <fcntl.h>
 
+#include "daemon/sets/mount-record.h"
 #include "daemon/sets/sets-internal.h"
 #include "daemon/sets/tree-child.h"
 #include "util/error.h"
+#include "util/log.h"
 
 #define TREE_LIMIT_USEC  (60 * USEC_PER_SEC)
 #define PROBE_LIMIT_USEC (30 * USEC_PER_SEC)
@@ -34,6 +36,20 @@ static void tree_reason(const ChildResult *result, char *text, size_t size) {
                                 (int) strcspn(result->err, "\n"), result->err);
 }
 
+static const char *runtime_dir(const SetVolume *volume) {
+        return volume->set->sets->config.runtime_dir;
+}
+
+static void note_attached(SetVolume *volume, int tree_fd) {
+        int r = mount_record_write(runtime_dir(volume), volume->given.snapshot_id, tree_fd);
+
+        if (r < 0)
+                log_warning("it could not be noted that snapshot %s is mounted: %s; a quiesced started anew "
+                            "will not unmount it",
+                            volume->given.snapshot_id, strerror(-r));
+        volume->attached_fd = tree_fd;
+}
+
 static void tree_call_answer(TreeCall *call, const ChildResult *result) {
         SetVolume *volume = snapshot_set_find_volume(call->set, call->snapshot_id);
         bool good = result->error == 0 && result->status == 0 && volume;
@@ -48,7 +64,11 @@ static void tree_call_answer(TreeCall *call, const ChildResult *result) {
         }
         if (good) {
                 (void) fd_close(volume->attached_fd);
-                volume->attached_fd = call->attach ? TAKE_FD(result->fds[0]) : -EBADF;
+                volume->attached_fd = -EBADF;
+                if (call->attach)
+                        note_attached(volume, TAKE_FD(result->fds[0]));
+                else
+                        mount_record_forget(runtime_dir(volume), volume->given.snapshot_id);
         } else
                 answer.text = text;
         call->done(call->set, CONTRACT_STEP_NONE, volume ? volume->given.index : 0, &answer, call->userdata);
@@ -229,9 +249,11 @@ static void on_beside(Child *child, const ChildResult *result, void *userdata) {
         SetVolume *volume = userdata;
         SnapshotSet *set = volume->set;
 
-        if (volume->attached_fd >= 0)
+        if (volume->detaching) {
+                volume->detaching = false;
                 volume->attached_fd = fd_close(volume->attached_fd);
-        else if (result->error == 0 && result->n_out > 0)
+                mount_record_forget(runtime_dir(volume), volume->given.snapshot_id);
+        } else if (result->error == 0 && result->n_out > 0)
                 (void) snprintf(volume->last_text, sizeof(volume->last_text),
                                 "The snapshot %s of %s is open in %.256s; it goes when they close it.",
                                 volume->given.snapshot_id, volume->given.name, result->out);
@@ -240,17 +262,23 @@ static void on_beside(Child *child, const ChildResult *result, void *userdata) {
 }
 
 /**
- * tree_detach() - DELETE: undo a Mount
- * @volume:     with attached_fd
+ * tree_detach() - DELETE: undo a Mount, of this quiesced or of one before it
+ * @volume:     it; may be mounted or not
  *
  * Return: whether step_advance() will be called when it is over.
  */
 bool tree_detach(SetVolume *volume) {
         TreeRequest request = {.volume = &volume->given, .attached_fd = volume->attached_fd};
 
+        if (volume->attached_fd < 0)
+                request.mount_id = mount_record_read(runtime_dir(volume), volume->given.snapshot_id);
+        if (volume->attached_fd < 0 && request.mount_id == 0)
+                return false;
+        volume->detaching = true;
         if (child_fork(&volume->set->helper, volume->set->sets->event, tree_child_unmount, &request,
                        TREE_LIMIT_USEC, on_beside, volume) >= 0)
                 return true;
+        volume->detaching = false;
         volume->attached_fd = fd_close(volume->attached_fd);
         return false;
 }

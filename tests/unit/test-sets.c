@@ -24,6 +24,7 @@
 #include <sys/un.h>
 
 #include "daemon/providers/test.h"
+#include "daemon/sets/mount-record.h"
 #include "daemon/sets/sets-internal.h"
 
 #define SET_ID  "00000000-0000-4000-8000-00000000000a"
@@ -256,6 +257,24 @@ static void test_unsupported(void **state) {
         assert_int_equal(sets_count(f->sets), 1);
 }
 
+/* What stands for a mount is a descriptor of this machine's root. */
+static void test_mount_record(void **state) {
+        _cleanup_close_ int root = open("/", O_PATH | O_CLOEXEC), proc = open("/proc", O_PATH | O_CLOEXEC);
+        const Fixture *f = *state;
+        struct statx stx;
+
+        assert_int_equal(mount_record_read(f->directory, SET_ID), 0);
+        assert_int_equal(mount_record_write(f->directory, SET_ID, proc), 0);
+        assert_int_equal(mount_record_write(f->directory, SET_ID, root), 0);
+        assert_int_equal(statx(root, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx), 0);
+        assert_int_equal(mount_record_read(f->directory, SET_ID), stx.stx_mnt_id);
+        assert_int_equal(mount_record_read(f->directory, SESSION), 0);
+        mount_record_forget(f->directory, SET_ID);
+        assert_int_equal(mount_record_read(f->directory, SET_ID), 0);
+        put(f, "mounts/" SET_ID, "nonsense");
+        assert_int_equal(mount_record_read(f->directory, SET_ID), 0);
+}
+
 static void test_failure(void **state) {
         Fixture *f = *state;
         const Answer *answer;
@@ -476,6 +495,7 @@ int main(void) {
                 TEST(test_twice),
                 TEST(test_unknown),
                 TEST(test_unsupported),
+                TEST(test_mount_record),
                 TEST(test_failure),
                 TEST(test_file_system_on_two_devices),
                 TEST(test_volume_at_fault_beside_one_without_hold),

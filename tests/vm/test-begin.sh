@@ -176,6 +176,16 @@ test_restart() {
         outside_check "quiesced killed: nothing is left"
 }
 
+# Who has mounted what is known to the next quiesced, too.
+test_restart_killed() {
+        begin "quiesced and the resident killed" --mount /mnt/snapshots /srv
+        must systemctl kill --signal=KILL quiesced.service
+        check "quiesced and the resident killed: the session is lost" await_lost
+        kill -KILL "$pid"
+        await_end "quiesced and the resident killed"
+        outside_check "quiesced and the resident killed: nothing is left"
+}
+
 # And again before it has found what the last one left.
 test_restart_twice() {
         begin "quiesced killed and restarted" --mount /mnt/snapshots /srv
@@ -250,7 +260,7 @@ test_dry_run() {
 
 set_up
 outside_baseline
-[ $# -gt 0 ] || set -- whole mounts fails ttl killed starter restart restart_twice user dry_run
+[ $# -gt 0 ] || set -- whole mounts fails ttl killed starter restart restart_killed restart_twice user dry_run
 for name in "$@"; do "test_$name"; done
 outside_check "at the end nothing is left"
 finish

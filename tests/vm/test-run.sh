@@ -143,6 +143,8 @@ test_mount() {
         check "it is unmounted" quiescectl umount "$snapshot"
         check_equal "and gone from the host" "" "$(findmnt -rn -o TARGET /mnt/look)"
         check "it is mounted anew" quiescectl mount "$snapshot" /mnt/look
+        must systemctl restart quiesced.service
+        check_equal "a restart of quiesced leaves it there" old "$(cat /mnt/look/file)"
         check "its set is deleted" quiescectl delete --quiet "$set"
         outside_check "with the set the mount goes"
 }
