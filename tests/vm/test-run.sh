@@ -131,6 +131,16 @@ test_paths() {
         err_has "is named" '/srv/keep/nowhere: No such file'
 }
 
+# A quiesced that has been started anew answers before LVM has told it which sets there are.
+await_set() {
+        local deadline=$((SECONDS + 60))
+        until quiescectl show "$1" > /dev/null 2>&1; do
+                [ "$SECONDS" -lt "$deadline" ] || return 1
+                read -r -t 0.2 <> <(:)
+        done
+        return 0
+}
+
 # What stays for later: create, mount, umount, delete.
 test_mount() {
         local set snapshot
@@ -144,6 +154,7 @@ test_mount() {
         check_equal "and gone from the host" "" "$(findmnt -rn -o TARGET /mnt/look)"
         check "it is mounted anew" quiescectl mount "$snapshot" /mnt/look
         must systemctl restart quiesced.service
+        check "a restart of quiesced finds its set" await_set "$set"
         check_equal "a restart of quiesced leaves it there" old "$(cat /mnt/look/file)"
         check "its set is deleted" quiescectl delete --quiet "$set"
         outside_check "with the set the mount goes"
