@@ -65,6 +65,13 @@ void bus_reply_sent(sd_bus_message *call, int r) {
                         "There is no such object (any more); the ObjectManager lists what there is.");
                 return;
         }
+        if (r == -E2BIG) {
+                bus_reply_error(call, CONTRACT_ERROR_LIMITS_EXCEEDED,
+                                "The answer would be larger than it may be; quiesce-document(5) tells how "
+                                "large a document is at most. Make two backups of it, with fewer components "
+                                "each.");
+                return;
+        }
         log_warning("the answer to %s could not be made: %s", sd_bus_message_get_member(call), strerror(-r));
         bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
                         "The call was carried out, but its answer could not be made.");

@@ -36,12 +36,20 @@ static void tree_opened(int r, int fd, const char *text, void *userdata) {
 
 /* SnapshotAllowed */
 static void open_tree_allowed(Manager *manager, KeptCall **call, const char *snapshot_id) {
+        const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
         SnapshotSet *set = find_set(manager, snapshot_id);
+        SnapshotInfo info;
+        int r;
 
-        if (!set)
+        if (!set) {
                 reply_gone((*call)->message);
-        else if (snapshot_set_open_tree(set, snapshot_id, tree_opened, *call) >= 0)
+                return;
+        }
+        r = snapshot_set_open_tree(set, snapshot_id, tree_opened, *call);
+        if (r >= 0)
                 *call = NULL; /* tree_opened()'s */
+        else if (r == -EOPNOTSUPP && snapshot && published_get_info(snapshot, &set, &info))
+                bus_reply_error((*call)->message, CONTRACT_ERROR_NOT_SUPPORTED, info.no_tree);
         else
                 bus_reply_error((*call)->message, CONTRACT_ERROR_UNEXPECTED,
                                 "OpenTree: the snapshot cannot be mounted now.");

@@ -353,6 +353,29 @@ static void read_body(Reader *reader, json_t *json, Document *document) {
 }
 
 /**
+ * document_has_too_many_values() - whether parsing it would take too long, and too much memory
+ * @text:       JSON, or any text
+ *
+ * Counted is what stands before a value or behind a key: brackets, commas, colons.
+ *
+ * Return: true for more than DOCUMENT_VALUES_MAX.
+ */
+bool document_has_too_many_values(const char *text) {
+        bool in_string = false;
+        size_t n = 0;
+
+        for (const char *c = text; *c; c++) {
+                if (*c == '"')
+                        in_string = !in_string;
+                else if (in_string && *c == '\\' && c[1])
+                        c++;
+                else if (!in_string)
+                        n += *c == ',' || *c == ':' || *c == '[' || *c == '{';
+        }
+        return n > DOCUMENT_VALUES_MAX;
+}
+
+/**
  * document_read() - a document from its text
  * @ret:        the document
  * @text:       JSON
@@ -370,6 +393,11 @@ int document_read(Document **ret, const char *text, char error[static DOCUMENT_E
         error[0] = '\0';
         if (size > DOCUMENT_SIZE_MAX) {
                 wrong(&reader, "it has %zu bytes; a document has at most %u", size, DOCUMENT_SIZE_MAX);
+                return error_origin(reader.r);
+        }
+        if (document_has_too_many_values(text)) {
+                wrong(&reader, "it has more values and keys than the %u that a document may have",
+                      DOCUMENT_VALUES_MAX);
                 return error_origin(reader.r);
         }
         r = document_new(&document);

@@ -140,7 +140,7 @@ static void keep_unknown(json_t *written, json_t *read, bool *failed) {
  * @document:   the document
  * @ret:        the text, to be freed
  *
- * Return: 0; -E2BIG: larger than DOCUMENT_SIZE_MAX; -ENOMEM.
+ * Return: 0; -E2BIG: larger than a document may be; -ENOMEM.
  */
 int document_write(const Document *document, char **ret) {
         bool failed = false;
@@ -154,7 +154,7 @@ int document_write(const Document *document, char **ret) {
         json_decref(json);
         if (!text)
                 return error_origin(-ENOMEM);
-        if (strlen(text) > DOCUMENT_SIZE_MAX) {
+        if (strlen(text) > DOCUMENT_SIZE_MAX || document_has_too_many_values(text)) {
                 free(text);
                 return error_origin(-E2BIG);
         }

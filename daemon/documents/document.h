@@ -15,7 +15,11 @@
 #include "contract/types.h"
 #include "daemon/writers/metadata.h"
 
-#define DOCUMENT_SIZE_MAX   (16u << 20)
+/* What reading may cost: quiesced does nothing else meanwhile. A session's 8192 components, all of them
+ * chosen and with words of some length, fit; tests/bench/bench-document measures how long the worst takes.
+ */
+#define DOCUMENT_SIZE_MAX   (8u << 20)
+#define DOCUMENT_VALUES_MAX (384u << 10) /* values and keys */
 #define DOCUMENT_MAJOR      1
 #define DOCUMENT_MINOR      0
 #define DOCUMENT_ERROR_SIZE 512u
@@ -70,7 +74,9 @@ const DocumentComponent *document_find_component(const DocumentWriter *writer, c
 ContractBackedUp document_backed_up(const DocumentWriter *writer, const char *logical_path,
                                     const char *name);
 
+/* Whether text has more values and keys than a document may have: looked at before it is parsed. */
+bool document_has_too_many_values(const char *text);
 /* -EBADMSG: it cannot be used, @error says where and why. */
 int document_read(Document **ret, const char *text, char error[static DOCUMENT_ERROR_SIZE]);
-/* @ret: to be freed; -E2BIG: larger than DOCUMENT_SIZE_MAX. */
+/* @ret: to be freed; -E2BIG: larger than a document may be. */
 int document_write(const Document *document, char **ret);

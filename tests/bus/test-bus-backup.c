@@ -70,7 +70,8 @@ static void test_happy_path(void **state) {
 }
 
 static void test_content_and_properties(void **state) {
-        _cleanup_free_ char *one = NULL, *device = NULL, *content = NULL, *path = NULL, *set = NULL;
+        _cleanup_free_ char *one = NULL, *device = NULL, *content = NULL, *path = NULL, *set = NULL,
+                            *snapshot = NULL;
         sd_bus_message *m;
         Client *client;
 
@@ -94,6 +95,9 @@ static void test_content_and_properties(void **state) {
         path = strdup(device + strlen(((Bench *) *state)->directory) + 1);
         content = bench_read(*state, path);
         assert_string_equal(content, "one");
+        snapshot = client_path_of(client, "GetSnapshot", one);
+        assert_refused(call_ask(client, snapshot, "org.quiesce1.Snapshot", "OpenTree", "a{sv}", 0),
+                       "NotSupported", "a file has no tree");
 
         m = call_ask(client, client->session, BACKUP_INTERFACE, "DeleteSnapshots", "sa{sv}", set, 0);
         assert_null(sd_bus_message_get_error(m));

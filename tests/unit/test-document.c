@@ -246,17 +246,83 @@ static void test_what_is_too_large(void **state) {
         assert_non_null(text);
         memset(text, ' ', DOCUMENT_SIZE_MAX + 1);
         text[DOCUMENT_SIZE_MAX + 1] = '\0';
-        refused(text, "it has 16777217 bytes");
+        refused(text, "it has 8388609 bytes");
         text[DOCUMENT_SIZE_MAX] = '\0';
         refused(text, "it is not JSON"); /* that many may be read */
         free(text);
 }
 
+/* Few bytes, but each one a value to be made. */
+static void test_what_has_too_many_values(void **state) {
+        static const char *const parts[] = {"[],", "7,", "{\"a\":[]},"};
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                size_t n = strlen(parts[i]), size = DOCUMENT_VALUES_MAX * n + 2 * n + 3;
+                char *text = malloc(size);
+
+                assert_non_null(text);
+                text[0] = '[';
+                for (size_t at = 1; at + n < size; at += n)
+                        memcpy(text + at, parts[i], n + 1);
+                refused(text, "more values and keys than the 393216");
+                free(text);
+        }
+        assert_true(document_has_too_many_values("") == false);
+        assert_true(document_has_too_many_values("\"[,\\\"[\" \\") ==
+                    false); /* in a string they do not count */
+}
+
+/* A session's most: 256 writers, 8192 components, all of them chosen, with options and stamps. */
+static void test_the_largest_backup(void **state) {
+        char error[DOCUMENT_ERROR_SIZE], name[64], words[65] = "";
+        _cleanup_free_ char *text = NULL;
+        Document *document, *again;
+
+        (void) state;
+        memset(words, 'w', sizeof(words) - 1);
+        assert_int_equal(document_new(&document), 0);
+        set(&document->session, "11111111-2222-3333-4444-555555555555");
+        set(&document->context, "backup");
+        set(&document->type, "full");
+        for (unsigned i = 0; i < CONTRACT_WRITERS_MAX; i++) {
+                DocumentWriter *writer;
+
+                assert_int_equal(document_add_writer(document, &writer), 0);
+                (void) snprintf(name, sizeof(name), "writer-%u", i);
+                set(&writer->name, name);
+                assert_int_equal(writer_metadata_new(&writer->metadata), 0);
+                for (unsigned k = 0; k < 32; k++) {
+                        DocumentComponent *component;
+
+                        (void) snprintf(name, sizeof(name), "component-%u", k);
+                        declare(writer->metadata, "instance/databases", name, true);
+                        assert_int_equal(document_writer_add_component(writer, &component), 0);
+                        set(&component->logical_path, "instance/databases");
+                        set(&component->name, name);
+                        set(&component->options, words);
+                        set(&component->previous_stamp, words);
+                        set(&component->backup_stamp, words);
+                        component->succeeded = true;
+                }
+        }
+        assert_int_equal(document_write(document, &text), 0);
+        assert_int_equal(document_read(&again, text, error), 0);
+        assert_int_equal(again->n_writers, CONTRACT_WRITERS_MAX);
+        assert_int_equal(again->writers[255].n_components, 32);
+        (void) document_free(again);
+        (void) document_free(document);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_round_trip),          cmocka_unit_test(test_what_is_unknown_is_kept),
-                cmocka_unit_test(test_what_is_no_document), cmocka_unit_test(test_what_is_damaged),
+                cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_what_is_unknown_is_kept),
+                cmocka_unit_test(test_what_is_no_document),
+                cmocka_unit_test(test_what_is_damaged),
                 cmocka_unit_test(test_what_is_too_large),
+                cmocka_unit_test(test_the_largest_backup),
+                cmocka_unit_test(test_what_has_too_many_values),
         };
 
         return cmocka_run_group_tests_name("document", tests, NULL, NULL);
