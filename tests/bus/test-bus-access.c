@@ -343,7 +343,7 @@ static Call *open_large(Client *client, const char *document) {
 
 /* Documents that nobody has looked at yet: two of the largest, and none larger. */
 static void test_documents_per_user(void **state) {
-        const size_t size = 16 << 20;
+        const size_t size = 8 << 20;
         _cleanup_free_ char *document = malloc(size + 2);
         Call *first, *second;
         Client *alice;
@@ -356,13 +356,13 @@ static void test_documents_per_user(void **state) {
         memset(document, ' ', size + 1);
         document[size + 1] = '\0';
         alice = client_new_as(*state, ALICE);
-        assert_refused(call_wait(open_large(alice, document)), "InvalidDocument", "16777217 bytes");
+        assert_refused(call_wait(open_large(alice, document)), "InvalidDocument", "8388609 bytes");
         assert_string_equal(polkit.asked, "");
         document[size] = '\0';
         first = open_large(alice, document);
         second = open_large(alice, document);
         wait_count(&polkit, &polkit.n_held, 2);
-        assert_refused(call_wait(open_large(alice, document)), "LimitsExceeded", "32 MiB");
+        assert_refused(call_wait(open_large(alice, document)), "LimitsExceeded", "16 MiB");
         polkit_answer_held(&polkit);
         assert_refused(call_wait(first), "InvalidDocument", "");
         assert_refused(call_wait(second), "InvalidDocument", "");
