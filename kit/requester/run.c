@@ -321,8 +321,9 @@ static int make_call(Requester *requester, char **words, bool behind, char *cons
         return r;
 }
 
-/* Words with $session, $set, $snapshot in place, and what follows "=>" apart. */
-static int run_step(Requester *requester, const ScriptLine *line) {
+/* Words with $session, $set, $snapshot in place, and what follows "=>" apart. ids: what these are now; the
+ * step may change them. */
+static int run_step(Requester *requester, const ScriptLine *line, char *const *ids) {
         static const char *const names[] = {"$session", "$set", "$snapshot"};
         char *words[SCRIPT_WORDS_MAX + 1] = {}, **expected = NULL;
         size_t n = 0;
@@ -332,8 +333,8 @@ static int run_step(Requester *requester, const ScriptLine *line) {
         for (; n < line->n_words; n++) {
                 words[n] = line->words[n];
                 for (unsigned i = 0; i < ELEMENTSOF(names); i++)
-                        if (streq(words[n], names[i]) && requester->ids[i])
-                                words[n] = requester->ids[i];
+                        if (streq(words[n], names[i]) && ids[i])
+                                words[n] = ids[i];
                 if (streq(words[n], "=>")) {
                         words[n] = NULL;
                         expected = line->words + n + 1;
@@ -365,7 +366,14 @@ static int run_step(Requester *requester, const ScriptLine *line) {
  */
 int run(Requester *requester) {
         for (size_t i = 0; i < requester->steps->n_lines; i++) {
-                int r = run_step(requester, &requester->steps->lines[i]);
+                char *ids[ELEMENTSOF(requester->ids)];
+                int r;
+
+                for (unsigned j = 0; j < ELEMENTSOF(ids); j++)
+                        ids[j] = requester->ids[j] ? strdup(requester->ids[j]) : NULL;
+                r = run_step(requester, &requester->steps->lines[i], ids);
+                for (unsigned j = 0; j < ELEMENTSOF(ids); j++)
+                        free(ids[j]);
 
                 if (r == HELD || (r == BROKEN && requester->keep_going))
                         continue;

@@ -154,6 +154,14 @@ static void test_statuses(void **state) {
         bench_write(*state, "script", "OpenBackup\n\nawait DoSnapshotSet\n");
         assert_status(*state, run(*state, "-s", "script"), 2);
         assert_said(*state, "ended at line 3 of the script");
+        /* A word that stands for an id the step itself changes. */
+        assert_status(*state,
+                      run(*state, "AddToSnapshotSet=repeat:2", "-k", "-c", "OpenBackup", "-c",
+                          "GatherWriterMetadata", "-c", "StartSnapshotSet", "-c",
+                          "AddToSnapshotSet test:one => any", "-c",
+                          "AddToSnapshotSet $snapshot => VolumeNotSupported", "-c",
+                          "OpenRestore $session => any"),
+                      2);
         assert_status(*state, run(*state, "--help"), 0);
         assert_status(*state, run(*state, "--version"), 0);
 }
