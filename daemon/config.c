@@ -113,11 +113,26 @@ static int config_line(void *userdata, const char *section, const char *name, co
         return 1;
 }
 
+/**
+ * config_parse() - what one file says
+ * @config:     what those before it said; changed
+ * @stream:     the file
+ * @path:       its name, for messages
+ *
+ * What it says wrong is logged and ignored.
+ */
+void config_parse(Config *config, FILE *stream, const char *path) {
+        File file = {config, path};
+        int r;
+
+        r = ini_parse_file(stream, config_line, &file);
+        if (r != 0)
+                log_warning("%s: line %d is not understood, ignoring", path, r);
+}
+
 /* Return: 1 read, 0 not there (or masked by a link to /dev/null). */
 static int config_file(Config *config, const char *path) {
         _cleanup_fclose_ FILE *stream = NULL;
-        File file = {config, path};
-        int r;
 
         stream = fopen(path, "re");
         if (!stream) {
@@ -125,9 +140,7 @@ static int config_file(Config *config, const char *path) {
                         log_warning("%s: cannot be read, ignoring: %s", path, strerror(errno));
                 return 0;
         }
-        r = ini_parse_file(stream, config_line, &file);
-        if (r != 0)
-                log_warning("%s: line %d is not understood, ignoring", path, r);
+        config_parse(config, stream, path);
         return 1;
 }
 

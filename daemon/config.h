@@ -10,6 +10,8 @@
  * from starting, because recovery must run.
  */
 
+#include <stdio.h>
+
 #include "contract/contract.h"
 #include "daemon/writers/writers.h"
 
@@ -30,6 +32,7 @@ typedef struct Config {
 } Config;
 
 void config_default(Config *config);
+void config_parse(Config *config, FILE *stream, const char *path);
 int config_load(Config *config, const char *const *dirs);
 
 /* config-value.c */

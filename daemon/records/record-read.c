@@ -70,17 +70,37 @@ static int record_from_json(SessionRecord *record, json_t *json) {
         return r;
 }
 
-static int record_read(SessionRecord *record, const char *path) {
+/**
+ * record_parse() - what a record says
+ * @record:     filled in, also in part if it is no good: record_done() it in any case
+ * @text:       of the file
+ * @n_text:     its length
+ *
+ * Return: 0; -EBADMSG: it is no record; -ENOMEM.
+ */
+int record_parse(SessionRecord *record, const char *text, size_t n_text) {
         json_error_t error;
         json_t *json;
         int r;
 
-        json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+        json = json_loadb(text, n_text, JSON_REJECT_DUPLICATES, &error);
         if (!json)
                 return -EBADMSG;
         r = record_from_json(record, json);
         json_decref(json);
         return r;
+}
+
+static int record_read(SessionRecord *record, const char *path) {
+        _cleanup_fclose_ FILE *stream = fopen(path, "re");
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        ssize_t n;
+
+        if (!stream)
+                return -errno;
+        n = getdelim(&text, &size, '\0', stream); /* a NUL is not JSON's */
+        return n < 0 ? -EBADMSG : record_parse(record, text, (size_t) n);
 }
 
 static int is_record(const struct dirent *entry) {

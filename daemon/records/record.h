@@ -43,5 +43,6 @@ int record_set_writers(SessionRecord *record, size_t n_writers);
 int record_write(SessionRecord *record, const char *runtime_dir);
 void record_remove(SessionRecord *record, const char *runtime_dir);
 /* Each record is given to `found`, which takes over what is in it. */
+int record_parse(SessionRecord *record, const char *text, size_t n_text);
 int records_read(const char *runtime_dir, void (*found)(SessionRecord *record, void *userdata),
                  void *userdata);

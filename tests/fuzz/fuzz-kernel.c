@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What device-mapper says (tables, status lines, names, UUIDs) as any string: never a crash. These run
+ * inside quiesced-hold, where nothing else would catch a mistake.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/hold/hold-table.h"
+#include "daemon/volumes/lvm-name.h"
+#include "util/macro.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        _cleanup_free_ char *text = strndup((const char *) data, size), *vg = NULL, *lv = NULL;
+        TableSnapshot snapshot;
+        TableDevice device;
+        TablePool pool;
+        TableThin thin;
+
+        if (!text)
+                return 0;
+        (void) table_parse_device(text, &device);
+        (void) table_parse_snapshot(text, &snapshot);
+        (void) table_parse_thin(text, &thin);
+        if (table_parse_pool_status(text, &pool) == 0)
+                (void) table_pool_has_room(&pool, 100);
+        if (lvm_name_split(text, &vg, &lv) == 0 && (!vg || !lv || strlen(vg) + strlen(lv) >= strlen(text)))
+                abort();
+        (void) lvm_uuid_is_volume(text);
+        return 0;
+}
