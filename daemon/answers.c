@@ -19,6 +19,7 @@ static int launched_note(SessionObject *session, const ContractWriterSpec *write
                 r = record_set_writers(&session->record, n_writers);
         if (r < 0)
                 return error_trace(r);
+        session->record_unsaved = true;
         for (size_t i = 0; i < n_writers; i++) {
                 session->record.writers[i].level = writers[i].level;
                 session->record.writers[i].name = strdup(writers[i].name);

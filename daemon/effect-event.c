@@ -140,8 +140,8 @@ static int facts_gather(EventFacts *facts, WriterEvent *event, ContractLevel lev
         return r;
 }
 
-/* What must be on record before the writer hears of it. */
-static void event_record(SessionObject *session, const ContractEffect *effect) {
+/* What must be on record before the writer hears of it. Return: whether there is anything. */
+static bool event_record(SessionObject *session, const ContractEffect *effect) {
         if ((effect->event == CONTRACT_EVENT_PREPARE_FOR_BACKUP ||
              effect->event == CONTRACT_EVENT_PRE_RESTORE) &&
             effect->writer < session->record.n_writers)
@@ -149,8 +149,36 @@ static void event_record(SessionObject *session, const ContractEffect *effect) {
         else if (effect->event == CONTRACT_EVENT_BACKUP_COMPLETE)
                 session->record.completed = true;
         else
-                return;
-        session_object_save(session);
+                return false;
+        return true;
+}
+
+/**
+ * effects_record() - write down what is about to be sent
+ * @manager:    the manager
+ * @effects:    about to be carried out
+ *
+ * Once for all writers that get an event now: a record written for each of many would take longer than the
+ * event.
+ */
+void effects_record(Manager *manager, const ContractEffects *effects) {
+        SessionObject *unsaved = NULL;
+
+        for (size_t i = 0; i < effects->n_items; i++) {
+                const ContractEffect *effect = &effects->items[i];
+                SessionObject *session;
+
+                if (effect->type != CONTRACT_EFFECT_EVENT)
+                        continue;
+                session = session_object_find(manager, effect->session);
+                if (!session || !event_record(session, effect))
+                        continue;
+                if (unsaved && unsaved != session)
+                        session_object_save(unsaved);
+                unsaved = session;
+        }
+        if (unsaved)
+                session_object_save(unsaved);
 }
 
 static int event_send(Manager *manager, SessionObject *session, const ContractEffect *effect) {
@@ -183,7 +211,6 @@ static int event_send(Manager *manager, SessionObject *session, const ContractEf
                 r = facts_add_selection(&facts, &event, &session->writers[effect->writer]);
         if (r < 0)
                 return error_trace(r);
-        event_record(session, effect);
         return error_trace(writers_send(manager->writers, effect->session, effect->writer, &event));
 }
 

@@ -31,6 +31,7 @@ static void carry_out_launch(Manager *manager, SessionObject *session, const Con
         r = session_object_set_writers(session, 0);
         if (r == 0)
                 r = record_set_writers(&session->record, 0);
+        session->record_unsaved = true;
         if (r == 0)
                 r = writers_reload(manager->writers); /* what an administrator changed counts */
         if (r == 0)
@@ -117,7 +118,7 @@ static void carry_out_of_session(Manager *manager, SessionObject *session, const
                 bus_signal_event(manager, session, effect);
                 break;
         case CONTRACT_EFFECT_STATE_CHANGED:
-                session_object_save(session);
+                session_object_save_changes(session);
                 session_shown_update(session);
                 break;
         case CONTRACT_EFFECT_SET_CREATED:
@@ -173,6 +174,7 @@ static void carry_out(Manager *manager, const ContractEffect *effect) {
  * @effects:    in this order
  */
 void effects_carry_out(Manager *manager, const ContractEffects *effects) {
+        effects_record(manager, effects);
         for (size_t i = 0; i < effects->n_items; i++)
                 carry_out(manager, &effects->items[i]);
 }

@@ -81,6 +81,7 @@ void manager_fail(Manager *manager, int r, const char *what);
 
 /* executor.c, effect-event.c, effect-step.c */
 void effects_carry_out(Manager *manager, const ContractEffects *effects);
+void effects_record(Manager *manager, const ContractEffects *effects);
 void effect_event(Manager *manager, SessionObject *session, const ContractEffect *effect);
 void effect_step(Manager *manager, SessionObject *session, const ContractEffect *effect);
 PendingStep *pending_steps_free(PendingStep *steps);

@@ -268,6 +268,23 @@ bool session_object_get_info(const SessionObject *session, ContractSessionInfo *
         return contract_get_session(session->manager->contract, session->handle, ret);
 }
 
+/* Return: whether the record says something else now. */
+static bool note_state(SessionObject *session) {
+        SessionRecord *record = &session->record;
+        ContractSessionInfo info;
+        bool aborted;
+
+        if (!session_object_get_info(session, &info))
+                return false;
+        aborted = record->aborted || (!record->completed && (info.state == CONTRACT_ABORTED ||
+                                                             info.running == CONTRACT_CALL_ABORT_BACKUP));
+        if (record->context == info.context && record->aborted == aborted)
+                return false;
+        record->context = info.context;
+        record->aborted = aborted;
+        return true;
+}
+
 /**
  * session_object_save() - bring the session's record up to date
  * @session:    the session
@@ -276,17 +293,22 @@ bool session_object_get_info(const SessionObject *session, ContractSessionInfo *
  * less well.
  */
 void session_object_save(SessionObject *session) {
-        ContractSessionInfo info;
         int r;
 
-        if (session_object_get_info(session, &info)) {
-                session->record.context = info.context;
-                session->record.aborted |=
-                        !session->record.completed &&
-                        (info.state == CONTRACT_ABORTED || info.running == CONTRACT_CALL_ABORT_BACKUP);
-        }
+        (void) note_state(session);
+        session->record_unsaved = false;
         r = record_write(&session->record, session->manager->config->runtime_dir);
         if (r < 0)
                 log_warning("the record of session %s could not be written, ignoring: %s",
                             session->record.id, strerror(-r));
+}
+
+/**
+ * session_object_save_changes() - the same, if there is anything that it does not say yet
+ * @session:    the session; after each change of its state or its writers', of which most are none of the
+ * record
+ */
+void session_object_save_changes(SessionObject *session) {
+        if (note_state(session) || session->record_unsaved)
+                session_object_save(session);
 }

@@ -41,6 +41,7 @@ struct SessionObject {
         char *path; /* D-Bus path */
         Owner *owner;
         SessionRecord record;
+        bool record_unsaved;     /* it was changed and is to be written with the next change of state */
         bool recovered;          /* of a quiesced that ended */
         const char *backup_type; /* of SetBackupState; told to writers */
         bool bootable;           /* likewise */
@@ -71,3 +72,4 @@ int session_object_note_document(SessionObject *session, uint32_t writer);
 int session_object_note_stamp(SessionObject *session, uint32_t writer, const WriterStamp *stamp);
 bool session_object_get_info(const SessionObject *session, ContractSessionInfo *ret);
 void session_object_save(SessionObject *session);
+void session_object_save_changes(SessionObject *session);
