@@ -158,6 +158,7 @@ $1 == "done" { whole = 1 }
 END {
         if (!whole || n_kinds == 0) { print "report: the run is not whole" > "/dev/stderr"; exit 1 }
         gsub(/_/, " ", said["host", "cpu"])
+        print "<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->"
         print "# What a snapshot set costs"
         print ""
         print "Written by `make bench` (`tests/bench/`, see HACKING.md), which measures everything below in one run, side by side, in"
