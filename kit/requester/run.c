@@ -266,9 +266,10 @@ static int obey_rules(Requester *requester, const char *call, unsigned *times) {
         while ((action = script_next(requester->rules, &at, call, "*"))) {
                 if (streq(action[0], "skip"))
                         *times = 0;
-                else if (streq(action[0], "repeat") && action[1] && atoi(action[1]) > 0)
-                        *times = (unsigned) atoi(action[1]);
-                else {
+                else if (streq(action[0], "repeat")) {
+                        if (!action[1] || !script_count(action[1], times))
+                                return wrong(action[0], "its argument is no number of times");
+                } else {
                         r = act(requester, action);
                         if (r != HELD)
                                 return r == -ENOENT ? wrong(action[0], "it is no action here") : r;

@@ -8,7 +8,14 @@
 
 enum { WHERE, WHO, ACTION };
 
-static bool count_parse(const char *text, unsigned *ret) {
+/**
+ * script_count() - a number of times
+ * @text:       decimal
+ * @ret:        1 to 999999
+ *
+ * Return: false if it is no such number.
+ */
+bool script_count(const char *text, unsigned *ret) {
         char *end;
         unsigned long n;
 
@@ -27,7 +34,7 @@ static char **rule_action(const ScriptLine *line, unsigned *limit) {
                 return NULL;
         if (!streq(line->words[ACTION], "first"))
                 return line->words + ACTION;
-        if (line->n_words <= ACTION + 2 || !count_parse(line->words[ACTION + 1], limit))
+        if (line->n_words <= ACTION + 2 || !script_count(line->words[ACTION + 1], limit))
                 return NULL;
         return line->words + ACTION + 2;
 }

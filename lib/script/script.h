@@ -46,5 +46,8 @@ int script_add_short(Script *script, const char *text, char error[static SCRIPT_
 int script_check(const Script *script, const char *const *places, char error[static SCRIPT_ERROR_MAX]);
 char **script_next(Script *script, size_t *at, const char *where, const char *who);
 
+/* A number of times, as in "first N". */
+bool script_count(const char *text, unsigned *ret);
+
 /* Words joined by blanks, free() it; NULL if there is no memory. */
 char *script_join(char *const *words);

@@ -151,6 +151,8 @@ static void test_statuses(void **state) {
         assert_status(*state, run(*state, "--script=nowhere"), 2);
         assert_status(*state, run(*state, "Explode=die"), 2);
         assert_status(*state, run(*state, "--nonsense"), 2);
+        assert_status(*state, run(*state, "OpenBackup=repeat:2x"), 2);
+        assert_said(*state, "repeat: its argument is no number of times");
         bench_write(*state, "script", "OpenBackup\n\nawait DoSnapshotSet\n");
         assert_status(*state, run(*state, "-s", "script"), 2);
         assert_said(*state, "ended at line 3 of the script");
