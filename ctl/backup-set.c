@@ -43,9 +43,11 @@ static bool error_is_unsupported(const sd_bus_error *error) {
                sd_bus_error_has_name(error, QUIESCE_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER);
 }
 
-static int say_volume_error(const PlanVolume *volume, const sd_bus_error *error, int r) {
+static int say_volume_error(const Backup *backup, const PlanVolume *volume, const sd_bus_error *error,
+                            int r) {
         (void) say_bus_error(volume->path, error, r);
-        if (error_is_unsupported(error))
+        if (error_is_unsupported(error) &&
+            (!backup->options->provider || !streq(backup->options->provider, "external")))
                 say("%s is on %s (%s): snapshots need a file system on an LVM logical volume; "
                     "'quiescectl list volumes' shows those that can join",
                     volume->path, volume->mount->source, volume->mount->type);
@@ -63,7 +65,7 @@ static int backup_add_planned(Backup *backup, Plan *plan, size_t i) {
                 return r < 0 ? r : 0;
         progress_clear(&backup->progress);
         if (volume->given || !error_is_unsupported(&error))
-                return say_volume_error(volume, &error, r);
+                return say_volume_error(backup, volume, &error, r);
         return error_trace(plan_volume_stays_live(plan, i, error.message));
 }
 
@@ -101,23 +103,28 @@ static void say_writers(const DictArray *writers) {
                 const Dict *writer = &writers->dicts[i];
                 const char *text = dict_get_string(writer, "text"),
                            *retry = dict_get_string(writer, "retry");
-                const char *event = dict_get_string(writer, "event");
 
-                if (!*dict_get_string(writer, "failure"))
+                if (!*dict_get_string(writer, "failure")) {
+                        if (*text)
+                                say("writer %s warns: %s", dict_get_string(writer, "name"), text);
                         continue;
-                say("writer %s failed at %s: %s%s%s%s%s", dict_get_string(writer, "name"),
-                    *event ? event : "its start", dict_get_string(writer, "failure"), *text ? ": " : "",
+                }
+                /* Its state says where it failed, its event what it was sent last: Abort, perhaps. */
+                say("writer %s %s: %s%s%s%s%s", dict_get_string(writer, "name"),
+                    dict_get_string(writer, "state"), dict_get_string(writer, "failure"), *text ? ": " : "",
                     text, *retry && !streq(retry, "none") ? "; retry: " : "",
                     *retry && !streq(retry, "none") ? retry : "");
         }
 }
 
-static void backup_say_failed_writers(Backup *backup) {
+/* What failed, and what people should know although it did not. */
+static void backup_say_writers(Backup *backup) {
         _cleanup_(dict_array_done) DictArray writers = {};
         _cleanup_message_ sd_bus_message *reply = NULL;
 
         if (backup->options->without_writers || backup->lost)
                 return;
+        progress_clear(&backup->progress);
         if (quiesce_backup_gather_writer_status(backup->session, &reply, NULL) >= 0 &&
             dict_array_read(&writers, reply) >= 0)
                 say_writers(&writers);
@@ -128,7 +135,7 @@ static int say_set_error(Backup *backup, const char *what, const sd_bus_error *e
                 return r;
         progress_clear(&backup->progress);
         (void) say_bus_error(what, error, r);
-        backup_say_failed_writers(backup);
+        backup_say_writers(backup);
         if (sd_bus_error_has_name(error, QUIESCE_ERROR_WRITER_VETO))
                 say("mend the writer, or leave it out of account with --ignore-writer=NAME");
         return CTL_E_SAID;
@@ -140,10 +147,7 @@ static void backup_say_set(Backup *backup) {
 
         progress_say(&backup->progress, "snapshot set %s made at %s, %s-consistent", set->id ? set->id : "",
                      format_time(when, set->instant_usec), set->consistency ? set->consistency : "crash");
-        if (set->failed_writers && set->failed_writers[0]) {
-                progress_clear(&backup->progress);
-                backup_say_failed_writers(backup);
-        }
+        backup_say_writers(backup);
 }
 
 static QuiesceRequirement backup_requirement(const Backup *backup) {
@@ -180,10 +184,12 @@ int backup_prepare(Backup *backup) {
  * Return: as said in backup.h; -EINTR after a signal.
  */
 int backup_make_set(Backup *backup) {
-        const QuiesceRequirement requirement = backup_requirement(backup);
+        QuiesceRequirement requirement = backup_requirement(backup);
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
+        requirement.moment_fd = backup->moment_fd;
+        requirement.moment_limit_usec = backup->moment_limit_usec;
         r = backup_prepare(backup);
         if (r != 0)
                 return r;
@@ -194,6 +200,41 @@ int backup_make_set(Backup *backup) {
                 return say_set_error(backup, "no snapshot set was made", &error, r);
         backup_say_set(backup);
         return 0;
+}
+
+static bool is_ignored(const Backup *backup, const char *name) {
+        for (const char *const *i = backup->options->ignore_writers; i && *i; i++)
+                if (streq(*i, name))
+                        return true;
+        return false;
+}
+
+/**
+ * backup_find_lost_writer() - a writer that did not stay frozen until it was thawed
+ * @backup:     its set is made
+ *
+ * Return: its name, and what it said, free() it; NULL: there is none, or it was to be ignored.
+ */
+char *backup_find_lost_writer(Backup *backup) {
+        _cleanup_(dict_array_done) DictArray writers = {};
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        char *found = NULL;
+
+        if (!backup->set || !backup->set->failed_writers || !backup->set->failed_writers[0] ||
+            quiesce_backup_gather_writer_status(backup->session, &reply, NULL) < 0 ||
+            dict_array_read(&writers, reply) < 0)
+                return NULL;
+        for (size_t i = 0; i < writers.n_dicts && !found; i++) {
+                const Dict *writer = &writers.dicts[i];
+                const char *state = dict_get_string(writer, "state");
+                const char *name = dict_get_string(writer, "name"), *text = dict_get_string(writer, "text");
+
+                if ((streq(state, "failed-at-freeze") || streq(state, "failed-at-thaw")) &&
+                    !is_ignored(backup, name) &&
+                    asprintf(&found, "%s%s%s", name, *text ? ": " : "", text) < 0)
+                        return NULL;
+        }
+        return found;
 }
 
 static int backup_open_tree(Backup *backup, Plan *plan, PlanEntry *entry) {

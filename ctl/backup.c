@@ -65,7 +65,6 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner)
                 return 0;
-        backup->listed = false;
         if (backup->lost || !quiesce_backup_get_path(backup->session))
                 return 0;
         backup->lost = true;
@@ -73,15 +72,6 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 return 0; /* the call that ends it tells */
         progress_clear(&backup->progress);
         say("quiesced has ended or was restarted: the backup session is lost");
-        return 0;
-}
-
-static int object_added(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Backup *backup = userdata;
-        const char *path, *own = quiesce_backup_get_path(backup->session);
-
-        if (sd_bus_message_read(m, "o", &path) >= 0 && own && streq(path, own))
-                backup->listed = true;
         return 0;
 }
 
@@ -107,10 +97,6 @@ static int backup_watch_bus(Backup *backup) {
                                            "interface='org.freedesktop.DBus',member='NameOwnerChanged',"
                                            "arg0='" QUIESCE_BUS_NAME "'",
                                            owner_changed, NULL, backup);
-        if (r >= 0)
-                r = sd_bus_match_signal_async(backup->bus, NULL, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
-                                              "org.freedesktop.DBus.ObjectManager", "InterfacesAdded",
-                                              object_added, NULL, backup);
         if (r >= 0)
                 r = sd_bus_match_signal_async(backup->bus, NULL, "org.freedesktop.DBus.Local",
                                               "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
@@ -166,6 +152,35 @@ void backup_done(Backup *backup) {
         *backup = (Backup){};
 }
 
+static int append_system_writers(sd_bus_message *reply, char ***names, size_t *n_names) {
+        _cleanup_(dict_array_done) DictArray writers = {};
+        int r;
+
+        r = dict_array_read(&writers, reply);
+        for (size_t i = 0; r >= 0 && i < writers.n_dicts; i++)
+                if (streq(dict_get_string(&writers.dicts[i], "level"), "system"))
+                        r = options_append(names, n_names,
+                                           strdup(dict_get_string(&writers.dicts[i], "name")));
+        return error_trace(r);
+}
+
+/* They would find frozen what the caller holds, or freeze what it is about to. */
+static int backup_leave_out_system(Backup *backup, sd_bus_error *error) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        char **names = NULL;
+        size_t n_names = 0;
+        int r;
+
+        r = sd_bus_call_method(backup->bus, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH, QUIESCE_BUS_MANAGER,
+                               "GetWriters", error, &reply, "a{sv}", 0);
+        if (r >= 0)
+                r = append_system_writers(reply, &names, &n_names);
+        if (r >= 0 && n_names > 0)
+                r = quiesce_backup_disable_writers(backup->session, (const char *const *) names, error);
+        quiesce_strv_free(names);
+        return error_trace(r);
+}
+
 static int backup_open(Backup *backup) {
         const BackupOptions *options = backup->options;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -180,6 +195,8 @@ static int backup_open(Backup *backup) {
                 "org.freedesktop.DBus.Properties", "PropertiesChanged", session_changed, NULL, backup);
         if (r >= 0 && options->context)
                 r = quiesce_backup_set_context(backup->session, options->context, &error);
+        if (r >= 0 && options->applications_only)
+                r = backup_leave_out_system(backup, &error);
         if (r >= 0 && !options->without_writers)
                 r = quiesce_backup_set_state(backup->session, options->type, false, &error);
         return r >= 0 ? 0 : r == -EINTR ? r : say_bus_error("cannot set up the backup session", &error, r);
@@ -215,36 +232,4 @@ int backup_begin(Backup *backup) {
         if (sd_bus_error_has_name(&error, QUIESCE_ERROR_SNAPSHOT_SET_IN_PROGRESS))
                 say("try again later, or let --wait queue for it");
         return CTL_E_SAID;
-}
-
-static int waited_enough(sd_event_source *source, uint64_t usec, void *userdata) {
-        bool *enough = userdata;
-
-        *enough = true;
-        return 0;
-}
-
-/**
- * backup_await_listed() - after a restart of quiesced, wait until it has found the session
- * @backup:     it; nothing is waited for if quiesced was not restarted
- *
- * quiesced answers before it knows which sessions were lost, as it asks LVM first; a Release in between
- * would find no session. After BACKUP_FIND_USEC the session counts as gone.
- */
-void backup_await_listed(Backup *backup) {
-        sd_event_source *timer = NULL;
-        bool enough = false;
-        int r;
-
-        if (!backup->lost || backup->listed || backup->disconnected)
-                return;
-        progress_step(&backup->progress, "waiting for quiesced to find the session");
-        /* Starts it, if nobody else does. */
-        (void) sd_bus_call_method_async(backup->bus, NULL, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
-                                        "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, "");
-        r = sd_event_add_time_relative(backup->event, &timer, CLOCK_BOOTTIME, BACKUP_FIND_USEC, 0,
-                                       waited_enough, &enough);
-        while (r >= 0 && !enough && !backup->listed && !backup->disconnected)
-                r = sd_event_run(backup->event, UINT64_MAX);
-        sd_event_source_disable_unref(timer);
 }

@@ -27,6 +27,7 @@ typedef struct BackupOptions {
         bool elsewhere; /* the command sees snapshots below a directory, and all else live */
         uint64_t cow_size;
         const char *provider;
+        bool applications_only; /* whoever called holds the file systems still: no writer at level system */
         const char *const *ignore_writers; /* NULL-terminated, or NULL */
 } BackupOptions;
 
@@ -40,8 +41,9 @@ typedef struct Backup {
         int signal;        /* the first that asked us to end; 0: none */
         bool ending;       /* the session is being ended: a further signal ends us at once */
         bool lost;         /* quiesced, or the bus, has gone since the session was opened */
-        bool listed;       /* quiesced has found the session again */
         bool disconnected; /* it was the bus: there is nobody to tell of the session's end */
+        int moment_fd;     /* of a snapshot that is taken here, see moment.h; 0: none */
+        uint64_t moment_limit_usec;
         /* Instead of giving up. from_terminal: all of our process group got it. */
         void (*signalled)(int signal, bool from_terminal, void *userdata);
         void *userdata;
@@ -54,9 +56,8 @@ int backup_add_plan(Backup *backup, Plan *plan);
 int backup_prepare(Backup *backup);
 int backup_make_set(Backup *backup);
 int backup_open_trees(Backup *backup, Plan *plan);
-#define BACKUP_FIND_USEC (30 * USEC_PER_SEC)
-void backup_await_listed(Backup *backup);
 void backup_interrupt(Backup *backup, int number);
+char *backup_find_lost_writer(Backup *backup);
 int backup_complete(Backup *backup);
 void backup_say_timeline(Backup *backup);
 int backup_release(Backup *backup, bool abort);

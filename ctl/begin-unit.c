@@ -163,7 +163,7 @@ static int listen_for_resident(Starter *starter) {
         return error_trace(r);
 }
 
-static int append_exec(sd_bus_message *m, char *const *arguments, size_t n_arguments) {
+static int append_exec(sd_bus_message *m, const char *verb, char *const *arguments, size_t n_arguments) {
         char program[4096];
         ssize_t n;
         int r;
@@ -186,7 +186,7 @@ static int append_exec(sd_bus_message *m, char *const *arguments, size_t n_argum
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "s");
         if (r >= 0)
-                r = sd_bus_message_append(m, "sss", "quiescectl", "begin", "--foreground");
+                r = sd_bus_message_append(m, "sss", "quiescectl", verb, "--foreground");
         for (size_t i = 0; r >= 0 && i < n_arguments; i++)
                 r = sd_bus_message_append(m, "s", arguments[i]);
         if (r >= 0)
@@ -220,7 +220,7 @@ static int append_properties(Starter *starter, sd_bus_message *m) {
         return error_trace(r < 0 ? r : 0);
 }
 
-static int start_unit(Starter *starter, char *const *arguments, size_t n_arguments) {
+static int start_unit(Starter *starter, const char *verb, char *const *arguments, size_t n_arguments) {
         _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *job;
@@ -235,7 +235,7 @@ static int start_unit(Starter *starter, char *const *arguments, size_t n_argumen
         if (r >= 0)
                 r = append_properties(starter, call);
         if (r >= 0)
-                r = append_exec(call, arguments, n_arguments);
+                r = append_exec(call, verb, arguments, n_arguments);
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         if (r >= 0)
@@ -290,12 +290,13 @@ static void open_missing_outputs(void) {
 
 /**
  * begin_in_unit() - leave a resident requester behind
- * @arguments:      of begin in the unit, all but --foreground; paths are absolute
+ * @verb:           begin or freeze
+ * @arguments:      of it in the unit, all but --foreground; paths are absolute
  * @n_arguments:    how many
  *
  * Return: the exit status, or a negative errno.
  */
-int begin_in_unit(char *const *arguments, size_t n_arguments) {
+int begin_in_unit(const char *verb, char *const *arguments, size_t n_arguments) {
         Starter starter = {.listen_fd = -EBADF, .fd = -EBADF};
         int r;
 
@@ -308,7 +309,7 @@ int begin_in_unit(char *const *arguments, size_t n_arguments) {
         if (r == 0)
                 r = listen_for_resident(&starter);
         if (r == 0)
-                r = start_unit(&starter, arguments, n_arguments);
+                r = start_unit(&starter, verb, arguments, n_arguments);
         if (r == 0) {
                 r = sd_event_loop(starter.event);
                 r = r < 0 ? r : finish(&starter);

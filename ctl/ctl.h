@@ -33,6 +33,8 @@ int verb_run(int argc, char **argv);
 int verb_begin(int argc, char **argv);
 int verb_end(int argc, char **argv); /* complete and abort, too */
 int verb_create(int argc, char **argv);
+int verb_freeze(int argc, char **argv);
+int verb_thaw(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_delete(int argc, char **argv);
@@ -80,6 +82,14 @@ int usage_error(const char *verb, const char *format, ...) _printf_(2, 3);
 int usage_hint(const char *verb);
 int options_append(char ***strings, size_t *n_strings, char *string);
 int options_append_path(char ***strings, size_t *n_strings, const char *path);
+/* A verb of ids, all with the same method of quiesced's. */
+typedef struct IdVerb {
+        const char *name, *usage;
+        const char *method; /* of the Manager; (sa{sv}) */
+        /* Says how it went. Return: 0, CTL_E_SAID or a negative errno. */
+        int (*say)(const char *id, sd_bus_message *reply, const Options *options);
+} IdVerb;
+int verb_of_ids(const IdVerb *verb, int argc, char **argv);
 int options_refuse_host(const Options *options, const char *verb, const char *synopsis);
 
 /* Messages on stderr, with the program's name before them. */

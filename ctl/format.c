@@ -157,3 +157,35 @@ int parse_duration(const char *text, uint64_t *ret) {
                 }
         return -EINVAL;
 }
+
+/**
+ * parse_statuses() - read "0", "0,1"
+ * @text:       exit statuses between commas
+ * @ret:        an array; free() it
+ * @ret_n:      how many
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int parse_statuses(const char *text, int **ret, size_t *ret_n) {
+        _cleanup_free_ int *statuses = calloc(strlen(text) + 1, sizeof(*statuses));
+        size_t n = 0;
+        char *end;
+
+        if (!statuses)
+                return error_origin(-ENOMEM);
+        for (const char *p = text;; p = end + 1) {
+                unsigned long status;
+
+                if (*p < '0' || *p > '9')
+                        return -EINVAL;
+                status = strtoul(p, &end, 10);
+                if (status > 255 || (*end && *end != ','))
+                        return -EINVAL;
+                statuses[n++] = (int) status;
+                if (!*end)
+                        break;
+        }
+        *ret = TAKE_PTR(statuses);
+        *ret_n = n;
+        return 0;
+}

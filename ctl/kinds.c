@@ -42,6 +42,7 @@ static const Column writer_columns[] = {
         {"LEVEL", "level", COLUMN_STRING, 0},
         {"KIND", "kind", COLUMN_STRING, 0},
         {"AVAILABLE", "available", COLUMN_BOOLEAN, 0},
+        {"REGISTERED", "registered", COLUMN_BOOLEAN, COLUMN_HIDDEN},
         {"UNIT", "unit", COLUMN_STRING, COLUMN_TRUNCATE},
         {"DESCRIPTION", "description", COLUMN_STRING, COLUMN_TRUNCATE},
         {"ERROR", "error", COLUMN_STRING, COLUMN_TRUNCATE},
@@ -86,14 +87,16 @@ const Column status_columns[] = {
 const size_t n_status_columns = ELEMENTSOF(status_columns);
 
 static const Kind kinds[] = {
-        {"snapshots", QUIESCE_BUS_SNAPSHOT, NULL, NULL, snapshot_columns, ELEMENTSOF(snapshot_columns)},
-        {"sets", QUIESCE_BUS_SET, NULL, NULL, set_columns, ELEMENTSOF(set_columns)},
-        {"sessions", QUIESCE_BUS_SESSION, NULL, NULL, session_columns, ELEMENTSOF(session_columns)},
-        {"providers", QUIESCE_BUS_PROVIDER, NULL, NULL, provider_columns, ELEMENTSOF(provider_columns)},
+        {"snapshots", QUIESCE_BUS_SNAPSHOT, NULL, NULL, snapshot_columns, ELEMENTSOF(snapshot_columns),
+         true},
+        {"sets", QUIESCE_BUS_SET, NULL, NULL, set_columns, ELEMENTSOF(set_columns), true},
+        {"sessions", QUIESCE_BUS_SESSION, NULL, NULL, session_columns, ELEMENTSOF(session_columns), true},
+        {"providers", QUIESCE_BUS_PROVIDER, NULL, NULL, provider_columns, ELEMENTSOF(provider_columns),
+         false},
         {"writers", NULL, "GetWriters", "cannot list the writers", writer_columns,
-         ELEMENTSOF(writer_columns)},
+         ELEMENTSOF(writer_columns), false},
         {"volumes", NULL, "GetVolumes", "cannot list the volumes", volume_columns,
-         ELEMENTSOF(volume_columns)},
+         ELEMENTSOF(volume_columns), false},
 };
 
 /**

@@ -15,6 +15,7 @@ typedef struct Kind {
         const char *failure; /* what could not be done if the method fails */
         const Column *columns;
         size_t n_columns;
+        bool recovered; /* quiesced finds it again when it is started, by LVM's help */
 } Kind;
 
 const Kind *kind_find(const char *name);

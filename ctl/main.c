@@ -16,13 +16,15 @@ static const Verb verbs[] = {
         {"complete", verb_end, "ID", "tell the writers that a begun backup is complete"},
         {"abort", verb_end, "ID", "give a begun backup up"},
         {"end", verb_end, "ID", "release a begun backup, its snapshots go"},
+        {"freeze", verb_freeze, "PATH... -- COMMAND...", "freeze while a command snapshots elsewhere"},
+        {"thaw", verb_thaw, "[ID]", "thaw what freeze --detach left frozen"},
         {"create", verb_create, "PATH...", "make a snapshot set that stays"},
         {"list", verb_list, "[snapshots|sets|writers|providers|sessions|volumes]", "list what there is"},
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
         {"release", verb_release, "ID...", "end sessions, whoever owns them"},
         {"mount", verb_mount, "ID DIR", "mount a snapshot"},
-        {"umount", verb_umount, "ID...", "unmount a snapshot"},
+        {"umount", verb_umount, "ID|DIR...", "unmount a snapshot"},
 };
 
 static void print_help(void) {

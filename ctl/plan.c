@@ -124,7 +124,7 @@ static int plan_add_live(Plan *plan, const MountTable *table, const PlanOptions 
                 if (r < 0)
                         return error_trace(r);
         }
-        if (!plan_find(plan, "/"))
+        if (!plan_find(plan, "/") || options->no_view)
                 return 0;
         for (size_t i = 0; i < ELEMENTSOF(live_of_root); i++) {
                 r = plan_add_live_path(plan, table, live_of_root[i]);
@@ -230,7 +230,7 @@ static void plan_drop_doubles(Plan *plan) {
         plan->n_entries = n;
 }
 
-static int plan_collect_volumes(Plan *plan) {
+static int plan_collect_volumes(Plan *plan, const PlanOptions *options) {
         plan->volumes = calloc(plan->n_entries + 1, sizeof(*plan->volumes));
         if (!plan->volumes)
                 return error_origin(-ENOMEM);
@@ -245,7 +245,7 @@ static int plan_collect_volumes(Plan *plan) {
                 if (v == plan->n_volumes)
                         plan->volumes[plan->n_volumes++] =
                                 (PlanVolume){.mount = entry->mount, .path = entry->path};
-                plan->volumes[v].given |= entry->given;
+                plan->volumes[v].given |= entry->given && !options->lenient;
                 entry->volume = v;
         }
         return 0;
@@ -275,7 +275,7 @@ int plan_new(Plan **ret, const MountTable *table, const PlanOptions *options) {
                 return error_trace(r);
         qsort(plan->entries, plan->n_entries, sizeof(*plan->entries), entry_compare);
         plan_drop_doubles(plan);
-        r = plan_collect_volumes(plan);
+        r = plan_collect_volumes(plan, options);
         if (r < 0)
                 return error_trace(r);
         *ret = TAKE_PTR(plan);

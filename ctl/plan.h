@@ -43,6 +43,8 @@ typedef struct PlanOptions {
         char **live;
         size_t n_live;
         bool one_file_system;
+        bool no_view; /* nothing will be shown: all volumes below the paths join */
+        bool lenient; /* the paths are not the caller's words: what cannot join is left out */
 } PlanOptions;
 
 typedef struct Plan {

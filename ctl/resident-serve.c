@@ -49,6 +49,10 @@ struct ResidentServer {
 static int note(sd_bus_message *call, Peer *peer, RequestKind kind) {
         Request *request, **end = &peer->server->requests;
 
+        if (peer->server->resident->thaw)
+                return sd_bus_reply_method_errorf(call, RESIDENT_ERROR,
+                                                  "the session is frozen, and ends when it is thawed: "
+                                                  "'quiescectl thaw', or 'quiescectl thaw --failed'");
         request = calloc(1, sizeof(*request));
         if (!request)
                 return error_origin(-ENOMEM);
@@ -71,10 +75,22 @@ static int method_end(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return note(m, userdata, REQUEST_END);
 }
 
+static int method_thaw(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Peer *peer = userdata;
+        Resident *resident = peer->server->resident;
+
+        if (!resident->thaw)
+                return sd_bus_error_setf(error, RESIDENT_NOT_FROZEN,
+                                         "session %s is held by 'quiescectl begin': nothing is frozen",
+                                         quiesce_backup_get_id(resident->backup.session));
+        return resident->thaw(resident, m, error);
+}
+
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Complete", NULL, NULL, method_complete, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Abort", NULL, NULL, method_abort, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Thaw", "bsb", NULL, method_thaw, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("End", NULL, NULL, method_end, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
@@ -163,7 +179,6 @@ static int carry_out(Resident *resident, RequestKind kind, char text[static BACK
         Progress *progress = &backup->progress;
 
         text[0] = '\0';
-        backup_await_listed(backup);
         switch (kind) {
         case REQUEST_COMPLETE:
                 /* Nobody is there to be told. */

@@ -20,10 +20,10 @@
 
 static int address_set(struct sockaddr_un *address, const char *path) {
         *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-        if (strlen(path) >= sizeof(address->sun_path))
-                return -ENAMETOOLONG;
-        strcpy(address->sun_path, path);
-        return 0;
+        return (size_t) snprintf(address->sun_path, sizeof(address->sun_path), "%s", path) <
+                               sizeof(address->sun_path)
+                       ? 0
+                       : -ENAMETOOLONG;
 }
 
 /* Not traced: that nobody listens is no error of ours. */
@@ -207,4 +207,35 @@ int resident_socket_connect(const char *id, int *ret_fd) {
                     "over, or its process was stopped; then its snapshots are gone, too",
                     id);
         return CTL_E_SAID;
+}
+
+/**
+ * resident_socket_list() - whose sockets there are in this user's directory
+ * @ret_ids:    of sessions, perhaps of dead processes; NULL-terminated; free with quiesce_strv_free()
+ *
+ * Return: as said in resident.h.
+ */
+int resident_socket_list(char ***ret_ids) {
+        _cleanup_free_ char *directory = NULL;
+        struct dirent *entry;
+        char **ids = NULL;
+        size_t n_ids = 0;
+        sd_id128_t uuid;
+        DIR *dir;
+        int r;
+
+        r = resident_socket_directory(&directory, false);
+        if (r != 0)
+                return r;
+        dir = opendir(directory);
+        while (r == 0 && dir && (entry = readdir(dir)))
+                if (sd_id128_from_string(entry->d_name, &uuid) >= 0)
+                        r = options_append(&ids, &n_ids, strdup(entry->d_name));
+        if (dir)
+                (void) closedir(dir);
+        if (r < 0)
+                quiesce_strv_free(ids);
+        else
+                *ret_ids = ids;
+        return r;
 }

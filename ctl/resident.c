@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "ctl/format.h"
+#include "ctl/freeze.h"
 
 static int on_ttl(sd_event_source *source, uint64_t usec, void *userdata) {
         Resident *resident = userdata;
@@ -85,13 +86,16 @@ static int start_clock(Resident *resident) {
         return error_trace(r < 0 ? r : 0);
 }
 
-/* Everything until the caller can go on. */
-static int begin(Resident *resident) {
+/**
+ * resident_begin() - open the session, and add the volumes to a set that is to be made
+ * @resident:   its options, and who waits for it; resident_done() it in any case
+ *
+ * Return: as said in resident.h.
+ */
+int resident_begin(Resident *resident) {
         int r;
 
-        r = handover_new(&resident->handover);
-        if (r == 0)
-                r = make_plan(resident);
+        r = make_plan(resident);
         if (r == 0)
                 r = backup_init(&resident->backup, &resident->options->backup);
         if (r == 0 && resident->handover)
@@ -100,8 +104,18 @@ static int begin(Resident *resident) {
                 r = backup_begin(&resident->backup);
         if (r == 0)
                 r = add_volumes(resident);
-        if (r == 0)
-                r = backup_make_set(&resident->backup);
+        if (r == 0 && resident->options->freeze && resident->n_snapshots == 0) {
+                say("none of this lies on a block device: there is nothing to freeze");
+                return CTL_E_SAID;
+        }
+        return r;
+}
+
+/* Everything else until the caller can go on. */
+static int make(Resident *resident) {
+        int r;
+
+        r = backup_make_set(&resident->backup);
         if (r == 0 && resident->options->directory)
                 r = resident_mounts_make(&resident->mounts, resident);
         if (r == 0)
@@ -111,6 +125,8 @@ static int begin(Resident *resident) {
         if (r == 0)
                 r = resident_print(resident);
         progress_clear(&resident->backup.progress);
+        if (r == 0 && resident->handover)
+                r = handover_finish(resident->handover);
         return r;
 }
 
@@ -139,7 +155,6 @@ static int hold(Resident *resident) {
                 say("cannot wait for requests: %s", strerror(-r));
         if (resident->expired)
                 say_expired(resident);
-        backup_await_listed(backup);
         if (backup_release(backup, backup->signal != 0) != 0 || r < 0 || resident->expired)
                 return EXIT_FAILURE;
         return backup->disconnected ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -157,7 +172,11 @@ static int failed(Resident *resident, int r) {
         return backup->signal ? 128 + backup->signal : EXIT_FAILURE;
 }
 
-static void done(Resident *resident) {
+/**
+ * resident_done() - leave nothing behind
+ * @resident:   it
+ */
+void resident_done(Resident *resident) {
         resident->server = resident_server_free(resident->server);
         backup_done(&resident->backup);
         resident->mounts = resident_mounts_free(resident->mounts);
@@ -178,19 +197,24 @@ static void done(Resident *resident) {
  */
 int resident_run(const BeginOptions *options) {
         Resident resident = {.options = options};
-        int r, status;
+        int r, status = EXIT_FAILURE;
 
-        r = begin(&resident);
-        if (r == 0 && resident.handover)
-                r = handover_finish(resident.handover);
-        if (r == 0) {
+        r = handover_new(&resident.handover);
+        if (r == 0)
+                r = resident_begin(&resident);
+        if (r == 0 && options->freeze)
+                r = resident_freeze(&resident, &status);
+        else if (r == 0)
+                r = make(&resident);
+        if (r != 0)
+                status = failed(&resident, r);
+        else if (!options->freeze) {
                 if (!resident.handover)
                         (void) sd_notify(0, "READY=1");
                 resident.backup.progress.terminal = isatty(STDERR_FILENO);
                 status = hold(&resident);
-        } else
-                status = failed(&resident, r);
-        done(&resident);
+        }
+        resident_done(&resident);
         (void) handover_free(resident.handover, r == 0 ? 0 : status);
         return status;
 }

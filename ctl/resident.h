@@ -14,10 +14,11 @@
 
 #include "ctl/backup.h"
 
-#define RESIDENT_PATH      "/org/quiesce1/resident"
-#define RESIDENT_INTERFACE "org.quiesce1.Resident"
-#define RESIDENT_ERROR     "org.quiesce1.Resident.Error.Failed"
-#define RESIDENT_TTL_USEC  (UINT64_C(24) * 3600 * USEC_PER_SEC)
+#define RESIDENT_PATH       "/org/quiesce1/resident"
+#define RESIDENT_INTERFACE  "org.quiesce1.Resident"
+#define RESIDENT_ERROR      "org.quiesce1.Resident.Error.Failed"
+#define RESIDENT_NOT_FROZEN "org.quiesce1.Resident.Error.NotFrozen"
+#define RESIDENT_TTL_USEC   (UINT64_C(24) * 3600 * USEC_PER_SEC)
 
 typedef struct BeginOptions {
         BackupOptions backup;
@@ -30,7 +31,13 @@ typedef struct BeginOptions {
         uint64_t ttl_usec; /* from when the set was made */
         bool foreground;
         bool json;
+        const struct FreezeOptions *freeze; /* the verb freeze; NULL: begin */
 } BeginOptions;
+
+/* verb-begin.c */
+int begin_take_operand(BeginOptions *options, const char *operand);
+int begin_in_background(const char *verb, BeginOptions *options, char **argv, int n_options);
+void begin_options_done(BeginOptions *options);
 
 typedef struct Handover Handover;             /* handover.c: the process that waits for the set to be made */
 typedef struct ResidentMounts ResidentMounts; /* resident-mount.c */
@@ -41,7 +48,9 @@ typedef struct ResidentSnapshot {
         char *point; /* where it is mounted on the host, or NULL */
 } ResidentSnapshot;
 
-typedef struct Resident {
+typedef struct Resident Resident;
+
+struct Resident {
         const BeginOptions *options;
         Backup backup;
         MountTable *table;
@@ -52,10 +61,15 @@ typedef struct Resident {
         ResidentMounts *mounts;
         ResidentServer *server;
         bool expired; /* its time is over */
-} Resident;
+        /* freeze: takes the call Thaw; 1: it answers it itself. NULL: there is nothing to thaw. */
+        int (*thaw)(Resident *resident, sd_bus_message *call, sd_bus_error *error);
+        void *thaw_userdata;
+};
 
 /* resident.c */
 int resident_run(const BeginOptions *options);
+int resident_begin(Resident *resident);
+void resident_done(Resident *resident);
 
 /* resident-print.c */
 int resident_print(const Resident *resident);
@@ -73,6 +87,11 @@ bool resident_server_carry_out(ResidentServer *server, bool *ret_over);
 int resident_socket_directory(char **ret, bool make);
 int resident_socket_listen(const char *directory, const char *name, int *ret_fd, char **ret_path);
 int resident_socket_connect(const char *id, int *ret_fd);
+int resident_socket_list(char ***ret_ids);
+
+/* resident-call.c: who speaks to it. */
+int resident_connect(sd_bus **ret, const char *id);
+int resident_say_failure(const char *verb, const char *id, const sd_bus_error *error, int r);
 
 /* handover.c: the resident's end of what begin-unit.c has the other end of. */
 #define HANDOVER_VARIABLE "QUIESCECTL_STARTER" /* names the socket */
@@ -87,4 +106,4 @@ Handover *handover_free(Handover *handover, int status);
 int handover_send_outputs(int fd);
 
 /* begin-unit.c: the resident in a unit of its own. */
-int begin_in_unit(char *const *arguments, size_t n_arguments);
+int begin_in_unit(const char *verb, char *const *arguments, size_t n_arguments);

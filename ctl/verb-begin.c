@@ -107,8 +107,15 @@ static int take_option(BeginOptions *options, int c) {
         }
 }
 
-/* A directory or file stands for the volumes seen there; a device, and what is no path here, for itself. */
-static int take_operand(BeginOptions *options, const char *operand) {
+/**
+ * begin_take_operand() - take a PATH or VOLUME
+ * @options:    where it is noted
+ * @operand:    a directory or file stands for the volumes seen there; a device, and what is no path here,
+ * for itself
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int begin_take_operand(BeginOptions *options, const char *operand) {
         struct stat st;
 
         if (stat(operand, &st) < 0 && (operand[0] == '/' || operand[0] == '.')) {
@@ -153,15 +160,23 @@ static int take_all(BeginOptions *options, int argc, char **argv) {
                 return OPTIONS_E_UNKNOWN;
         }
         for (int i = optind; i < argc; i++) {
-                r = take_operand(options, argv[i]);
+                r = begin_take_operand(options, argv[i]);
                 if (r != 0)
                         return r < 0 ? r : OPTIONS_E_UNKNOWN;
         }
         return 0;
 }
 
-/* The same command line for the unit, which has another working directory. The last --mount counts. */
-static int begin_in_background(BeginOptions *options, char **argv, int n_options) {
+/**
+ * begin_in_background() - the same command line for the unit, which has another working directory
+ * @verb:       the verb
+ * @options:    what was read of it; the last --mount counts
+ * @argv:       of the verb
+ * @n_options:  how many of these are no operands
+ *
+ * Return: the exit status, or a negative errno.
+ */
+int begin_in_background(const char *verb, BeginOptions *options, char **argv, int n_options) {
         static char mount_option[] = "--mount";
         size_t n = 0, max = (size_t) n_options + options->plan.n_paths + options->n_names + 2;
         _cleanup_free_ char **arguments = calloc(max, sizeof(*arguments));
@@ -179,10 +194,14 @@ static int begin_in_background(BeginOptions *options, char **argv, int n_options
                 arguments[n++] = options->plan.paths[i];
         for (size_t i = 0; i < options->n_names; i++)
                 arguments[n++] = options->names[i];
-        return error_trace(begin_in_unit(arguments, n));
+        return error_trace(begin_in_unit(verb, arguments, n));
 }
 
-static void options_done(BeginOptions *options) {
+/**
+ * begin_options_done() - free what the options hold
+ * @options:    they
+ */
+void begin_options_done(BeginOptions *options) {
         quiesce_strv_free(options->plan.paths);
         quiesce_strv_free(options->names);
         quiesce_strv_free(options->ignore);
@@ -207,7 +226,7 @@ int verb_begin(int argc, char **argv) {
                 r = EXIT_FAILURE;
         else if (r == 0)
                 r = options.foreground ? resident_run(&options)
-                                       : begin_in_background(&options, argv, optind);
-        options_done(&options);
+                                       : begin_in_background("begin", &options, argv, optind);
+        begin_options_done(&options);
         return r;
 }

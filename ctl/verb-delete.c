@@ -5,7 +5,6 @@
  */
 
 #include "ctl/ctl.h"
-#include "quiesce/requester.h"
 
 static const char usage[] = "\nUsage:\n"
                             " quiescectl delete [options] ID...\n"
@@ -20,25 +19,11 @@ static const char usage[] = "\nUsage:\n"
                             "\n"
                             "For more details see quiescectl(1).\n";
 
-static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
-
-static int delete (sd_bus *bus, const char *id, const Options *options) {
-        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+static int say_deleted(const char *id, sd_bus_message *reply, const Options *options) {
         const char *left;
         uint32_t deleted;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &call, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
-                                           QUIESCE_BUS_MANAGER, "DeleteSnapshots");
-        if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(call, true);
-        if (r >= 0)
-                r = sd_bus_message_append(call, "sa{sv}", id, 0);
-        if (r >= 0)
-                r = sd_bus_call(bus, call, UINT64_MAX, &error, &reply);
-        if (r < 0)
-                return say_bus_error(id, &error, r);
         r = sd_bus_message_read(reply, "us", &deleted, &left);
         if (r < 0)
                 return error_trace(r);
@@ -56,21 +41,7 @@ static int delete (sd_bus *bus, const char *id, const Options *options) {
  * Return: the exit status, or a negative errno.
  */
 int verb_delete(int argc, char **argv) {
-        _cleanup_bus_ sd_bus *bus = NULL;
-        Options options = {};
-        int c, r, failed = 0;
+        static const IdVerb verb = {"delete", usage, "DeleteSnapshots", say_deleted};
 
-        while ((c = getopt_long(argc, argv, "H:qhV", long_options, NULL)) >= 0) {
-                r = options_take(&options, c, usage);
-                if (r != 0)
-                        return r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint("delete");
-        }
-        if (optind >= argc)
-                return usage_error("delete", "no ID given");
-        r = bus_open(&bus, options.host);
-        for (int i = optind; r >= 0 && bus && i < argc; i++) {
-                r = delete (bus, argv[i], &options);
-                failed |= r == CTL_E_SAID;
-        }
-        return r < 0 ? r : failed || !bus ? EXIT_FAILURE : EXIT_SUCCESS;
+        return verb_of_ids(&verb, argc, argv);
 }

@@ -43,51 +43,20 @@ static const EndVerb *find_verb(const char *argv0) {
         return &verbs[ELEMENTSOF(verbs) - 1];
 }
 
-static int connect_resident(sd_bus **ret, const char *id) {
-        int fd, r;
-
-        r = resident_socket_connect(id, &fd);
-        if (r != 0)
-                return r;
-        r = sd_bus_new(ret);
-        if (r >= 0)
-                r = sd_bus_set_fd(*ret, fd, fd);
-        if (r < 0) {
-                fd_close(fd);
-                return error_trace(r);
-        }
-        r = sd_bus_start(*ret);
-        return error_trace(r < 0 ? r : 0);
-}
-
-static int say_failure(const EndVerb *verb, const char *id, const sd_bus_error *error, int r) {
-        if (sd_bus_error_has_name(error, RESIDENT_ERROR))
-                say("%s", error->message);
-        else if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE ||
-                 sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
-                say("the process that held session %s ended before it had answered '%s': quiesced releases "
-                    "the session, and its snapshots go; 'journalctl' with what 'quiescectl begin' logged "
-                    "tells more",
-                    id, verb->name);
-        else
-                (void) say_bus_error(id, error, r);
-        return CTL_E_SAID;
-}
-
 static int call_resident(const EndVerb *verb, const char *id) {
         _cleanup_message_ sd_bus_message *call = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = connect_resident(&bus, id);
+        r = resident_connect(&bus, id);
         if (r == 0)
                 r = sd_bus_message_new_method_call(bus, &call, NULL, RESIDENT_PATH, RESIDENT_INTERFACE,
                                                    verb->method);
         if (r < 0 || r == CTL_E_SAID)
                 return error_trace(r);
         r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
-        return r < 0 ? say_failure(verb, id, &error, r) : 0;
+        return r < 0 ? resident_say_failure(verb->name, id, &error, r) : 0;
 }
 
 /**

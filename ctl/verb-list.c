@@ -5,6 +5,7 @@
  */
 
 #include "ctl/json.h"
+#include "quiesce/requester.h"
 
 static const char usage[] =
         "\nUsage:\n"
@@ -31,6 +32,20 @@ static int list_json(const Kind *kind, const DictArray *rows) {
         return error_trace(json_print(document));
 }
 
+/* An older quiesced does not say. */
+static void say_if_incomplete(sd_bus *bus, const Kind *kind) {
+        int known = true;
+
+        if (!kind->recovered)
+                return;
+        (void) sd_bus_get_property_trivial(bus, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH, QUIESCE_BUS_MANAGER,
+                                           "SetsKnown", NULL, 'b', &known);
+        if (!known)
+                say("there may be more %s: LVM has not told quiesced which there are since quiesced was "
+                    "started; 'journalctl -u quiesced' may tell why",
+                    kind->name);
+}
+
 static int list(const Kind *kind, const Options *options) {
         _cleanup_(dict_array_done) DictArray rows = {};
         _cleanup_bus_ sd_bus *bus = NULL;
@@ -41,6 +56,7 @@ static int list(const Kind *kind, const Options *options) {
                 r = kind_read_all(&rows, bus, kind);
         if (r != 0)
                 return r;
+        say_if_incomplete(bus, kind);
         if (options->json)
                 return error_trace(list_json(kind, &rows));
         if (rows.n_dicts == 0 && !options->no_legend)

@@ -6,8 +6,12 @@
  */
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <systemd/sd-id128.h>
 
+#include "ctl/mounts.h"
 #include "ctl/table.h"
+#include "quiesce/requester.h"
 
 static const char mount_usage[] = "\nUsage:\n"
                                   " quiescectl mount [options] ID DIR\n"
@@ -21,7 +25,7 @@ static const char mount_usage[] = "\nUsage:\n"
                                   "For more details see quiescectl(1).\n";
 
 static const char umount_usage[] = "\nUsage:\n"
-                                   " quiescectl umount [options] ID...\n"
+                                   " quiescectl umount [options] ID|DIR...\n"
                                    "\n"
                                    "Unmount snapshots mounted by quiescectl mount.\n"
                                    "\n"
@@ -46,7 +50,7 @@ static int take_options(int argc, char **argv, const char *verb, const char *usa
                 }
         }
         *ret_status = EXIT_FAILURE;
-        return options_refuse_host(&options, verb, streq(verb, "mount") ? "ID DIR" : "ID") == 0 ? 0 : -1;
+        return options_refuse_host(&options, verb, streq(verb, "mount") ? "ID DIR" : "ID|DIR") == 0 ? 0 : -1;
 }
 
 /**
@@ -76,6 +80,65 @@ int verb_mount(int argc, char **argv) {
         return r == CTL_E_SAID ? EXIT_FAILURE : r;
 }
 
+/* The mount's id may have been given to another since: the device must be right, too, if it is one (of the
+ * test provider it is a directory). */
+static bool is_mounted_as(const Dict *snapshot, const Mount *mount) {
+        const char *device = dict_get_string(snapshot, "device");
+        struct stat st;
+
+        if (dict_get_number(snapshot, "mount-id") != (uint64_t) mount->id)
+                return false;
+        return device && stat(device, &st) >= 0 && (!S_ISBLK(st.st_mode) || st.st_rdev == mount->device);
+}
+
+/* Return: 0, CTL_E_SAID or a negative errno. */
+static int unmount_mount(sd_bus *bus, const Mount *mount, const char *directory) {
+        DictArray snapshots = {};
+        bool found = false;
+        int r;
+
+        r = objects_read(&snapshots, bus, QUIESCE_BUS_SNAPSHOT);
+        for (size_t i = 0; r == 0 && !found && i < snapshots.n_dicts; i++) {
+                Dict *snapshot = &snapshots.dicts[i];
+
+                r = snapshot_properties(snapshot, bus, snapshot->name);
+                found = r == 0 && is_mounted_as(snapshot, mount);
+                if (found)
+                        r = snapshot_call(bus, dict_get_string(snapshot, "Id"), "Unmount", -1);
+        }
+        dict_array_done(&snapshots);
+        if (r != 0 || found)
+                return r;
+        say("%s: what is mounted there was not mounted by 'quiescectl mount', or is not yours; "
+            "umount(8) unmounts what others have mounted",
+            directory);
+        return CTL_E_SAID;
+}
+
+/* Return: 0, CTL_E_SAID or a negative errno. */
+static int unmount_directory(sd_bus *bus, const char *directory) {
+        _cleanup_(mount_table_freep) MountTable *table = NULL;
+        _cleanup_free_ char *path = realpath(directory, NULL);
+        const Mount *mount;
+        int r;
+
+        if (!path) {
+                say("%s: that is no snapshot's id, and no directory either: %s", directory, strerror(errno));
+                return CTL_E_SAID;
+        }
+        r = mount_table_new(&table, NULL);
+        if (r < 0)
+                return error_trace(r);
+        mount = mount_table_resolve(table, path);
+        if (!mount || !streq(mount->point, path)) {
+                say("%s: nothing is mounted there; 'quiescectl umount' takes a snapshot's id or the directory "
+                    "it is mounted on",
+                    directory);
+                return CTL_E_SAID;
+        }
+        return unmount_mount(bus, mount, directory);
+}
+
 /**
  * verb_umount() - the verb
  * @argc:       of the verb
@@ -86,16 +149,18 @@ int verb_mount(int argc, char **argv) {
 int verb_umount(int argc, char **argv) {
         _cleanup_bus_ sd_bus *bus = NULL;
         bool said = false;
+        sd_id128_t id;
         int r;
 
         if (take_options(argc, argv, "umount", umount_usage, &r) < 0)
                 return r;
         if (optind >= argc)
-                return usage_error("umount", "no ID given");
+                return usage_error("umount", "no ID or DIR given");
         r = bus_open(&bus, NULL);
         said = r == CTL_E_SAID;
         for (int i = optind; r >= 0 && bus && i < argc; i++) {
-                r = snapshot_call(bus, argv[i], "Unmount", -1);
+                r = sd_id128_from_string(argv[i], &id) >= 0 ? snapshot_call(bus, argv[i], "Unmount", -1)
+                                                            : unmount_directory(bus, argv[i]);
                 said |= r == CTL_E_SAID;
         }
         return r < 0 ? r : said ? EXIT_FAILURE : EXIT_SUCCESS;

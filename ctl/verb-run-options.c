@@ -73,23 +73,15 @@ static int append_path(char ***strings, size_t *n_strings, const char *path) {
 }
 
 static int take_success(RunOptions *options, const char *text) {
-        size_t n = 0;
-        char *end;
+        int *success, r;
 
+        r = parse_statuses(text, &success, &options->n_success);
+        if (r == -EINVAL)
+                return wrong("--success-status: %s is no list of exit statuses such as 0,1", text);
+        if (r < 0)
+                return error_trace(r);
         free(options->success);
-        options->success = calloc(strlen(text) + 1, sizeof(int));
-        if (!options->success)
-                return error_origin(-ENOMEM);
-        for (const char *p = text;; p = end + 1) {
-                long status = strtol(p, &end, 10);
-
-                if (end == p || status < 0 || status > 255 || (*end && *end != ','))
-                        return wrong("--success-status: %s is no list of exit statuses such as 0,1", text);
-                options->success[n++] = (int) status;
-                if (!*end)
-                        break;
-        }
-        options->n_success = n;
+        options->success = success;
         return 0;
 }
 

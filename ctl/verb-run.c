@@ -13,17 +13,10 @@
 #include <sys/wait.h>
 
 #include "ctl/backup.h"
-#include "ctl/contain.h"
+#include "ctl/command.h"
 #include "ctl/dry-run.h"
 #include "ctl/format.h"
 #include "ctl/verb-run.h"
-
-enum {
-        EXIT_OURS = 125,       /* quiescectl failed */
-        EXIT_CANNOT_RUN = 126, /* as env(1) */
-        EXIT_NOT_FOUND = 127,
-        EXIT_SIGNAL = 128,
-};
 
 typedef struct Run {
         const RunOptions *options;
@@ -109,34 +102,6 @@ static int run_command(Run *run) {
         return error_trace(r < 0 ? r : 0);
 }
 
-static int outcome_to_status(const ContainOutcome *outcome) {
-        switch (outcome->result) {
-        case CONTAIN_EXITED:
-                return WIFSIGNALED(outcome->status) ? EXIT_SIGNAL + WTERMSIG(outcome->status)
-                                                    : WEXITSTATUS(outcome->status);
-        case CONTAIN_EXEC_FAILED:
-                say("%s: cannot be run: %s", outcome->failure.text, strerror(outcome->failure.error));
-                return outcome->failure.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
-        case CONTAIN_SETUP_FAILED:
-                say("%s%s%s", outcome->failure.text, outcome->failure.error ? ": " : "",
-                    outcome->failure.error ? strerror(outcome->failure.error) : "");
-                return EXIT_OURS;
-        case CONTAIN_LOST:
-        default:
-                say("the process that watches over the command was killed, and the command with it");
-                return EXIT_OURS;
-        }
-}
-
-static bool run_succeeded(const Run *run, int status) {
-        if (run->outcome.result != CONTAIN_EXITED || !WIFEXITED(run->outcome.status) || run->backup.signal)
-                return false;
-        for (size_t i = 0; i < run->options->n_success; i++)
-                if (run->options->success[i] == status)
-                        return true;
-        return false;
-}
-
 static void run_say_end(Run *run, bool completed) {
         const char *result = completed ? "backup complete" : "backup not complete";
         const QuiesceSnapshotSet *set = run->backup.set;
@@ -159,8 +124,10 @@ static void run_say_end(Run *run, bool completed) {
 
 /* After the command: the session ends as it ended. Return: the exit status. */
 static int run_finish(Run *run) {
-        int status = outcome_to_status(&run->outcome);
-        bool succeeded = run_succeeded(run, status), completed = false;
+        int status = command_status(&run->outcome);
+        bool succeeded = !run->backup.signal &&
+                         command_succeeded(&run->outcome, run->options->success, run->options->n_success);
+        bool completed = false;
 
         if (succeeded && run->backup.lost)
                 say("the session was lost before the command ended: the writers are not told that the backup "

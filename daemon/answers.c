@@ -178,8 +178,8 @@ static uint32_t count_ignored(Manager *manager, uint64_t session, uint32_t write
         return contract_get_writer(manager->contract, session, writer, &info) ? info.n_ignored : 0;
 }
 
-/* Stamps count if the answer that brings them does: the contract ignores one that came late. */
-static void answered_with_stamps(Manager *manager, ContractInput *input, const WriterAnswer *answer) {
+/* Stamps and metadata count if the answer that brings them does: the contract ignores one that came late. */
+static void answered_with_notes(Manager *manager, ContractInput *input, const WriterAnswer *answer) {
         uint32_t n_ignored = count_ignored(manager, input->session, input->writer);
         SessionObject *session;
 
@@ -187,11 +187,11 @@ static void answered_with_stamps(Manager *manager, ContractInput *input, const W
         session = session_object_find(manager, input->session);
         if (!session || count_ignored(manager, input->session, input->writer) != n_ignored)
                 return;
-        for (size_t i = 0; i < answer->n_stamps; i++)
-                if (session_object_note_stamp(session, input->writer, &answer->stamps[i]) < 0)
-                        log_warning("session %s: a writer set the stamp of component %.64s, which was not "
+        for (size_t i = 0; i < answer->n_notes; i++)
+                if (session_object_note_component(session, input->writer, &answer->notes[i]) < 0)
+                        log_warning("session %s: a writer noted something of component %.64s, which was not "
                                     "selected, ignoring",
-                                    session->record.id, answer->stamps[i].name);
+                                    session->record.id, answer->notes[i].name);
 }
 
 static void answered_freeze(Manager *manager, uint64_t session, const WriterAnswer *answer) {
@@ -231,8 +231,8 @@ void writers_answered(uint64_t session, uint32_t writer, ContractEvent event, co
                 answered_identify(manager, &input, answer->metadata);
                 return;
         }
-        if (answer->n_stamps > 0 && answer->failure == CONTRACT_FAILURE_NONE) {
-                answered_with_stamps(manager, &input, answer);
+        if (answer->n_notes > 0 && answer->failure == CONTRACT_FAILURE_NONE) {
+                answered_with_notes(manager, &input, answer);
                 return;
         }
         if (event == CONTRACT_EVENT_FREEZE && answer->n_frozen > 0)

@@ -47,8 +47,11 @@ static const Key keys[] = {
         {"Writers", "StartSec", VALUE_USEC, offsetof(Config, launch_limit_usec), 0, 0},
         {"Hold", "LimitSec", VALUE_USEC, offsetof(Config, contract.hold_limit_usec), 0, 10}, /* C30 */
         {"Hold", "ExpediteRCU", VALUE_BOOLEAN, offsetof(Config, expedite_rcu), 0, 0},
+        {"External", "LimitSec", VALUE_USEC, offsetof(Config, external_limit_usec), 0, 60}, /* the window */
         {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
         {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
+        /* A bus waits 25 s for the name of a service it starts. */
+        {"Snapshots", "LVMWaitSec", VALUE_USEC, offsetof(Config, lvm_wait_usec), 0, 20},
 };
 
 typedef struct File {
@@ -67,7 +70,9 @@ void config_default(Config *config) {
                 .calls_max_per_user = 16,
                 .cow_percent = 20,
                 .snapshots_max = 64,
+                .lvm_wait_usec = 15 * USEC_PER_SEC,
                 .expedite_rcu = true,
+                .external_limit_usec = 10 * USEC_PER_SEC,
                 .runtime_dir = "/run/quiesced",
                 .hold_socket_path = "/run/quiesced/hold",
                 .launcher = WRITERS_LAUNCHER_SYSTEMD,

@@ -22,7 +22,9 @@ typedef struct Config {
         unsigned calls_max_per_user;
         unsigned cow_percent;
         unsigned snapshots_max;
+        uint64_t lvm_wait_usec; /* at the start, for LVM's first answer */
         bool expedite_rcu;
+        uint64_t external_limit_usec; /* the longest that a requester may take over a snapshot elsewhere */
         /* For tests and developers; quiesced(8). NULL: where the system has it. */
         const char *runtime_dir;
         const char *writers_dir;

@@ -49,6 +49,7 @@ void manager_dark_end(Manager *manager) {
         }
         if (manager->watchdog_usec > 0)
                 (void) sd_event_set_watchdog(manager->event, true);
+        deadlines_after_dark(manager);
         bus_after_dark(manager);
         if (manager->stop_after_dark)
                 manager_stop(manager);

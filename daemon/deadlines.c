@@ -5,7 +5,8 @@
  *
  * Promise: an answer that lies in a socket when its deadline passes counts, however late quiesced comes to
  * look. So a timer that has fired lets everything that is there already go first: its deadline has passed
- * when there is nothing else to do, or, should something never end, DEADLINE_GRACE_USEC later.
+ * when there is nothing else to do, or, should something never end, DEADLINE_GRACE_USEC later. In the dark
+ * nobody reads the system bus: a deadline of an answer that may lie there waits until that is over.
  */
 
 #include <time.h>
@@ -18,6 +19,7 @@ struct Deadline {
         Deadline *next;
         Manager *manager;
         uint64_t id, session;
+        bool after_dark, waits;  /* for the light */
         sd_event_source *source; /* of the deadline, then of the grace */
         sd_event_source *idle;   /* once the time has come */
 };
@@ -53,6 +55,16 @@ static void deadline_remove(Manager *manager, uint64_t id) {
         (void) deadline_free(deadline);
 }
 
+/* Return: whether it waits for the light. */
+static bool deadline_put_off(Deadline *deadline) {
+        if (!deadline->after_dark || !deadline->manager->dark)
+                return false;
+        deadline->waits = true;
+        deadline->idle = sd_event_source_disable_unref(deadline->idle);
+        (void) sd_event_source_set_enabled(deadline->source, SD_EVENT_OFF);
+        return true;
+}
+
 static void deadline_feed(Deadline *deadline) {
         Manager *manager = deadline->manager;
         ContractInput input = {
@@ -61,6 +73,8 @@ static void deadline_feed(Deadline *deadline) {
                 .deadline = deadline->id,
         };
 
+        if (deadline_put_off(deadline))
+                return;
         deadline_remove(manager, deadline->id);
         manager_feed(manager, &input);
 }
@@ -73,6 +87,8 @@ static int on_idle(sd_event_source *source, void *userdata) {
 static int deadline_passed(sd_event_source *source, uint64_t usec, void *userdata) {
         Deadline *deadline = userdata;
 
+        if (deadline_put_off(deadline))
+                return 0;
         if (deadline->idle ||
             sd_event_add_defer(deadline->manager->event, &deadline->idle, on_idle, deadline) < 0 ||
             sd_event_source_set_priority(deadline->idle, SD_EVENT_PRIORITY_IDLE) < 0 ||
@@ -103,6 +119,7 @@ void deadline_arm_effect(Manager *manager, const ContractEffect *effect) {
                 .manager = manager,
                 .id = effect->deadline,
                 .session = effect->session,
+                .after_dark = effect->after_dark,
         };
         r = sd_event_add_time(manager->event, &deadline->source, CLOCK_BOOTTIME, effect->at_usec,
                               DEADLINE_ACCURACY_USEC, deadline_passed, deadline);
@@ -122,6 +139,21 @@ void deadline_arm_effect(Manager *manager, const ContractEffect *effect) {
  */
 void deadline_disarm_effect(Manager *manager, const ContractEffect *effect) {
         deadline_remove(manager, effect->deadline);
+}
+
+/**
+ * deadlines_after_dark() - the system bus is read again: what has passed meanwhile passes now
+ * @manager:    the manager
+ */
+void deadlines_after_dark(Manager *manager) {
+        for (Deadline *deadline = manager->deadlines; deadline; deadline = deadline->next) {
+                if (!deadline->waits)
+                        continue;
+                deadline->waits = false;
+                if (sd_event_source_set_time_relative(deadline->source, 0) < 0 ||
+                    sd_event_source_set_enabled(deadline->source, SD_EVENT_ONESHOT) < 0)
+                        manager_fail(manager, -EIO, "a deadline could not be armed");
+        }
 }
 
 /**

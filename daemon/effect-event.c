@@ -4,6 +4,8 @@
  * EVENT: what a writer is told, gathered from the contract, the set and the session.
  */
 
+#include <assert.h>
+
 #include "daemon/manager.h"
 #include "daemon/session-object.h"
 
@@ -11,18 +13,23 @@
 #include "util/error.h"
 #include "util/log.h"
 
-/* Arrays that live during the call of writers_send() only. */
+/* Arrays that live during the call of writers_send() only. What goes with every event is in here itself:
+ * Thaw and Abort are owed, whether there is memory or not. */
 typedef struct EventFacts {
         SnapshotSet *set;
+        const char *volumes[CONTRACT_VOLUMES_MAX], *volume_names[CONTRACT_VOLUMES_MAX];
         WriterFileSystem *file_systems;
-        const char **snapshots, **volumes;
+        SetPlaces places;
+        const char **snapshots;
+        WriterTree *trees;
         WriterSelection *selection;
 } EventFacts;
 
 static void event_facts_done(EventFacts *facts) {
         free(facts->file_systems);
         free(facts->snapshots);
-        free(facts->volumes);
+        free(facts->trees);
+        set_places_done(&facts->places);
         free(facts->selection);
 }
 
@@ -65,6 +72,7 @@ static int facts_add_selection(EventFacts *facts, WriterEvent *event, const Writ
                         .options = writer->notes[i].options,
                         .previous_stamp = writer->notes[i].previous_stamp,
                         .backup_stamp = writer->notes[i].backup_stamp,
+                        .backup_metadata = writer->notes[i].backup_metadata,
                         .succeeded = writer->notes[i].succeeded,
                         .restore_options = writer->notes[i].restore_options,
                         .file_restore_status = writer->notes[i].file_restore_status,
@@ -74,16 +82,47 @@ static int facts_add_selection(EventFacts *facts, WriterEvent *event, const Writ
         return 0;
 }
 
-static int facts_add_volumes(EventFacts *facts, WriterEvent *event, size_t n) {
+static void facts_add_volumes(EventFacts *facts, WriterEvent *event, size_t n) {
         SnapshotInfo snapshot;
 
-        facts->volumes = calloc(n, sizeof(*facts->volumes));
-        if (!facts->volumes)
-                return error_origin(-ENOMEM);
+        assert(n <= CONTRACT_VOLUMES_MAX);
         for (size_t i = 0; i < n; i++)
-                if (snapshot_set_get_snapshot(facts->set, i, &snapshot))
+                if (snapshot_set_get_snapshot(facts->set, i, &snapshot)) {
+                        facts->volume_names[event->n_volumes] = snapshot.volume;
                         facts->volumes[event->n_volumes++] = snapshot.key;
+                }
         event->volumes = facts->volumes;
+}
+
+/* Which events tell where the volumes are: those with a set that is not yet, or just, made. Freeze and Thaw
+ * are left out, although a writer may ask in them, too: the set stays as it was in PrepareForBackup, and
+ * nothing is made or sent in the freeze window that was told before. */
+static bool event_tells_places(ContractEvent event) {
+        switch (event) {
+        case CONTRACT_EVENT_PREPARE_FOR_BACKUP:
+        case CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT:
+        case CONTRACT_EVENT_POST_SNAPSHOT:
+                return true;
+        default:
+                return false;
+        }
+}
+
+static int facts_add_places(EventFacts *facts, WriterEvent *event) {
+        int r;
+
+        if (!event_tells_places(event->event))
+                return 0;
+        r = snapshot_set_find_places(facts->set, &facts->places);
+        if (r < 0)
+                return error_trace(r);
+        event->volume_names = facts->volume_names;
+        event->devices = facts->places.devices;
+        event->n_devices = facts->places.n_devices;
+        event->mount_points = (const char *const *) facts->places.mount_points;
+        event->n_mount_points = facts->places.n_mount_points;
+        event->directories = (const char *const *) facts->places.directories;
+        event->n_directories = facts->places.n_directories;
         return 0;
 }
 
@@ -94,11 +133,29 @@ static int facts_add_snapshots(EventFacts *facts, WriterEvent *event, size_t n) 
         if (!facts->snapshots)
                 return error_origin(-ENOMEM);
         for (size_t i = 0; i < n; i++)
-                if (snapshot_set_get_snapshot(facts->set, i, &snapshot)) {
+                if (snapshot_set_get_snapshot(facts->set, i, &snapshot) && snapshot.device[0]) {
                         facts->snapshots[event->n_snapshots++] = snapshot.key;
                         facts->snapshots[event->n_snapshots++] = snapshot.device;
                 }
         event->snapshots = facts->snapshots;
+        return 0;
+}
+
+/* C24: there are some only if a writer asked for them; who did not is not told by writers_send(). */
+static int facts_add_trees(EventFacts *facts, WriterEvent *event, size_t n) {
+        SetTree tree;
+
+        if (!snapshot_set_get_tree(facts->set, 0, &tree))
+                return 0;
+        facts->trees = calloc(n, sizeof(*facts->trees));
+        if (!facts->trees)
+                return error_origin(-ENOMEM);
+        while (event->n_trees < n && snapshot_set_get_tree(facts->set, event->n_trees, &tree))
+                facts->trees[event->n_trees++] = (WriterTree){.volume = tree.key,
+                                                              .device = tree.device,
+                                                              .directory = tree.directory,
+                                                              .fd = tree.fd};
+        event->trees = facts->trees;
         return 0;
 }
 
@@ -125,16 +182,20 @@ static int facts_add_file_systems(EventFacts *facts, WriterEvent *event) {
         return 0;
 }
 
-/* The set's part of an event: volumes with every one, file systems and devices only where they are due. */
+/* The set's part of an event: volumes with every one, all else only where it is due, which is outside of the
+ * freeze window. */
 static int facts_gather(EventFacts *facts, WriterEvent *event, ContractLevel level) {
         SetInfo info;
         int r;
 
         if (!facts->set || !snapshot_set_get_info(facts->set, &info) || info.n_snapshots == 0)
                 return 0;
-        r = facts_add_volumes(facts, event, info.n_snapshots);
+        facts_add_volumes(facts, event, info.n_snapshots);
+        r = facts_add_places(facts, event);
         if (r == 0 && event->event == CONTRACT_EVENT_POST_SNAPSHOT)
                 r = facts_add_snapshots(facts, event, info.n_snapshots);
+        if (r == 0 && event->event == CONTRACT_EVENT_POST_SNAPSHOT)
+                r = facts_add_trees(facts, event, info.n_snapshots);
         if (r == 0 && event->event == CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT && level == CONTRACT_LEVEL_SYSTEM)
                 r = facts_add_file_systems(facts, event);
         return r;

@@ -164,14 +164,31 @@ static int step_is_supported(Manager *manager, const ContractEffect *effect) {
         return error_trace(r);
 }
 
+/* What came with the call and its step needs. */
+static int step_note_moment(Manager *manager, SnapshotSet *set, const ContractEffect *effect) {
+        BusCall *call = bus_call_find_running(manager, effect->session, CONTRACT_CALL_DO_SNAPSHOT_SET);
+
+        if (!call || call->moment_fd < 0)
+                return 0;
+        return error_trace(snapshot_set_note_moment(set, call->moment_fd, call->moment_limit_usec));
+}
+
 static int step_of_set(Manager *manager, SnapshotSet *set, const ContractEffect *effect) {
         PendingStep *step;
         int r;
 
         if (!set)
                 return error_origin(-ENOENT);
-        if (effect->step == CONTRACT_STEP_END_PREPARE)
+        if (effect->step == CONTRACT_STEP_END_PREPARE) {
                 snapshot_set_trim(set, effect->volume);
+                r = step_note_moment(manager, set, effect);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        if (effect->step == CONTRACT_STEP_LOCK || effect->step == CONTRACT_STEP_FINAL_COMMIT)
+                snapshot_set_note_writers_write(set, effect->writable);
+        if (effect->step == CONTRACT_STEP_FINAL_COMMIT || effect->step == CONTRACT_STEP_SEAL)
+                snapshot_set_note_consistency(set, effect->consistency);
         if (effect->step == CONTRACT_STEP_LOCK) {
                 snapshot_set_note_writers_freeze(set, effect->system_writers);
                 manager_lock_memory(manager, true);

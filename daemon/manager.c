@@ -13,6 +13,7 @@
 #include "daemon/bus/access.h"
 #include "daemon/bus/call.h"
 #include "daemon/bus/publish.h"
+#include "daemon/bus/register-bus.h"
 #include "daemon/inhibitor.h"
 #include "daemon/session-object.h"
 
@@ -120,6 +121,7 @@ int manager_new(Manager **ret, const Config *config) {
         if (!manager)
                 return error_origin(-ENOMEM);
         manager->config = config;
+        manager->instance_fd = -EBADF;
         manager->queue_end = &manager->queue;
         if (mkdir(config->runtime_dir, 0755) < 0 && errno != EEXIST) {
                 log_error("%s cannot be made: %s", config->runtime_dir, strerror(errno));
@@ -148,6 +150,7 @@ Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
         manager->accesses = accesses_free(manager->accesses);
+        registrations_free(manager);
         while (manager->calls)
                 (void) bus_call_free(manager->calls);
         manager->inhibitor = inhibitor_free(manager->inhibitor);
@@ -162,9 +165,11 @@ Manager *manager_free(Manager *manager) {
                 (void) kept_call_free(manager->kept_calls);
         (void) contract_free(manager->contract);
         bus_disconnect(manager);
+        sd_event_source_disable_unref(manager->start_timer);
         sd_event_source_unref(manager->signal_sources[0]);
         sd_event_source_unref(manager->signal_sources[1]);
         sd_event_unref(manager->event);
+        (void) fd_close(manager->instance_fd);
         free(manager);
         return NULL;
 }

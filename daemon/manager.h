@@ -28,6 +28,7 @@ typedef struct Owners Owners;
 typedef struct PendingStep PendingStep;
 typedef struct PublishedSet PublishedSet;
 typedef struct QueuedInput QueuedInput;
+typedef struct Registration Registration;
 typedef struct SessionObject SessionObject;
 
 struct Manager {
@@ -39,6 +40,13 @@ struct Manager {
         Contract *contract;
         Writers *writers;
         Sets *sets;
+
+        /* startup.c */
+        int instance_fd;              /* locked: no other quiesced has this runtime directory */
+        sd_event_source *start_timer; /* until then LVM is waited for before the bus name is asked for */
+        bool name_asked, name_ours;   /* the bus name */
+        bool sets_told;               /* LVM has told which sets there are, or has failed: */
+        int sets_error;
 
         bool feeding;
         QueuedInput *queue, **queue_end;
@@ -54,6 +62,7 @@ struct Manager {
         PublishedSet *published;
         KeptCall *kept_calls;
         Access *accesses;
+        Registration *registrations;
         uint64_t last_question;
         Deadline *deadlines;
         PendingStep *steps;
@@ -72,6 +81,8 @@ uint64_t now_usec(clockid_t clock);
 /* startup.c */
 int manager_start(Manager *manager);
 void manager_name_granted(Manager *manager);
+void manager_ask_lvm_again(Manager *manager);
+const char *manager_get_not_told(const Manager *manager);
 
 /* shutdown.c */
 void manager_stop(Manager *manager);
@@ -96,6 +107,7 @@ void sets_removed(const char *set_id, const char *snapshot_id, const char *reaso
 /* deadlines.c */
 void deadline_arm_effect(Manager *manager, const ContractEffect *effect);
 void deadline_disarm_effect(Manager *manager, const ContractEffect *effect);
+void deadlines_after_dark(Manager *manager);
 Deadline *deadlines_free(Deadline *deadlines);
 
 /* darkness.c */

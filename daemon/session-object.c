@@ -15,6 +15,7 @@ static void notes_clear(WriterObject *writer) {
                 free(writer->notes[i].options);
                 free(writer->notes[i].previous_stamp);
                 free(writer->notes[i].backup_stamp);
+                free(writer->notes[i].backup_metadata);
                 free(writer->notes[i].restore_options);
         }
         free(writer->notes);
@@ -231,30 +232,45 @@ int session_object_note_document(SessionObject *session, uint32_t writer) {
                         r = set_if(&notes->previous_stamp, component->previous_stamp);
                 if (r == 0)
                         r = set_if(&notes->backup_stamp, component->backup_stamp);
+                if (r == 0)
+                        r = set_if(&notes->backup_metadata, component->backup_metadata);
         }
         return error_trace(r);
 }
 
 /**
- * session_object_note_stamp() - a writer's stamp of a component
+ * session_object_note_component() - a writer's stamp and metadata of a component
  * @session:    the session
  * @writer:     index
- * @stamp:      of a component that was selected
+ * @note:       of a component that was selected
  *
  * Return: 0; -ENOENT: it was not selected, or is not there; -ENOMEM.
  */
-int session_object_note_stamp(SessionObject *session, uint32_t writer, const WriterStamp *stamp) {
+int session_object_note_component(SessionObject *session, uint32_t writer, const WriterNote *note) {
         ContractComponentInfo info;
+        int r;
 
         for (uint32_t i = 0;
              contract_get_component(session->manager->contract, session->handle, writer, i, &info); i++) {
                 ComponentNotes *notes = session_object_get_notes(session, writer, i);
 
-                if (notes && info.selected && streq(info.name, stamp->name) &&
-                    streq(info.logical_path, stamp->logical_path))
-                        return error_trace(writer_metadata_set(&notes->backup_stamp, stamp->stamp));
+                if (!notes || !info.selected || !streq(info.name, note->name) ||
+                    !streq(info.logical_path, note->logical_path))
+                        continue;
+                r = set_if(&notes->backup_stamp, note->stamp);
+                return error_trace(r < 0 ? r : set_if(&notes->backup_metadata, note->metadata));
         }
         return error_origin(-ENOENT);
+}
+
+/**
+ * session_object_is_unheard() - is it of the last run, and has the contract not heard of it yet?
+ * @session:    the session
+ *
+ * Return: whether it is.
+ */
+bool session_object_is_unheard(const SessionObject *session) {
+        return session->recovered && session->shown_state == _CONTRACT_STATE_MAX;
 }
 
 /**
@@ -289,18 +305,19 @@ static bool note_state(SessionObject *session) {
  * session_object_save() - bring the session's record up to date
  * @session:    the session
  *
- * A record that cannot be written is logged: the backup goes on, only a crash of quiesced would be noticed
- * less well.
+ * A record that cannot be written is logged, and tried again with the next change: the backup goes on, only
+ * a crash of quiesced until then would be noticed less well.
  */
 void session_object_save(SessionObject *session) {
         int r;
 
         (void) note_state(session);
-        session->record_unsaved = false;
         r = record_write(&session->record, session->manager->config->runtime_dir);
+        session->record_unsaved = r < 0;
         if (r < 0)
-                log_warning("the record of session %s could not be written, ignoring: %s",
-                            session->record.id, strerror(-r));
+                log_warning(
+                        "the record of session %s could not be written, ignoring until its next change: %s",
+                        session->record.id, strerror(-r));
 }
 
 /**

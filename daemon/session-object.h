@@ -13,10 +13,10 @@
 
 /* What goes with a component of a writer, in the order of its metadata. */
 typedef struct ComponentNotes {
-        char *options, *previous_stamp, *backup_stamp; /* or NULL */
-        int succeeded;                                 /* negative: not said */
-        char *restore_options;                         /* or NULL */
-        const char *file_restore_status;               /* static, or NULL */
+        char *options, *previous_stamp, *backup_stamp, *backup_metadata; /* or NULL */
+        int succeeded;                                                   /* negative: not said */
+        char *restore_options;                                           /* or NULL */
+        const char *file_restore_status;                                 /* static, or NULL */
 } ComponentNotes;
 
 typedef struct WriterObject {
@@ -41,8 +41,8 @@ struct SessionObject {
         char *path; /* D-Bus path */
         Owner *owner;
         SessionRecord record;
-        bool record_unsaved;     /* it was changed and is to be written with the next change of state */
-        bool recovered;          /* of a quiesced that ended */
+        bool record_unsaved;     /* it says something that is to be written with the next change of state */
+        bool recovered;          /* of a quiesced that ended; see session_object_is_unheard() */
         const char *backup_type; /* of SetBackupState; told to writers */
         bool bootable;           /* likewise */
         Document *document;      /* of the backup that is restored, or NULL */
@@ -69,7 +69,8 @@ int session_object_set_writers(SessionObject *session, size_t n_writers);
 int session_object_note_metadata(SessionObject *session, uint32_t writer, WriterMetadata *metadata);
 ComponentNotes *session_object_get_notes(SessionObject *session, uint32_t writer, uint32_t component);
 int session_object_note_document(SessionObject *session, uint32_t writer);
-int session_object_note_stamp(SessionObject *session, uint32_t writer, const WriterStamp *stamp);
+int session_object_note_component(SessionObject *session, uint32_t writer, const WriterNote *note);
+bool session_object_is_unheard(const SessionObject *session);
 bool session_object_get_info(const SessionObject *session, ContractSessionInfo *ret);
 void session_object_save(SessionObject *session);
 void session_object_save_changes(SessionObject *session);

@@ -5,12 +5,13 @@
  *
  * On SIGTERM sessions are released as if their requesters had died, with one exception (C32: nobody who is
  * reading is cut off): a session that only reads its created set is left to its record; the next quiesced
- * finds it and keeps the snapshots while the owner lives.
+ * finds it and keeps the snapshots while the owner lives. What is still nothing but a record stays one.
  */
 
 #include <systemd/sd-daemon.h>
 
 #include "daemon/bus/bus.h"
+#include "daemon/bus/register-bus.h"
 #include "daemon/manager.h"
 #include "daemon/session-object.h"
 
@@ -19,6 +20,8 @@
 static bool session_is_left_to_record(const SessionObject *session) {
         ContractSessionInfo info;
 
+        if (session_object_is_unheard(session))
+                return true;
         return session->manager->bus && session->record.set_id[0] &&
                session_object_get_info(session, &info) && info.running == CONTRACT_CALL_NONE;
 }
@@ -73,6 +76,8 @@ void manager_stop(Manager *manager) {
  */
 void manager_bus_lost(Manager *manager) {
         log_error("the connection to the system bus is lost: all sessions end");
+        registrations_lost(manager);
+        (void) writers_set_bus(manager->writers, NULL);
         bus_disconnect(manager);
         manager->stopping = true;
         sessions_vanish(manager);

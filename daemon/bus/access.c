@@ -89,6 +89,18 @@ static void access_caller_vanished(Owner *owner, void *userdata) {
         (void) access_free(access);
 }
 
+/* What polkit's no is answered with; the method and the action are put in. */
+static const char *refusal_of(const char *action) {
+        if (streq(action, ACTION_BACKUP))
+                return "%s needs the authorisation %s, which polkit does not give you. Call as root or as a "
+                       "member of group backup, or ask an administrator.";
+        if (streq(action, ACTION_REGISTER))
+                return "%s needs the authorisation %s, which polkit does not give you. Run the service as "
+                       "root, or ask an administrator for a rule for its user, see quiesced.writer(5).";
+        return "%s needs the authorisation %s, which polkit does not give you. Call as root, or ask an "
+               "administrator.";
+}
+
 static int access_polkit_answered(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         Access *access = userdata;
         int authorized, challenge;
@@ -102,13 +114,7 @@ static int access_polkit_answered(sd_bus_message *m, void *userdata, sd_bus_erro
         }
         if (sd_bus_message_enter_container(m, 'r', "bba{ss}") < 0 ||
             sd_bus_message_read(m, "bb", &authorized, &challenge) < 0 || !authorized)
-                access_refuse(
-                        access,
-                        streq(access->question.action, ACTION_BACKUP)
-                                ? "%s needs the authorisation %s, which polkit does not give you. Call "
-                                  "as root or as a member of group backup, or ask an administrator."
-                                : "%s needs the authorisation %s, which polkit does not give you. Call "
-                                  "as root, or ask an administrator.");
+                access_refuse(access, refusal_of(access->question.action));
         else
                 access_grant(access);
         return 0;
@@ -125,9 +131,14 @@ static int access_ask_polkit(Access *access) {
         r = sd_bus_message_new_method_call(access->manager->bus, &m, POLKIT_BUS_NAME, POLKIT_PATH,
                                            POLKIT_INTERFACE, "CheckAuthorization");
         if (r >= 0)
-                r = sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
-                                          owner_get_name(access->owner), access->question.action, 0, flags,
-                                          access->cancellation_id);
+                r = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                          owner_get_name(access->owner), access->question.action);
+        if (r >= 0 && access->question.writer)
+                r = sd_bus_message_append(m, "a{ss}", 1, "writer", access->question.writer);
+        else if (r >= 0)
+                r = sd_bus_message_append(m, "a{ss}", 0);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "us", flags, access->cancellation_id);
         if (r >= 0)
                 r = sd_bus_call_async(access->manager->bus, &access->slot, m, access_polkit_answered, access,
                                       flags ? POLKIT_LIMIT_USEC : 0);

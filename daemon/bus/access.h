@@ -16,12 +16,14 @@
 #define ACTION_BACKUP     "org.quiesce1.backup"
 #define ACTION_RESTORE    "org.quiesce1.restore"
 #define ACTION_ADMINISTER "org.quiesce1.administer"
+#define ACTION_REGISTER   "org.quiesce1.register-writer"
 
 typedef struct AccessQuestion {
         const char *action;     /* of polkit; static */
         const char *own_action; /* instead, if the caller is @own_uid; static; or NULL */
         uint32_t own_uid;
-        size_t size; /* of the document in the call */
+        size_t size;        /* of the document in the call */
+        const char *writer; /* told to polkit for its rules; in the message, or NULL */
 } AccessQuestion;
 
 /* The caller may. @call and @owner, which watches the caller's bus name, are taken over with TAKE_PTR, or

@@ -20,25 +20,24 @@ static size_t strings_count(char *const *list) {
         return n;
 }
 
-/* The common part: a new call of the owner's, arguments in the message are read already. */
+/* The common part: a new call of the owner's, arguments in the message are read already. If its answer is an
+ * id, that is made here. */
 static int backup_call(sd_bus_message *m, SessionObject *session, ContractCall which, BusCallReply reply,
                        BusCall **ret) {
-        return error_trace(bus_call_new(session->manager, ret, session->handle, which, m, reply));
-}
-
-static int backup_call_plain(sd_bus_message *m, SessionObject *session, ContractCall which,
-                             BusCallReply reply, sd_bus_error *reterr) {
-        ContractInput input = {};
         BusCall *call;
         int r;
 
-        r = options_read_none(m, reterr);
-        if (r == 0)
-                r = backup_call(m, session, which, reply, &call);
+        r = bus_call_new(session->manager, &call, session->handle, which, m, reply);
         if (r < 0)
-                return r;
-        bus_call_feed(call, &input);
-        return 1;
+                return error_trace(r);
+        if (reply == reply_fresh_id)
+                r = bus_new_id(call->fresh_id);
+        if (r < 0) {
+                (void) bus_call_free(call);
+                return error_trace(r);
+        }
+        *ret = call;
+        return 0;
 }
 
 static int method_set_context(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -170,12 +169,8 @@ static int method_set_backup_state(sd_bus_message *m, void *userdata, sd_bus_err
  * Return: 1, or a negative errno.
  */
 int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        int r;
-
-        r = session_check_owner(userdata, m, reterr);
-        return r < 0 ? r
-                     : backup_call_plain(m, userdata, CONTRACT_CALL_GATHER_WRITER_METADATA,
-                                         reply_gather_writer_metadata, reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_GATHER_WRITER_METADATA,
+                                  reply_gather_writer_metadata, reterr);
 }
 
 /**
@@ -187,12 +182,7 @@ int method_gather_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_erro
  * Return: 1, or a negative errno.
  */
 int method_save_document(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        int r;
-
-        r = session_check_owner(userdata, m, reterr);
-        return r < 0 ? r
-                     : backup_call_plain(m, userdata, CONTRACT_CALL_SAVE_DOCUMENT, reply_save_document,
-                                         reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_SAVE_DOCUMENT, reply_save_document, reterr);
 }
 
 static int method_start_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -209,11 +199,6 @@ static int method_start_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_e
                 r = backup_call(m, session, CONTRACT_CALL_START_SNAPSHOT_SET, reply_fresh_id, &call);
         if (r < 0)
                 return r;
-        r = bus_new_id(call->fresh_id);
-        if (r < 0) {
-                (void) bus_call_free(call);
-                return error_trace(r);
-        }
         input.wait = wait;
         bus_call_feed(call, &input);
         return 1;
@@ -246,8 +231,9 @@ static int read_volume(sd_bus_message *m, VolumeReference *ret, sd_bus_error *re
         return 0;
 }
 
-static int method_is_volume_supported(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        SessionObject *session = userdata;
+/* IsVolumeSupported and AddToSnapshotSet */
+static int backup_call_volume(sd_bus_message *m, SessionObject *session, ContractCall which,
+                              BusCallReply reply, sd_bus_error *reterr) {
         PrepareOptions prepare = {};
         const Option options[] = {
                 {"cow-size", OPTION_UINT64, &prepare.cow_size},
@@ -261,70 +247,76 @@ static int method_is_volume_supported(sd_bus_message *m, void *userdata, sd_bus_
         r = session_check_owner(session, m, reterr);
         if (r == 0)
                 r = read_volume(m, &volume, reterr);
-        if (r == 0)
-                r = options_read(m, options, ELEMENTSOF(options), reterr);
-        if (r == 0)
-                r = backup_call(m, session, CONTRACT_CALL_IS_VOLUME_SUPPORTED, reply_is_volume_supported,
-                                &call);
-        if (r < 0)
-                return r;
-        call->volume = volume;
-        call->options = prepare;
-        bus_call_feed(call, &input);
-        return 1;
-}
-
-static int method_add_to_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        SessionObject *session = userdata;
-        PrepareOptions prepare = {};
-        const Option options[] = {
-                {"cow-size", OPTION_UINT64, &prepare.cow_size},
-                {"provider", OPTION_STRING, &prepare.provider},
-        };
-        VolumeReference volume;
-        ContractInput input = {};
-        BusCall *call;
-        int r;
-
-        r = session_check_owner(session, m, reterr);
-        if (r == 0)
-                r = read_volume(m, &volume, reterr);
-        if (r == 0)
-                r = options_read(m, options, ELEMENTSOF(options), reterr);
-        if (r == 0)
-                r = backup_call(m, session, CONTRACT_CALL_ADD_TO_SNAPSHOT_SET, reply_fresh_id, &call);
-        if (r < 0)
-                return r;
-        r = bus_new_id(call->fresh_id);
-        if (r < 0) {
-                (void) bus_call_free(call);
-                return error_trace(r);
-        }
-        call->volume = volume;
-        call->options = prepare;
-        bus_call_feed(call, &input);
-        return 1;
-}
-
-/* PrepareForBackup and DoSnapshotSet */
-static int backup_call_requiring(sd_bus_message *m, SessionObject *session, ContractCall which,
-                                 BusCallReply reply, sd_bus_error *reterr) {
-        _cleanup_(bus_strv_freep) char **ignored = NULL;
-        int require = false, r;
-        const Option options[] = {
-                {"require-writers", OPTION_BOOLEAN, &require},
-                {"ignore-writers", OPTION_STRINGS, &ignored},
-        };
-        ContractInput input = {};
-        BusCall *call;
-
-        r = session_check_owner(session, m, reterr);
         if (r == 0)
                 r = options_read(m, options, ELEMENTSOF(options), reterr);
         if (r == 0)
                 r = backup_call(m, session, which, reply, &call);
         if (r < 0)
                 return r;
+        call->volume = volume;
+        call->options = prepare;
+        bus_call_feed(call, &input);
+        return 1;
+}
+
+static int method_is_volume_supported(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_volume(m, userdata, CONTRACT_CALL_IS_VOLUME_SUPPORTED, reply_is_volume_supported,
+                                  reterr);
+}
+
+static int method_add_to_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return backup_call_volume(m, userdata, CONTRACT_CALL_ADD_TO_SNAPSHOT_SET, reply_fresh_id, reterr);
+}
+
+typedef struct Moment {
+        int fd;
+        uint64_t limit_usec; /* wished for; no longer than the administrator allows */
+} Moment;
+
+static int check_moment(sd_bus_message *m, const SessionObject *session, Moment *moment,
+                        sd_bus_error *reterr) {
+        uint64_t longest_usec = session->manager->config->external_limit_usec;
+
+        if (moment->fd < 0 && moment->limit_usec == 0)
+                return 0;
+        if (moment->fd < 0 || !sets_is_moment(moment->fd))
+                return bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                                     "%s: the option \"moment\" must be an AF_UNIX socket of type "
+                                     "SOCK_SEQPACKET; \"moment-limit-usec\" goes with it.",
+                                     sd_bus_message_get_member(m));
+        if (moment->limit_usec == 0 || moment->limit_usec > longest_usec)
+                moment->limit_usec = longest_usec;
+        return 0;
+}
+
+/* PrepareForBackup and DoSnapshotSet; the former has no moment. */
+static int backup_call_requiring(sd_bus_message *m, SessionObject *session, ContractCall which,
+                                 BusCallReply reply, sd_bus_error *reterr) {
+        _cleanup_(bus_strv_freep) char **ignored = NULL;
+        Moment moment = {.fd = -1};
+        int require = false, r;
+        const Option options[] = {
+                {"require-writers", OPTION_BOOLEAN, &require},
+                {"ignore-writers", OPTION_STRINGS, &ignored},
+                {"moment", OPTION_FD, &moment.fd},
+                {"moment-limit-usec", OPTION_UINT64, &moment.limit_usec},
+        };
+        size_t n_options = ELEMENTSOF(options) - (which == CONTRACT_CALL_DO_SNAPSHOT_SET ? 0 : 2);
+        ContractInput input = {};
+        BusCall *call;
+
+        r = session_check_owner(session, m, reterr);
+        if (r == 0)
+                r = options_read(m, options, n_options, reterr);
+        if (r == 0)
+                r = check_moment(m, session, &moment, reterr);
+        if (r == 0)
+                r = backup_call(m, session, which, reply, &call);
+        if (r < 0)
+                return r;
+        call->moment_fd = moment.fd;
+        call->moment_limit_usec = moment.limit_usec;
+        input.hold_limit_usec = moment.limit_usec;
         input.require_writers = require;
         input.names = (const char *const *) ignored;
         input.n_names = strings_count(ignored);
@@ -376,19 +368,11 @@ static int method_delete_snapshots(sd_bus_message *m, void *userdata, sd_bus_err
 }
 
 static int method_backup_complete(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        int r;
-
-        r = session_check_owner(userdata, m, reterr);
-        return r < 0 ? r
-                     : backup_call_plain(m, userdata, CONTRACT_CALL_BACKUP_COMPLETE, reply_failed_writers,
-                                         reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_BACKUP_COMPLETE, reply_failed_writers, reterr);
 }
 
 static int method_abort_backup(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        int r;
-
-        r = session_check_owner(userdata, m, reterr);
-        return r < 0 ? r : backup_call_plain(m, userdata, CONTRACT_CALL_ABORT_BACKUP, NULL, reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_ABORT_BACKUP, NULL, reterr);
 }
 
 const sd_bus_vtable backup_vtable[] = {

@@ -136,7 +136,8 @@ int reply_do_snapshot_set(BusCall *call, const ContractEffect *effect, sd_bus_me
         return r >= 0 ? sd_bus_message_close_container(reply) : r;
 }
 
-static int append_snapshot_place(sd_bus_message *reply, const SnapshotInfo *info) {
+static int append_snapshot_place(sd_bus_message *reply, const SnapshotSet *set, const SnapshotInfo *info) {
+        uint64_t mount_id = snapshot_set_get_mount(set, info->id);
         int r;
 
         r = dictionary_add(reply, "volume", "s", info->volume);
@@ -150,6 +151,10 @@ static int append_snapshot_place(sd_bus_message *reply, const SnapshotInfo *info
                 r = dictionary_add_strings(reply, "mount-points", info->mount_points, info->n_mount_points);
         if (r >= 0)
                 r = dictionary_add(reply, "open-tree", "s", info->no_tree ? info->no_tree : "");
+        if (r >= 0 && info->external_id[0])
+                r = dictionary_add(reply, "external-id", "s", info->external_id);
+        if (r >= 0 && mount_id != 0)
+                r = dictionary_add(reply, "mount-id", "t", mount_id);
         return r;
 }
 
@@ -186,7 +191,7 @@ int append_snapshot_properties(sd_bus_message *reply, Manager *manager, const ch
         if (r >= 0)
                 r = dictionary_add(reply, "persistent", "b", (int) of_set.persistent);
         if (r >= 0)
-                r = append_snapshot_place(reply, &info);
+                r = append_snapshot_place(reply, set, &info);
         return r >= 0 ? sd_bus_message_close_container(reply) : r;
 }
 

@@ -21,6 +21,7 @@
 
 /* connection.c: the system bus itself */
 int bus_connect(Manager *manager);
+int bus_request_name(Manager *manager);
 void bus_disconnect(Manager *manager);
 
 /* objects.c: what is registered on the connection */
@@ -33,6 +34,7 @@ int bus_new_id(char ret[CONTRACT_ID_MAX]);
 
 /* errors.c */
 int bus_error_set(sd_bus_error *error, ContractError code, const char *format, ...) _printf_(3, 4);
+int bus_error_set_not_found(sd_bus_error *error, Manager *manager, const char *what, const char *id);
 void bus_reply_error(sd_bus_message *call, ContractError code, const char *text);
 void bus_reply_sent(sd_bus_message *call, int r);
 void bus_reply_send(sd_bus_message *call, sd_bus_message *reply, int r);
@@ -43,6 +45,7 @@ typedef enum OptionType {
         OPTION_UINT64,  /* uint64_t */
         OPTION_STRING,  /* const char *, lives as long as the message */
         OPTION_STRINGS, /* char **, NULL-terminated; to be freed with strv_free() */
+        OPTION_FD,      /* int, lives as long as the message */
 } OptionType;
 
 typedef struct Option {

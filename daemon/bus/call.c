@@ -32,6 +32,7 @@ int bus_call_new(Manager *manager, BusCall **ret, uint64_t session, ContractCall
         item->message = sd_bus_message_ref(m);
         item->reply = reply;
         item->volume.fd = -1;
+        item->moment_fd = -1;
         item->next = manager->calls;
         manager->calls = item;
         *ret = item;

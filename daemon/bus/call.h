@@ -22,9 +22,11 @@ struct BusCall {
         BusCallReply reply; /* NULL: the answer is empty */
         char fresh_id[CONTRACT_ID_MAX];
         char snapshot_id[CONTRACT_ID_MAX];
-        const char *snapshot;    /* in the message, or snapshot_id */
-        VolumeReference volume;  /* in the message */
-        PrepareOptions options;  /* in the message */
+        const char *snapshot;   /* in the message, or snapshot_id */
+        VolumeReference volume; /* in the message */
+        PrepareOptions options; /* in the message */
+        int moment_fd;          /* DoSnapshotSet, of provider external: in the message; or -1 */
+        uint64_t moment_limit_usec;
         VolumeNeed need;         /* IsVolumeSupported: the answer */
         const char *backup_type; /* SetBackupState: static */
         bool bootable;
@@ -40,3 +42,7 @@ BusCall *bus_call_find(Manager *manager, uint64_t token);
 BusCall *bus_call_find_running(Manager *manager, uint64_t session, ContractCall call);
 void bus_call_feed(BusCall *call, ContractInput *input);
 void bus_call_reply(Manager *manager, const ContractEffect *effect);
+
+/* session-bus.c */
+int session_call_plain(sd_bus_message *m, SessionObject *session, ContractCall which, BusCallReply reply,
+                       sd_bus_error *reterr);

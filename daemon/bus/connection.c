@@ -47,8 +47,8 @@ static void note_guid(Manager *manager) {
 }
 
 /**
- * bus_connect() - connect to the system bus and ask for our name
- * @manager:    the manager; manager_name_granted() is called when the name is ours
+ * bus_connect() - connect to the system bus
+ * @manager:    the manager
  *
  * Return: 0, or a negative errno.
  */
@@ -71,8 +71,21 @@ int bus_connect(Manager *manager) {
         r = owners_new(&manager->owners, manager->bus);
         if (r == 0)
                 r = bus_register(manager);
-        if (r < 0)
-                return error_trace(r);
+        return error_trace(r);
+}
+
+/**
+ * bus_request_name() - ask for our name: from now on there may be calls
+ * @manager:    the manager; manager_name_granted() is called when the name is ours
+ *
+ * What is sent after this is sent under the name, and a call by the name may come before it is said to be
+ * ours: the bus hands over what has waited for us first.
+ *
+ * Return: 0, or a negative errno.
+ */
+int bus_request_name(Manager *manager) {
+        int r;
+
         r = sd_bus_request_name_async(manager->bus, NULL, BUS_NAME, 0, name_granted, manager);
         return r < 0 ? error_origin(r) : 0;
 }

@@ -167,9 +167,7 @@ int delete_snapshots(Manager *manager, sd_bus_message *m, const char *id, bool c
         PublishedSet *set = find_set_of(manager, id);
 
         if (!set)
-                return bus_error_set(reterr, CONTRACT_ERROR_OBJECT_NOT_FOUND,
-                                     "%s: there is no snapshot or set %.40s.", sd_bus_message_get_member(m),
-                                     id);
+                return bus_error_set_not_found(reterr, manager, "snapshot or set", id);
         return ask(m, set, id, counts, NULL, reterr);
 }
 

@@ -32,6 +32,8 @@ static int add_component(DocumentWriter *writer, const WriterComponent *declared
         if (r == 0)
                 r = set_if(&component->backup_stamp, notes->backup_stamp);
         if (r == 0)
+                r = set_if(&component->backup_metadata, notes->backup_metadata);
+        if (r == 0)
                 r = set_if(&component->restore_options, notes->restore_options);
         if (r == 0)
                 r = set_if(&component->file_restore_status, notes->file_restore_status);

@@ -36,6 +36,23 @@ int bus_error_set(sd_bus_error *error, ContractError code, const char *format, .
 }
 
 /**
+ * bus_error_set_not_found() - there is no such thing, as far as is known
+ * @error:      filled in
+ * @manager:    the manager; asks LVM again if that could not tell what there is
+ * @what:       for people: "snapshot"
+ * @id:         what was asked for; 40 characters of it are told
+ *
+ * Return: -EPROTO.
+ */
+int bus_error_set_not_found(sd_bus_error *error, Manager *manager, const char *what, const char *id) {
+        const char *not_told = manager_get_not_told(manager);
+
+        manager_ask_lvm_again(manager);
+        return bus_error_set(error, CONTRACT_ERROR_OBJECT_NOT_FOUND, "There is no %s %.40s%s.", what, id,
+                             not_told ?: " (any more); the ObjectManager lists what there is");
+}
+
+/**
  * bus_reply_error() - answer a kept call with an error
  * @call:       the method call
  * @code:       which

@@ -9,15 +9,17 @@
 #include "daemon/bus/delete.h"
 #include "daemon/bus/open-bus.h"
 #include "daemon/bus/publish.h"
+#include "daemon/bus/register-bus.h"
 
 #include "contract/names.h"
 #include "util/error.h"
 #include "util/log.h"
 
-static int not_found(sd_bus_error *reterr, const char *what, const char *id) {
-        return bus_error_set(reterr, CONTRACT_ERROR_OBJECT_NOT_FOUND,
-                             "There is no %s %.40s (any more); the ObjectManager lists what there is.", what,
-                             id);
+/* NULL too for one of the last run that is not there yet. */
+static SessionObject *find_session(Manager *manager, const char *id) {
+        SessionObject *session = session_object_find_id(manager, id);
+
+        return session && !session_object_is_unheard(session) ? session : NULL;
 }
 
 static int method_get_session(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -28,9 +30,9 @@ static int method_get_session(sd_bus_message *m, void *userdata, sd_bus_error *r
         r = sd_bus_message_read(m, "s", &id);
         if (r < 0)
                 return error_origin(r);
-        session = session_object_find_id(userdata, id);
+        session = find_session(userdata, id);
         return session ? sd_bus_reply_method_return(m, "o", session->path)
-                       : not_found(reterr, "session", id);
+                       : bus_error_set_not_found(reterr, userdata, "session", id);
 }
 
 static int method_get_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -42,7 +44,8 @@ static int method_get_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_err
         if (r < 0)
                 return error_origin(r);
         set = published_find(userdata, id);
-        return set ? sd_bus_reply_method_return(m, "o", set->path) : not_found(reterr, "snapshot set", id);
+        return set ? sd_bus_reply_method_return(m, "o", set->path)
+                   : bus_error_set_not_found(reterr, userdata, "snapshot set", id);
 }
 
 static int method_get_snapshot(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -55,7 +58,7 @@ static int method_get_snapshot(sd_bus_message *m, void *userdata, sd_bus_error *
                 return error_origin(r);
         snapshot = published_find_snapshot(userdata, id);
         return snapshot ? sd_bus_reply_method_return(m, "o", snapshot->path)
-                        : not_found(reterr, "snapshot", id);
+                        : bus_error_set_not_found(reterr, userdata, "snapshot", id);
 }
 
 static int append_volume(sd_bus_message *reply, const VolumeListing *volume) {
@@ -139,6 +142,8 @@ static int append_writer(sd_bus_message *reply, const WriterListing *writer) {
                                    writer->description ? writer->description : "");
         if (r >= 0)
                 r = dictionary_add(reply, "unit", "s", writer->unit ? writer->unit : "");
+        if (r >= 0 && writer->on_bus)
+                r = dictionary_add(reply, "registered", "b", (int) writer->registered);
         if (r >= 0)
                 r = dictionary_add(reply, "available", "b", (int) (writer->error == NULL));
         if (r >= 0 && writer->error)
@@ -176,7 +181,7 @@ static int method_get_writers(sd_bus_message *m, void *userdata, sd_bus_error *r
 /* AccessGranted */
 static void release_granted(Manager *manager, KeptCall **kept, Owner **owner, void *userdata) {
         sd_bus_message *m = (*kept)->message;
-        SessionObject *session = session_object_find_id(manager, userdata);
+        SessionObject *session = find_session(manager, userdata);
         ContractInput input = {.type = CONTRACT_INPUT_ADMINISTRATOR_RELEASE};
         BusCall *call;
 
@@ -206,8 +211,8 @@ static int method_release_session(sd_bus_message *m, void *userdata, sd_bus_erro
         r = options_read_none(m, reterr);
         if (r < 0)
                 return r;
-        if (!session_object_find_id(userdata, id))
-                return not_found(reterr, "session", id);
+        if (!find_session(userdata, id))
+                return bus_error_set_not_found(reterr, userdata, "session", id);
         copy = strdup(id);
         if (!copy)
                 return error_origin(-ENOMEM);
@@ -229,6 +234,15 @@ static int method_delete_snapshots(sd_bus_message *m, void *userdata, sd_bus_err
 static int property_version(sd_bus *bus, const char *path, const char *interface, const char *property,
                             sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
         return sd_bus_message_append(reply, "s", PACKAGE_VERSION);
+}
+
+static int property_sets_known(sd_bus *bus, const char *path, const char *interface, const char *property,
+                               sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        bool known = !manager_get_not_told(userdata);
+
+        if (!known)
+                manager_ask_lvm_again(userdata);
+        return sd_bus_message_append(reply, "b", (int) known);
 }
 
 /* Words for what this version can do beyond the first; none so far. */
@@ -256,6 +270,8 @@ const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("GetWriters", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("aa{sv}", writers), method_get_writers,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Register", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_NO_RESULT,
+                                method_register, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ReleaseSession", SD_BUS_ARGS("s", id, "a{sv}", options), SD_BUS_NO_RESULT,
                                 method_release_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("DeleteSnapshots", SD_BUS_ARGS("s", id, "a{sv}", options),
@@ -263,6 +279,7 @@ const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", property_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("SetsKnown", "b", property_sets_known, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_SIGNAL_WITH_ARGS("Abort", SD_BUS_ARGS("s", session, "s", set, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS(
                 "BackupShutdown",

@@ -40,6 +40,8 @@ static int append_component_notes(sd_bus_message *m, const ComponentNotes *notes
                 r = dictionary_add(m, "previous-stamp", "s", notes->previous_stamp);
         if (r >= 0 && notes->backup_stamp)
                 r = dictionary_add(m, "backup-stamp", "s", notes->backup_stamp);
+        if (r >= 0 && notes->backup_metadata)
+                r = dictionary_add(m, "backup-metadata", "s", notes->backup_metadata);
         if (r >= 0 && notes->succeeded >= 0)
                 r = dictionary_add(m, "succeeded", "b", notes->succeeded);
         if (r >= 0 && notes->restore_options)

@@ -19,6 +19,8 @@ static const char *option_signature(OptionType type) {
                 return "s";
         case OPTION_STRINGS:
                 return "as";
+        case OPTION_FD:
+                return "h";
         default:
                 return "";
         }

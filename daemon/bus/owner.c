@@ -19,7 +19,7 @@ struct Owner {
         Owner *next;
         Owners *owners;
         char *name;
-        uint32_t uid;
+        uint32_t uid, pid;
         bool vanished;
         sd_bus_slot *query;
         OwnerKnown known;
@@ -102,10 +102,11 @@ Owners *owners_free(Owners *owners) {
         return NULL;
 }
 
-/* UnixUserID of an a{sv}; -EBADMSG if it is not there. */
-static int credentials_read_uid(sd_bus_message *m, uint32_t *ret) {
+/* UnixUserID of an a{sv}; -EBADMSG if it is not there. ProcessID need not be. */
+static int credentials_read(sd_bus_message *m, uint32_t *ret, uint32_t *ret_pid) {
         uint32_t uid = OWNER_UID_UNKNOWN;
-        const DictionaryField fields[] = {{.key = "UnixUserID", .type = "u", .value = &uid}};
+        const DictionaryField fields[] = {{.key = "UnixUserID", .type = "u", .value = &uid},
+                                          {.key = "ProcessID", .type = "u", .value = ret_pid}};
         int r;
 
         r = dictionary_read(m, fields, ELEMENTSOF(fields));
@@ -127,7 +128,7 @@ static int owner_credentials(sd_bus_message *m, void *userdata, sd_bus_error *re
                             ? -ESRCH
                             : -sd_bus_message_get_errno(m);
         else
-                r = credentials_read_uid(m, &owner->uid);
+                r = credentials_read(m, &owner->uid, &owner->pid);
         if (owner->vanished)
                 r = -ESRCH;
         owner->known(owner, r, owner->known_userdata);
@@ -226,6 +227,16 @@ const char *owner_get_name(const Owner *owner) {
  */
 uint32_t owner_get_uid(const Owner *owner) {
         return owner->uid;
+}
+
+/**
+ * owner_get_pid() - the process behind the name
+ * @owner:      the owner
+ *
+ * Return: as it was when it connected; 0 if the bus does not say, or has not yet.
+ */
+pid_t owner_get_pid(const Owner *owner) {
+        return (pid_t) owner->pid;
 }
 
 /**

@@ -32,4 +32,5 @@ DEFINE_CLEANUP(Owner *, owner_free)
 void owner_set_vanished(Owner *owner, OwnerVanished vanished, void *userdata);
 const char *owner_get_name(const Owner *owner);
 uint32_t owner_get_uid(const Owner *owner);
+pid_t owner_get_pid(const Owner *owner);
 bool owner_is_gone(const Owner *owner);

@@ -8,6 +8,7 @@
 #include "daemon/bus/providers.h"
 
 static const ProviderObject providers[] = {
+        {"external", "external"},
         {"lvm-cow", "system"},
         {"lvm-thin", "system"},
         {"test", "test"},

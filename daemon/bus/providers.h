@@ -7,7 +7,7 @@
 
 typedef struct ProviderObject {
         const char *name;
-        const char *kind; /* "system": built in; "test" */
+        const char *kind; /* "system": built in; "external": the requester does it; "test" */
 } ProviderObject;
 
 const ProviderObject *provider_objects_get(const Manager *manager, size_t index);

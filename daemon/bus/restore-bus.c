@@ -8,32 +8,12 @@
 #include "daemon/bus/backup-reply.h"
 #include "daemon/bus/component-bus.h"
 
-#include "util/error.h"
-
-/* PreRestore and PostRestore */
-static int restore_call_round(sd_bus_message *m, SessionObject *session, ContractCall which,
-                              sd_bus_error *reterr) {
-        ContractInput input = {};
-        BusCall *call;
-        int r;
-
-        r = session_check_owner(session, m, reterr);
-        if (r == 0)
-                r = options_read_none(m, reterr);
-        if (r == 0)
-                r = bus_call_new(session->manager, &call, session->handle, which, m, reply_failed_writers);
-        if (r < 0)
-                return error_trace(r);
-        bus_call_feed(call, &input);
-        return 1;
-}
-
 static int method_pre_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return restore_call_round(m, userdata, CONTRACT_CALL_PRE_RESTORE, reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_PRE_RESTORE, reply_failed_writers, reterr);
 }
 
 static int method_post_restore(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return restore_call_round(m, userdata, CONTRACT_CALL_POST_RESTORE, reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_POST_RESTORE, reply_failed_writers, reterr);
 }
 
 const sd_bus_vtable restore_vtable[] = {

@@ -37,9 +37,18 @@ int session_check_owner(SessionObject *session, sd_bus_message *m, sd_bus_error 
                 sd_bus_message_get_member(m), session->record.id);
 }
 
-/* Methods whose only argument is options, of which there are none. */
-static int session_simple_call(sd_bus_message *m, SessionObject *session, ContractCall which,
-                               BusCallReply reply, sd_bus_error *reterr) {
+/**
+ * session_call_plain() - a method whose only argument is options, of which there are none
+ * @m:          the call
+ * @session:    whose
+ * @which:      for the contract
+ * @reply:      writes the answer; NULL: it is empty
+ * @reterr:     what is wrong with it
+ *
+ * Return: 1, or a negative errno.
+ */
+int session_call_plain(sd_bus_message *m, SessionObject *session, ContractCall which, BusCallReply reply,
+                       sd_bus_error *reterr) {
         ContractInput input = {};
         BusCall *call;
         int r;
@@ -56,11 +65,11 @@ static int session_simple_call(sd_bus_message *m, SessionObject *session, Contra
 }
 
 static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return session_simple_call(m, userdata, CONTRACT_CALL_RELEASE, NULL, reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_RELEASE, NULL, reterr);
 }
 
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return session_simple_call(m, userdata, CONTRACT_CALL_CANCEL, NULL, reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_CANCEL, NULL, reterr);
 }
 
 /* After VSS's advice for each code: at once, after a while, or not at all. */
@@ -142,8 +151,8 @@ static int reply_writer_status(BusCall *call, const ContractEffect *effect, sd_b
 }
 
 static int method_gather_writer_status(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return session_simple_call(m, userdata, CONTRACT_CALL_GATHER_WRITER_STATUS, reply_writer_status,
-                                   reterr);
+        return session_call_plain(m, userdata, CONTRACT_CALL_GATHER_WRITER_STATUS, reply_writer_status,
+                                  reterr);
 }
 
 static int get_info(void *userdata, ContractSessionInfo *ret) {

@@ -254,6 +254,8 @@ static void read_selected_item(Reader *reader, json_t *item, void *userdata) {
         read_string(reader, item, "options", false, METADATA_STAMP_MAX, &component->options);
         read_string(reader, item, "previous-stamp", false, METADATA_STAMP_MAX, &component->previous_stamp);
         read_string(reader, item, "backup-stamp", false, METADATA_STAMP_MAX, &component->backup_stamp);
+        read_string(reader, item, "backup-metadata", false, METADATA_BACKUP_MAX,
+                    &component->backup_metadata);
         read_string(reader, item, "restore-options", false, METADATA_STAMP_MAX, &component->restore_options);
         read_string(reader, item, "file-restore-status", false, CONTRACT_NAME_MAX,
                     &component->file_restore_status);

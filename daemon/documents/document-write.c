@@ -67,6 +67,7 @@ static json_t *selected_to_json(const DocumentComponent *component, bool *failed
         set_text(object, "options", component->options, failed);
         set_text(object, "previous-stamp", component->previous_stamp, failed);
         set_text(object, "backup-stamp", component->backup_stamp, failed);
+        set_text(object, "backup-metadata", component->backup_metadata, failed);
         if (component->succeeded >= 0)
                 set_new(object, "succeeded", json_boolean(component->succeeded), failed);
         set_text(object, "restore-options", component->restore_options, failed);

@@ -29,6 +29,7 @@ static void component_done(DocumentComponent *component) {
         free(component->options);
         free(component->previous_stamp);
         free(component->backup_stamp);
+        free(component->backup_metadata);
         free(component->restore_options);
         free(component->file_restore_status);
 }

@@ -21,13 +21,13 @@
 #define DOCUMENT_SIZE_MAX   (8u << 20)
 #define DOCUMENT_VALUES_MAX (384u << 10) /* values and keys */
 #define DOCUMENT_MAJOR      1
-#define DOCUMENT_MINOR      0
+#define DOCUMENT_MINOR      1
 #define DOCUMENT_ERROR_SIZE 512u
 
 /* A component that was selected. Strings but the first two may be NULL: not said. */
 typedef struct DocumentComponent {
         char *logical_path, *name;
-        char *options, *previous_stamp, *backup_stamp;
+        char *options, *previous_stamp, *backup_stamp, *backup_metadata;
         int succeeded; /* negative: not said */
         char *restore_options, *file_restore_status;
 } DocumentComponent;

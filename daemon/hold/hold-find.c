@@ -119,7 +119,7 @@ static int find_cow(HoldSet *set, uint32_t volume, const DmTable *origin, DmBuff
         if (r < 0)
                 return r;
         memcpy(v->snapshot_params, snapshot.params, sizeof(v->snapshot_params));
-        v->readonly_flag = snapshot.device.flags & DM_READONLY_FLAG;
+        v->readonly_flag = v->given.writable ? 0 : snapshot.device.flags & DM_READONLY_FLAG;
         return wait_not_open(set, volume, buffer, failure);
 }
 
@@ -206,6 +206,8 @@ int stage_find(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure
         DmTable origin;
         int r;
 
+        if (!hold_set_is_suspended(set, volume))
+                return 0;
         r = get_table(set, volume, "origin", v->given.origin_uuid, buffer, &origin, failure);
         if (r < 0)
                 return r;

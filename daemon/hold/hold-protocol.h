@@ -31,7 +31,7 @@
 
 #include <stdint.h>
 
-#define HOLD_PROTOCOL_VERSION 1u
+#define HOLD_PROTOCOL_VERSION 2u
 #define HOLD_SOCKET_PATH      "/run/quiesced/hold"
 #define HOLD_VOLUMES_MAX      64u
 #define HOLD_MOUNTS_MAX       128u
@@ -59,6 +59,9 @@ typedef enum HoldMessageType {
 typedef enum HoldVolumeKind {
         HOLD_VOLUME_COW = 1, /* dm-snapshot made by LVM: snapshot device and its -cow device */
         HOLD_VOLUME_THIN,    /* thin pool: device ids within the pool */
+        /* No snapshot of ours, no device-mapper: only its file systems are let go. origin_uuid is a name for
+         * people. */
+        HOLD_VOLUME_FILE_SYSTEMS,
 } HoldVolumeKind;
 
 /* BEGIN: the whole set. */
@@ -66,8 +69,9 @@ typedef struct HoldBegin {
         uint32_t n_groups;
         uint32_t n_volumes;
         uint32_t n_mounts;
-        uint32_t expedite_rcu;    /* 0: leave /sys/kernel/rcu_expedited alone */
-        uint64_t hold_limit_usec; /* from PRE_COMMIT's answer on, CLOCK_BOOTTIME; at most 10 s */
+        uint32_t expedite_rcu; /* 0: leave /sys/kernel/rcu_expedited alone */
+        /* from PRE_COMMIT's answer on, CLOCK_BOOTTIME; at most 10 s if any volume is suspended, else 60 s */
+        uint64_t hold_limit_usec;
         uint64_t lock_limit_usec; /* how long to try for LVM's locks in all */
         uint64_t pool_margin; /* least free blocks a pool must have, data and metadata, in 1/1000 of its size
                                */
@@ -84,6 +88,7 @@ typedef struct HoldVolume {
         uint32_t kind;             /* HoldVolumeKind */
         uint32_t depth;            /* 0 = topmost; a volume that carries another's PV or file lies deeper */
         uint32_t thin_snapshot_id; /* THIN: D, LVM's thin_id of the snapshot LV */
+        uint32_t writable;         /* COW: writers will write into it, though LVM's metadata say read-only */
         char origin_uuid[HOLD_UUID_MAX];   /* the origin's top device, the one to suspend */
         char snapshot_uuid[HOLD_UUID_MAX]; /* COW: the snapshot LV's device */
         char cow_uuid[HOLD_UUID_MAX];      /* COW: the -cow device */

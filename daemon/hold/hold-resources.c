@@ -139,11 +139,16 @@ static void open_rcu(HoldSet *set) {
  * Return: 0, or a negative errno.
  */
 int resources_open(HoldSet *set, Failure *failure) {
-        int fd = dm_open();
+        bool needs_dm = false;
 
-        if (fd < 0)
-                return failure_set(failure, fd, HOLD_NONE, HOLD_NONE, "cannot open /dev/mapper/control");
-        set->control_fd = fd;
+        for (uint32_t i = 0; i < set->n_volumes; i++)
+                needs_dm = needs_dm || hold_set_is_suspended(set, i);
+        if (needs_dm) {
+                set->control_fd = dm_open();
+                if (set->control_fd < 0)
+                        return failure_set(failure, set->control_fd, HOLD_NONE, HOLD_NONE,
+                                           "cannot open /dev/mapper/control");
+        }
         open_rcu(set);
         return 0;
 }

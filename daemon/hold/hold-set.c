@@ -80,7 +80,7 @@ int hold_set_begin(HoldSet *set, const HoldBegin *begin) {
         if (begin->n_volumes == 0 || begin->n_volumes > HOLD_VOLUMES_MAX ||
             begin->n_groups > HOLD_GROUPS_MAX || begin->n_mounts > HOLD_MOUNTS_MAX)
                 return error_origin(-EINVAL);
-        if (begin->hold_limit_usec == 0 || begin->hold_limit_usec > HOLD_LIMIT_MAX_USEC ||
+        if (begin->hold_limit_usec == 0 || begin->hold_limit_usec > HOLD_LONG_LIMIT_MAX_USEC ||
             begin->lock_limit_usec > HOLD_LOCK_LIMIT_MAX_USEC || begin->pool_margin > 1000)
                 return error_origin(-EINVAL);
         set->begin = *begin;
@@ -109,6 +109,9 @@ int hold_set_add_group(HoldSet *set, const HoldGroup *group) {
 static bool volume_is_valid(const HoldVolume *v) {
         bool cow = v->kind == HOLD_VOLUME_COW;
 
+        if (v->kind == HOLD_VOLUME_FILE_SYSTEMS)
+                return v->depth < HOLD_DEPTH_MAX &&
+                       text_is_valid(v->origin_uuid, sizeof(v->origin_uuid), false);
         if (!cow && v->kind != HOLD_VOLUME_THIN)
                 return false;
         return v->depth < HOLD_DEPTH_MAX && text_is_valid(v->origin_uuid, sizeof(v->origin_uuid), false) &&
@@ -122,7 +125,7 @@ static bool volume_is_valid(const HoldVolume *v) {
 static bool volumes_clash(const HoldVolume *a, const HoldVolume *b) {
         if (streq(a->origin_uuid, b->origin_uuid))
                 return true;
-        if (a->kind != b->kind)
+        if (a->kind != b->kind || a->kind == HOLD_VOLUME_FILE_SYSTEMS)
                 return false;
         if (a->kind == HOLD_VOLUME_COW)
                 return streq(a->snapshot_uuid, b->snapshot_uuid) || streq(a->cow_uuid, b->cow_uuid);
@@ -134,7 +137,8 @@ static bool volumes_clash(const HoldVolume *a, const HoldVolume *b) {
  * @set:        a set that has begun
  * @volume:     the volume; its index is the next one
  *
- * Return: 0; -EINVAL: one too many, out of order, or malformed; -EEXIST: clashes with an earlier one.
+ * Return: 0; -EINVAL: one too many, out of order, or malformed; -EEXIST: clashes with an earlier one;
+ * -ERANGE: one that is suspended in a set that may be held for longer than that is allowed.
  */
 int hold_set_add_volume(HoldSet *set, const HoldVolume *volume) {
         if (!set->begun || set->n_volumes >= set->begin.n_volumes || volume->index != set->n_volumes ||
@@ -143,6 +147,8 @@ int hold_set_add_volume(HoldSet *set, const HoldVolume *volume) {
         for (uint32_t i = 0; i < set->n_volumes; i++)
                 if (volumes_clash(&set->volumes[i].given, volume))
                         return error_origin(-EEXIST);
+        if (volume->kind != HOLD_VOLUME_FILE_SYSTEMS && set->begin.hold_limit_usec > HOLD_LIMIT_MAX_USEC)
+                return error_origin(-ERANGE);
         set->volumes[set->n_volumes++].given = *volume;
         return 0;
 }
@@ -187,6 +193,17 @@ uint32_t hold_set_max_depth(const HoldSet *set) {
                 if (set->volumes[i].given.depth > depth)
                         depth = set->volumes[i].given.depth;
         return depth;
+}
+
+/**
+ * hold_set_is_suspended() - whether a volume is one that is suspended and committed
+ * @set:        the set
+ * @volume:     which
+ *
+ * Return: false if only its file systems are held.
+ */
+bool hold_set_is_suspended(const HoldSet *set, uint32_t volume) {
+        return set->volumes[volume].given.kind != HOLD_VOLUME_FILE_SYSTEMS;
 }
 
 /**

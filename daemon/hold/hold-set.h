@@ -20,6 +20,7 @@
 #include "util/macro.h"
 
 #define HOLD_LIMIT_MAX_USEC      (10 * USEC_PER_SEC)
+#define HOLD_LONG_LIMIT_MAX_USEC (60 * USEC_PER_SEC) /* of a set none of whose volumes is suspended */
 #define HOLD_LOCK_LIMIT_MAX_USEC (10 * USEC_PER_SEC)
 #define HOLD_DEPTH_MAX           64u
 
@@ -38,7 +39,7 @@ typedef struct SetVolume {
         char target_name[DM_NAME_LEN]; /* COW: the snapshot's device; THIN: the pool's */
         uint64_t n_sectors;
         char snapshot_params[DM_PARAMS_MAX]; /* COW: of its `snapshot` table */
-        uint32_t readonly_flag;              /* COW: DM_READONLY_FLAG or 0 */
+        uint32_t readonly_flag;              /* COW: DM_READONLY_FLAG or 0, of its new table */
         uint32_t chunk_sectors;              /* COW */
         TableDevice cow;                     /* COW */
         uint32_t thin_origin_id;             /* THIN: O */
@@ -97,6 +98,7 @@ int hold_set_add_volume(HoldSet *set, const HoldVolume *volume);
 int hold_set_add_mount(HoldSet *set, const HoldMount *mount, int fd); /* takes fd if it returns 0 */
 bool hold_set_is_complete(const HoldSet *set);
 uint32_t hold_set_max_depth(const HoldSet *set);
+bool hold_set_is_suspended(const HoldSet *set, uint32_t volume);
 bool hold_set_is_frozen(const HoldSet *set, uint32_t mount);
 bool hold_set_skips_lockfs(const HoldSet *set, uint32_t volume);
 const char *hold_set_volume_name(const HoldSet *set, uint32_t volume);

@@ -56,6 +56,8 @@ static int volume_suspend(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failu
         uint32_t flags = hold_set_skips_lockfs(set, volume) ? DM_SKIP_LOCKFS_FLAG : 0;
         int r;
 
+        if (!hold_set_is_suspended(set, volume))
+                return 0;
         /* The kernel answers 0 for one that is suspended already, and then it would not be ours to resume.
          */
         r = volume_check_origin(set, volume, false, buffer, failure);
@@ -72,11 +74,23 @@ static int volume_suspend(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failu
         return 0;
 }
 
+/* EINVAL: somebody else has resumed it between the kernel's look at it and its lock; or had a table loaded
+ * that does not fit, which the kernel has dropped by now. The first does not matter to who wants it resumed;
+ * a second call finds nothing to do, or does it. */
+static int resume_for_good(HoldSet *set, DmBuffer *buffer, const char *uuid) {
+        int r;
+
+        r = dm_resume(set->control_fd, buffer, uuid);
+        return r == -EINVAL ? dm_resume(set->control_fd, buffer, uuid) : r;
+}
+
 static int volume_resume(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
         SetVolume *v = &set->volumes[volume];
         int r;
 
-        r = dm_resume(set->control_fd, buffer, v->given.origin_uuid);
+        if (!hold_set_is_suspended(set, volume))
+                return 0;
+        r = resume_for_good(set, buffer, v->given.origin_uuid);
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot resume %s", v->origin_name);
         return 0;
@@ -137,7 +151,7 @@ static int snapshot_let_go(HoldSet *set, uint32_t volume, DmBuffer *buffer, Fail
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot clear the staged table of %s",
                                    v->target_name);
-        r = forgive_missing(dm_resume(set->control_fd, buffer, v->given.snapshot_uuid));
+        r = forgive_missing(resume_for_good(set, buffer, v->given.snapshot_uuid));
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot resume the snapshot %s",
                                    v->target_name);
@@ -247,6 +261,8 @@ int volume_check_origin(HoldSet *set, uint32_t volume, bool suspended, DmBuffer 
         DmDevice device;
         int r;
 
+        if (!hold_set_is_suspended(set, volume))
+                return 0;
         r = dm_get_device(set->control_fd, buffer, v->given.origin_uuid, &device);
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot look at %s",
@@ -291,10 +307,16 @@ int volume_commit(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *fail
         SetVolume *v = &set->volumes[volume];
         int r;
 
+        if (!hold_set_is_suspended(set, volume))
+                return 0;
         if (v->given.kind == HOLD_VOLUME_THIN)
                 r = dm_message(set->control_fd, buffer, v->given.pool_uuid, v->thin_create);
         else
                 r = dm_resume(set->control_fd, buffer, v->given.snapshot_uuid);
+        if (r == -EINVAL && v->given.kind != HOLD_VOLUME_THIN)
+                return failure_say(failure, -ESTALE, volume, HOLD_NONE,
+                                   "somebody has changed the snapshot %s of %s at its commit",
+                                   v->target_name, v->origin_name);
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot commit the snapshot of %s on %s",
                                    v->origin_name, v->target_name);

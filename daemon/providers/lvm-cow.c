@@ -4,8 +4,9 @@
  * lvm-cow: a copy-on-write snapshot, `lvcreate -s` with a store of its own, of any origin LVM allows.
  *
  * LVM makes it before the window, at an instant of its own; the hold parks it and stamps it anew
- * (kernel-notes, the recipe). It is made read-only, and the hold keeps that flag; without monitoring,
- * because dmeventd would extend the store, which reloads the origin at any moment.
+ * (kernel-notes, the recipe). It is made read-only, and the hold keeps that flag, unless writers will write
+ * into it; without monitoring, because dmeventd would extend the store, which reloads the origin at any
+ * moment.
  */
 
 #include "daemon/providers/lvm-dm.h"
@@ -38,7 +39,7 @@ static bool status_is_live(const char *status) {
         return sscanf(status, "%llu/%llu", &used, &total) == 2 && used <= total;
 }
 
-static int cow_pre_final_commit(ProviderVolume *volume, ProviderDone done, void *userdata) {
+static int cow_check_live(ProviderVolume *volume, ProviderDone done, void *userdata) {
         const LvmData *data = volume->data;
         char status[LVM_DM_TEXT_SIZE] = "";
         LvmVerdict verdict = {};
@@ -78,7 +79,8 @@ const ProviderOps lvm_cow_ops = {
                 {
                         [PROVIDER_BEGIN_PREPARE] = lvm_begin_prepare,
                         [PROVIDER_END_PREPARE] = cow_end_prepare,
-                        [PROVIDER_PRE_FINAL_COMMIT] = cow_pre_final_commit,
+                        [PROVIDER_PRE_FINAL_COMMIT] = cow_check_live,
+                        [PROVIDER_SEAL] = cow_check_live,
                         [PROVIDER_ABORT] = lvm_abort,
                         [PROVIDER_DELETE] = lvm_delete,
                 },
@@ -86,9 +88,12 @@ const ProviderOps lvm_cow_ops = {
                 {
                         [PROVIDER_END_PREPARE] = lvm_inspect,
                         [PROVIDER_POST_FINAL_COMMIT] = lvm_finish,
+                        [PROVIDER_SEAL] = lvm_seal,
                 },
         .cancel = lvm_volume_cancel,
         .describe_hold = lvm_describe,
+        .is_suspended = true,
         .is_valid = cow_is_valid,
+        .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

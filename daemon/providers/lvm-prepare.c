@@ -9,14 +9,16 @@
 #include "daemon/providers/lvm-provider.h"
 #include "util/error.h"
 
-/* AddToSnapshotSet comes for many volumes in a row: one listing of a group serves those of a moment. */
-#define LISTING_AGE_MAX USEC_PER_SEC
+/* AddToSnapshotSet comes for many volumes in a row: one listing of a group serves them all. What an older
+ * one speaks against is looked at again. */
+#define LISTING_AGE_MAX (30 * USEC_PER_SEC)
 
 /* BEGIN_PREPARE: there is no LvmData yet. */
 typedef struct Preparation {
         ProviderVolume *volume;
         ProviderDone done;
         void *userdata;
+        bool again; /* the listing is not one that was kept */
 } Preparation;
 
 static bool check_device(const ProviderVolume *volume, LvmVerdict *verdict) {
@@ -122,29 +124,47 @@ static int prepare(ProviderVolume *volume, const LvmReport *report, const LvmVol
         return 0;
 }
 
+/* Return: whether the volume can be in the set. */
+static bool prepare_by_report(ProviderVolume *volume, const LvmReport *report, LvmVerdict *verdict) {
+        const LvmVolume *origin = lvm_report_find_key(report, volume->origin->dm_uuid);
+        uint64_t cow_size = 0;
+        int r;
+
+        if (!check_all(volume, report, origin, &cow_size, verdict))
+                return false;
+        r = prepare(volume, report, origin, cow_size);
+        if (r < 0)
+                return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                   "%.200s could not be prepared: %s.", volume->name, strerror(-r));
+        return true;
+}
+
+/* What the caller was told is wrong may have been put right since LVM was asked. */
+static bool ask_again(Preparation *preparation);
+
 static void on_prepared(int error, const LvmReport *report, const char *text, void *userdata) {
         _cleanup_free_ Preparation *preparation = userdata;
         ProviderVolume *volume = preparation->volume;
         LvmVerdict verdict = {};
-        const LvmVolume *origin;
-        uint64_t cow_size = 0;
-        int r;
 
         if (error < 0)
                 (void) lvm_verdict(&verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
                                    "LVM could not be asked about %.128s. %.300s", volume->name, text);
-        else {
-                origin = lvm_report_find_key(report, volume->origin->dm_uuid);
-                if (check_all(volume, report, origin, &cow_size, &verdict)) {
-                        r = prepare(volume, report, origin, cow_size);
-                        if (r < 0)
-                                (void) lvm_verdict(&verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                                                   "%.200s could not be prepared: %s.", volume->name,
-                                                   strerror(-r));
-                }
+        else if (!prepare_by_report(volume, report, &verdict) && ask_again(preparation)) {
+                TAKE_PTR(preparation);
+                return;
         }
         preparation->done(volume, verdict.error, verdict.error == CONTRACT_OK ? NULL : verdict.text,
                           preparation->userdata);
+}
+
+static bool ask_again(Preparation *preparation) {
+        ProviderVolume *volume = preparation->volume;
+
+        if (preparation->again)
+                return false;
+        preparation->again = true;
+        return lvm_list(volume->provider->lvm, volume->origin->vg, on_prepared, preparation) >= 0;
 }
 
 /**
@@ -241,6 +261,10 @@ int lvm_create(ProviderVolume *volume, LvmCommandSpec *spec) {
         }
         (void) lvm_spec_add(spec, "--name");
         (void) lvm_spec_add(spec, data->name);
+        /* Nobody would want a snapshot back that is not finished. What finishes or removes it has LVM write
+         * its backup, and so that of the group as it is then. */
+        (void) lvm_spec_add(spec, "--autobackup");
+        (void) lvm_spec_add(spec, "n");
         spec->lane = data->vg;
         spec->limit_usec = LVM_CHANGE_LIMIT;
         spec->changes = true;

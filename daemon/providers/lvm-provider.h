@@ -55,8 +55,12 @@ int lvm_describe(const ProviderVolume *volume, HoldVolume *hold, const char **re
 /* lvm-set.c */
 int lvm_inspect(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                 void *userdata);
+void lvm_note_consistency(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                          ContractConsistency was);
 int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                void *userdata);
+int lvm_seal(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+             void *userdata);
 
 /* lvm-remove.c */
 int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata);

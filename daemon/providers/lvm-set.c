@@ -3,7 +3,7 @@
 /*
  * What is done for all volumes of a set at once, a command per volume group: after END_PREPARE LVM is asked
  * what it made; at POST_FINAL_COMMIT thin snapshots are activated, and then all get the tag by which they
- * count.
+ * count (at SEAL, if writers write into them in between).
  *
  * Activation comes first and tags last, group after group in parallel: until the last moment nothing of a
  * set counts, and a set of which a crash left only some with the tag is known by those that lack it.
@@ -14,6 +14,7 @@
 #include "daemon/providers/lvm-dm.h"
 #include "daemon/providers/lvm-provider.h"
 #include "util/error.h"
+#include "util/log.h"
 
 typedef struct SetOperation SetOperation;
 
@@ -196,6 +197,14 @@ int lvm_inspect(Provider *provider, ProviderVolume *const *volumes, size_t n_vol
 
 static void tagging_begin(SetOperation *operation);
 
+/* C24: what writers will write into counts only when they have. */
+static void activation_end(SetOperation *operation) {
+        if (operation_failed(operation) || operation->volumes[0]->set->writable)
+                operation_end(operation);
+        else
+                tagging_begin(operation);
+}
+
 static void on_changed(const LvmAnswer *answer, void *userdata) {
         SetGroup *group = userdata;
         SetOperation *operation = group->operation;
@@ -218,10 +227,10 @@ static void on_changed(const LvmAnswer *answer, void *userdata) {
         }
         if (--operation->n_pending > 0)
                 return;
-        if (operation->tagging || operation_failed(operation))
+        if (operation->tagging)
                 operation_end(operation);
         else
-                tagging_begin(operation);
+                activation_end(operation);
 }
 
 /* Adds the LVs that the command is about. Return: whether there are any. */
@@ -262,17 +271,19 @@ static void change(SetGroup *group, const LvmCommandSpec *spec) {
 
 static void tagging_begin(SetOperation *operation) {
         const ProviderSet *set = operation->volumes[0]->set;
-        char instant[LVM_TAG_SIZE], n_volumes[LVM_TAG_SIZE];
+        char instant[LVM_TAG_SIZE], n_volumes[LVM_TAG_SIZE], consistency[LVM_TAG_SIZE];
 
         operation->tagging = true;
         lvm_tag_instant(instant, set->instant_realtime_usec);
         lvm_tag_volumes(n_volumes, set->n_volumes);
+        lvm_tag_consistency(consistency, set->consistency);
         for (size_t g = 0; g < operation->n_groups && !operation_failed(operation); g++) {
                 char paths[CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE];
                 LvmCommandSpec spec = {
                         .lane = operation->groups[g].vg,
                         .arguments = {"lvchange", "--yes", "--deltag", LVM_TAG_UNFINISHED, "--addtag",
-                                      LVM_TAG_FINAL, "--addtag", instant, "--addtag", n_volumes},
+                                      LVM_TAG_FINAL, "--addtag", instant, "--addtag", n_volumes, "--addtag",
+                                      consistency},
                         .limit_usec = LVM_CHANGE_LIMIT,
                         .changes = true,
                 };
@@ -290,7 +301,7 @@ static void tagging_begin(SetOperation *operation) {
 }
 
 /**
- * lvm_finish() - POST_FINAL_COMMIT: make them readable, and make them count
+ * lvm_finish() - POST_FINAL_COMMIT: make them readable, and make them count unless SEAL will
  * @provider:   of all of them
  * @volumes:    whose snapshots are what they should be; copied
  * @n_volumes:  how many
@@ -319,9 +330,70 @@ int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volu
                 if (spec_add_volumes(&spec, &operation->groups[g], true, paths))
                         change(&operation->groups[g], &spec);
         }
-        if (operation->n_pending == 0 && operation_failed(operation))
-                operation_end(operation);
-        else if (operation->n_pending == 0)
-                tagging_begin(operation);
+        if (operation->n_pending == 0)
+                activation_end(operation);
         return 0;
+}
+
+/**
+ * lvm_seal() - SEAL: make them count, now that no writer can write into them any more
+ * @provider:   of all of them
+ * @volumes:    whose snapshots are what they should be; copied
+ * @n_volumes:  how many
+ * @done:       called once
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno.
+ */
+int lvm_seal(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+             void *userdata) {
+        SetOperation *operation;
+        int r;
+
+        r = operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        tagging_begin(operation);
+        return 0;
+}
+
+static void on_noted(const LvmAnswer *answer, void *userdata) {
+        if (answer->error < 0)
+                log_warning(
+                        "what a snapshot set is good for could not be noted in its tags, which tell more "
+                        "than is true now: %s",
+                        answer->text ?: strerror(-answer->error));
+}
+
+/**
+ * lvm_note_consistency() - the set is good for something else than its tags say
+ * @provider:   of all of them
+ * @volumes:    whose snapshots count
+ * @n_volumes:  how many
+ * @was:        what the tags say
+ *
+ * The snapshots may be deleted right away: in a group, commands run in their order.
+ */
+void lvm_note_consistency(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                          ContractConsistency was) {
+        char old[LVM_TAG_SIZE], new[LVM_TAG_SIZE];
+
+        lvm_tag_consistency(old, was);
+        lvm_tag_consistency(new, volumes[0]->set->consistency);
+        for (size_t i = 0; i < n_volumes; i++) {
+                const LvmData *data = data_of(volumes[i]);
+                char path[2 * LVM_VG_SIZE];
+                LvmCommandSpec spec = {
+                        .lane = data->vg,
+                        .arguments = {"lvchange", "--yes", "--deltag", old, "--addtag", new, path},
+                        .limit_usec = LVM_CHANGE_LIMIT,
+                        .changes = true,
+                };
+                int r;
+
+                lvm_lv_path(path, data->vg, data->name);
+                r = lvm_command_new(NULL, provider->lvm, &spec, on_noted, NULL);
+                if (r < 0)
+                        log_warning("LVM could not be told what %s is good for: %s", path, strerror(-r));
+        }
 }

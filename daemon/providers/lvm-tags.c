@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 
+#include "contract/names.h"
 #include "util/error.h"
 
 #define TAG_SET         "quiesced.set="
@@ -20,6 +21,7 @@
 #define TAG_ORIGIN      "quiesced.origin="
 #define TAG_INSTANT     "quiesced.instant="
 #define TAG_VOLUMES     "quiesced.volumes="
+#define TAG_CONSISTENCY "quiesced.consistency="
 #define TAG_PERSISTENT  "quiesced.persistent"
 #define TAG_AUTORELEASE "quiesced.auto-release"
 
@@ -101,6 +103,16 @@ void lvm_tag_instant(char ret[static LVM_TAG_SIZE], uint64_t instant_usec) {
 }
 
 /**
+ * lvm_tag_consistency() - the tag of what the set is good for
+ * @ret:            the tag
+ * @consistency:    of the whole set
+ */
+void lvm_tag_consistency(char ret[static LVM_TAG_SIZE], ContractConsistency consistency) {
+        (void) snprintf(ret, LVM_TAG_SIZE, TAG_CONSISTENCY "%s",
+                        contract_consistency_to_string(consistency));
+}
+
+/**
  * lvm_tag_volumes() - the tag of how many snapshots the set has
  * @ret:        the tag
  * @n_volumes:  of the whole set
@@ -141,6 +153,14 @@ static bool number_read(uint64_t *ret, const char *text, uint64_t max) {
         return true;
 }
 
+/* A word that a newer quiesced may have written says nothing, and costs nobody his snapshot. */
+static ContractConsistency consistency_read(const char *word) {
+        for (ContractConsistency c = CONTRACT_CONSISTENCY_NONE; c < _CONTRACT_CONSISTENCY_MAX; c++)
+                if (streq(contract_consistency_to_string(c), word))
+                        return c;
+        return CONTRACT_CONSISTENCY_NONE;
+}
+
 static const char *after(const char *tag, const char *prefix) {
         size_t n = strlen(prefix);
 
@@ -174,7 +194,9 @@ static bool tag_read(LvmSnapshot *snapshot, const char *tag, bool *unfinished, u
         }
         if ((value = after(tag, TAG_INSTANT)))
                 return number_read(&snapshot->instant_realtime_usec, value, INT64_MAX);
-        if (streq(tag, LVM_TAG_FINAL))
+        if ((value = after(tag, TAG_CONSISTENCY)))
+                snapshot->consistency = consistency_read(value);
+        else if (streq(tag, LVM_TAG_FINAL))
                 snapshot->final = true;
         else if (streq(tag, LVM_TAG_UNFINISHED))
                 *unfinished = true;

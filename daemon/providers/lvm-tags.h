@@ -18,4 +18,5 @@ int lvm_snapshot_name(char ret[static LVM_NAME_SIZE], const char *snapshot_id);
 int lvm_tags_at_birth(char ret[static LVM_TAGS_AT_BIRTH][LVM_TAG_SIZE], const ProviderSet *set,
                       const char *origin_uuid);
 void lvm_tag_instant(char ret[static LVM_TAG_SIZE], uint64_t instant_usec);
+void lvm_tag_consistency(char ret[static LVM_TAG_SIZE], ContractConsistency consistency);
 void lvm_tag_volumes(char ret[static LVM_TAG_SIZE], uint32_t n_volumes);

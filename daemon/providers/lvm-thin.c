@@ -10,6 +10,7 @@
  * inactive until the set is finished: the kernel deletes no device that is in use.
  */
 
+#include "daemon/hold/hold-dm.h"
 #include "daemon/hold/hold-table.h"
 #include "daemon/providers/lvm-dm.h"
 #include "daemon/providers/lvm-provider.h"
@@ -75,13 +76,38 @@ bool lvm_pool_is_well(const char *pool_key, const char *vg, const char *pool, Lv
                                   : "it is read-only or out of space");
 }
 
-static int thin_pre_final_commit(ProviderVolume *volume, ProviderDone done, void *userdata) {
+static int thin_check_pool(ProviderVolume *volume, ProviderDone done, void *userdata) {
         const LvmData *data = volume->data;
         LvmVerdict verdict = {};
 
         (void) lvm_pool_is_well(data->pool_key, data->vg, data->pool, &verdict);
         done(volume, verdict.error, verdict.error == CONTRACT_OK ? NULL : verdict.text, userdata);
         return 0;
+}
+
+/* LVM has activated it read-only, as its metadata say, and they are to say so after a reboot, too. So its
+ * table is loaded anew here, the same one, but writable. */
+static int thin_make_writable(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+        _cleanup_close_ int fd = dm_open();
+        DmBuffer buffer;
+        DmTable table;
+        int r;
+
+        if (fd < 0)
+                return error_trace(fd);
+        r = dm_get_table(fd, &buffer, data->snapshot_key, &table);
+        if (r < 0)
+                return error_origin(r);
+        if (table.n_targets != 1 || !streq(table.type, "thin"))
+                return error_origin(-EINVAL);
+        r = dm_load(fd, &buffer, data->snapshot_key, 0, table.n_sectors, table.type, table.params);
+        if (r < 0)
+                return error_origin(r);
+        r = dm_resume(fd, &buffer, data->snapshot_key);
+        if (r < 0)
+                (void) dm_clear(fd, &buffer, data->snapshot_key);
+        return r < 0 ? error_origin(r) : 0;
 }
 
 /* A pool that is not there (deactivated) says nothing against its snapshots. */
@@ -103,7 +129,8 @@ const ProviderOps lvm_thin_ops = {
                 {
                         [PROVIDER_BEGIN_PREPARE] = lvm_begin_prepare,
                         [PROVIDER_END_PREPARE] = thin_end_prepare,
-                        [PROVIDER_PRE_FINAL_COMMIT] = thin_pre_final_commit,
+                        [PROVIDER_PRE_FINAL_COMMIT] = thin_check_pool,
+                        [PROVIDER_SEAL] = thin_check_pool,
                         [PROVIDER_ABORT] = lvm_abort,
                         [PROVIDER_DELETE] = lvm_delete,
                 },
@@ -111,9 +138,13 @@ const ProviderOps lvm_thin_ops = {
                 {
                         [PROVIDER_END_PREPARE] = lvm_inspect,
                         [PROVIDER_POST_FINAL_COMMIT] = lvm_finish,
+                        [PROVIDER_SEAL] = lvm_seal,
                 },
         .cancel = lvm_volume_cancel,
         .describe_hold = lvm_describe,
+        .make_writable_child = thin_make_writable,
+        .is_suspended = true,
         .is_valid = thin_is_valid,
+        .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

@@ -67,6 +67,7 @@ typedef struct LvmSnapshot {
         bool final;         /* it counts */
         uint32_t n_volumes; /* its set was made with, if final; some may have been deleted since */
         uint64_t instant_realtime_usec;
+        ContractConsistency consistency; /* NONE: not told, as by an older quiesced */
 } LvmSnapshot;
 
 int lvm_new(Lvm **ret, sd_event *event, const char *program);

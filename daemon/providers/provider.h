@@ -31,7 +31,8 @@ typedef enum ProviderPhase {
         PROVIDER_COMMIT,
         PROVIDER_POST_COMMIT,
         PROVIDER_PRE_FINAL_COMMIT,  /* is what was made really right? */
-        PROVIDER_POST_FINAL_COMMIT, /* make it count */
+        PROVIDER_POST_FINAL_COMMIT, /* make it count, unless writers will write into it */
+        PROVIDER_SEAL,              /* they have: is it still right? make it count */
         PROVIDER_ABORT,             /* remove whatever is there; nothing there is success */
         PROVIDER_DELETE, /* like ABORT, of a snapshot that counts; VOLUME_BUSY: somebody has it open */
         _PROVIDER_PHASE_MAX,
@@ -43,8 +44,14 @@ typedef struct ProviderSet {
         char session_id[CONTRACT_ID_MAX];
         uint32_t owner_uid;
         bool persistent;
+        bool writable; /* C24: writers write into the snapshots in PostSnapshot; from LOCK on */
         uint32_t n_volumes;
         uint64_t instant_realtime_usec;
+        ContractConsistency consistency; /* POST_FINAL_COMMIT and later, told anew for SEAL */
+        /* of provider external: */
+        int moment_fd;                       /* the requester's, or -EBADF */
+        uint64_t moment_until_usec;          /* CLOCK_BOOTTIME; from PRE_COMMIT on */
+        char external_id[CONTRACT_TEXT_MAX]; /* what the requester calls what it has taken, or "" */
 } ProviderSet;
 
 struct ProviderVolume {
@@ -81,10 +88,24 @@ struct ProviderOps {
         void (*cancel)(ProviderVolume *volume);
         /* What the hold must know; NULL: the volume is not held. Return: 0 or a negative errno. */
         int (*describe_hold)(const ProviderVolume *volume, HoldVolume *ret, const char **ret_lock_path);
+        /* The hold suspends the origin, which freezes a file system directly on it. */
+        bool is_suspended;
         /* Whether the snapshot is as good as it was, asked when somebody reads its state. */
         bool (*is_valid)(const ProviderVolume *volume);
         /* OpenTree for a snapshot without a device: runs in a forked child. Return: descriptor or negative.
          */
         int (*open_tree_child)(const ProviderVolume *volume);
+        /* The same for writers in PostSnapshot, writable, of what does not count yet. */
+        int (*open_writable_child)(const ProviderVolume *volume);
+        /* Has the snapshot's device take writes, if the hold has not: runs in a forked child, before it is
+         * mounted. NULL: nothing to do. Return: 0 or a negative errno. */
+        int (*make_writable_child)(const ProviderVolume *volume);
+        /* Where the data of a volume lies that is no device. Return: 0, path to be freed; or -ENOMEM. */
+        int (*find_origin_path)(const ProviderVolume *volume, char **ret);
+        /* A set that counts is good for something else than POST_FINAL_COMMIT had noted (`was`): a writer
+         * has failed at PostSnapshot. Noted anew; nobody waits for it. For all volumes that share the
+         * function. */
+        void (*note_consistency)(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                                 ContractConsistency was);
         void (*volume_done)(ProviderVolume *volume);
 };

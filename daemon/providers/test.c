@@ -5,9 +5,10 @@
  * that the whole path from the bus to the commit can be tried on machines without device-mapper.
  *
  * It does at each step what DIR/script says (test-script.h), and appends what it was asked to do to DIR/log:
- * "PHASE NAME SNAPSHOT-ID". Copies are DIR/snapshots/unfinished.KIND.SET.SNAPSHOT until the set counts, then
- * KIND.SET.SNAPSHOT, KIND being "persistent" or "auto-release". It holds nothing, and it does touch files in
- * the dark: it is not for use.
+ * "PHASE NAME SNAPSHOT-ID". What a set is good for is appended to DIR/tags, as LVM's tags tell it: "NAME
+ * SNAPSHOT-ID CONSISTENCY"; the last line counts. Copies are DIR/snapshots/unfinished.KIND.SET.SNAPSHOT
+ * until the set counts, then KIND.SET.SNAPSHOT, KIND being "persistent" or "auto-release". It holds nothing,
+ * and it does touch files in the dark: it is not for use.
  */
 
 #include "daemon/providers/test.h"
@@ -48,6 +49,7 @@ static const char *const phase_names[] = {
         [PROVIDER_POST_COMMIT] = "post-commit",
         [PROVIDER_PRE_FINAL_COMMIT] = "pre-final-commit",
         [PROVIDER_POST_FINAL_COMMIT] = "post-final-commit",
+        [PROVIDER_SEAL] = "seal",
         [PROVIDER_ABORT] = "abort",
         [PROVIDER_DELETE] = "delete",
 };
@@ -75,6 +77,15 @@ static void log_phase(const ProviderVolume *v, ProviderPhase phase) {
         fd = openat(v->provider->directory_fd, "log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
         if (fd >= 0)
                 (void) dprintf(fd, "%s %s %s\n", phase_names[phase], test_name(v), v->snapshot_id);
+}
+
+static void note_consistency(const ProviderVolume *v) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(v->provider->directory_fd, "tags", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0)
+                (void) dprintf(fd, "%s %s %s\n", test_name(v), v->snapshot_id,
+                               contract_consistency_to_string(v->set->consistency));
 }
 
 static int test_probe(ProviderVolume *v) {
@@ -106,6 +117,21 @@ static int test_commit(ProviderVolume *v) {
         return error_trace(test_files_copy(v->provider->directory_fd, from, to));
 }
 
+static int test_name_device(ProviderVolume *v, bool finished) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = snapshot_path(v, finished, &path);
+        if (r < 0)
+                return r;
+        free(v->device);
+        if (asprintf(&v->device, "%s/%s", v->provider->directory, path) < 0) {
+                v->device = NULL;
+                return error_origin(-ENOMEM);
+        }
+        return 0;
+}
+
 static int test_finish(ProviderVolume *v) {
         _cleanup_free_ char *from = NULL, *to = NULL;
         int r;
@@ -118,12 +144,8 @@ static int test_finish(ProviderVolume *v) {
                 return r;
         if (renameat(v->provider->directory_fd, from, v->provider->directory_fd, to) < 0)
                 return error_origin(-errno);
-        free(v->device);
-        if (asprintf(&v->device, "%s/%s", v->provider->directory, to) < 0) {
-                v->device = NULL;
-                return error_origin(-ENOMEM);
-        }
-        return 0;
+        note_consistency(v);
+        return error_trace(test_name_device(v, true));
 }
 
 static int test_remove(ProviderVolume *v) {
@@ -149,6 +171,8 @@ static int test_act(ProviderVolume *v, ProviderPhase phase) {
         case PROVIDER_COMMIT:
                 return test_commit(v);
         case PROVIDER_POST_FINAL_COMMIT:
+                return v->set->writable ? test_name_device(v, false) : test_finish(v);
+        case PROVIDER_SEAL:
                 return test_finish(v);
         case PROVIDER_ABORT:
         case PROVIDER_DELETE:
@@ -228,6 +252,7 @@ TEST_OP(test_commit_step, PROVIDER_COMMIT)
 TEST_OP(test_post_commit, PROVIDER_POST_COMMIT)
 TEST_OP(test_pre_final_commit, PROVIDER_PRE_FINAL_COMMIT)
 TEST_OP(test_post_final_commit, PROVIDER_POST_FINAL_COMMIT)
+TEST_OP(test_seal, PROVIDER_SEAL)
 TEST_OP(test_abort, PROVIDER_ABORT)
 TEST_OP(test_delete, PROVIDER_DELETE)
 
@@ -245,13 +270,13 @@ static bool test_is_valid(const ProviderVolume *v) {
                faccessat(v->provider->directory_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int test_open_tree(const ProviderVolume *v) {
-        struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+static int test_open(const ProviderVolume *v, bool finished, uint64_t attributes) {
+        struct mount_attr attr = {.attr_set = attributes};
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = snapshot_path(v, true, &path);
+        r = snapshot_path(v, finished, &path);
         if (r < 0)
                 return r;
         fd = open_tree(v->provider->directory_fd, path,
@@ -261,6 +286,49 @@ static int test_open_tree(const ProviderVolume *v) {
         if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
                 return error_origin(-errno);
         return TAKE_FD(fd);
+}
+
+static int test_open_tree(const ProviderVolume *v) {
+        return error_trace(test_open(v, true, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+}
+
+static int test_open_writable(const ProviderVolume *v) {
+        return error_trace(test_open(v, false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+}
+
+static int test_find_origin_path(const ProviderVolume *v, char **ret) {
+        if (asprintf(ret, "%s/volumes/%s", v->provider->directory, test_name(v)) < 0)
+                return error_origin(-ENOMEM);
+        return 0;
+}
+
+/**
+ * provider_test_key_of_path() - the test volume that a path lies in
+ * @provider:   the provider
+ * @path:       absolute; compared, never opened
+ * @ret_key:    to be freed
+ *
+ * Return: 0; -ENODEV: in none; -ENOMEM.
+ */
+int provider_test_key_of_path(const Provider *provider, const char *path, char **ret_key) {
+        size_t n = strlen(provider->directory);
+        const char *name;
+
+        if (strncmp(path, provider->directory, n) != 0 || strncmp(path + n, "/volumes/", 9) != 0)
+                return -ENODEV;
+        name = path + n + 9;
+        n = strcspn(name, "/");
+        if (n == 0)
+                return -ENODEV;
+        if (asprintf(ret_key, PROVIDER_TEST_PREFIX "%.*s", (int) n, name) < 0)
+                return error_origin(-ENOMEM);
+        return 0;
+}
+
+static void test_note_consistency(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                                  ContractConsistency was) {
+        for (size_t i = 0; i < n_volumes; i++)
+                note_consistency(volumes[i]);
 }
 
 static void test_volume_done(ProviderVolume *v) {
@@ -284,12 +352,16 @@ const ProviderOps provider_test_ops = {
                         [PROVIDER_POST_COMMIT] = test_post_commit,
                         [PROVIDER_PRE_FINAL_COMMIT] = test_pre_final_commit,
                         [PROVIDER_POST_FINAL_COMMIT] = test_post_final_commit,
+                        [PROVIDER_SEAL] = test_seal,
                         [PROVIDER_ABORT] = test_abort,
                         [PROVIDER_DELETE] = test_delete,
                 },
         .cancel = test_cancel,
         .is_valid = test_is_valid,
         .open_tree_child = test_open_tree,
+        .open_writable_child = test_open_writable,
+        .find_origin_path = test_find_origin_path,
+        .note_consistency = test_note_consistency,
         .volume_done = test_volume_done,
 };
 

@@ -23,6 +23,9 @@
 #define ABORT_LIMIT_USEC (60 * USEC_PER_SEC)
 #define POOL_MARGIN      20u /* 1/1000 */
 
+#define MOMENT_RESERVE_USEC (2 * USEC_PER_SEC)
+#define MOMENT_RESERVE_PART 4u
+
 static ContractError error_of(const SnapshotSet *set, const HoldReport *report) {
         switch (-report->error) {
         case EBUSY:
@@ -46,7 +49,7 @@ static void times_take(SnapshotSet *set, const HoldReport *report) {
         set->committed_usec = report->committed_usec ?: set->committed_usec;
         set->resumed_usec = report->resumed_usec ?: set->resumed_usec;
         set->ended_usec = report->ended_usec ?: set->ended_usec;
-        if (report->instant_realtime)
+        if (report->instant_realtime && set->given.instant_realtime_usec == 0)
                 set->given.instant_realtime_usec = report->instant_realtime;
 }
 
@@ -67,8 +70,13 @@ static void judge_thin(SnapshotSet *set, const HoldReport *report) {
                             set->given.id, report->thin_delete_usec / USEC_PER_MSEC);
 }
 
+static uint64_t hold_limit(const SnapshotSet *set) {
+        return set->long_limit_usec > 0 ? set->long_limit_usec : set->sets->config.hold_limit_usec;
+}
+
+/* Test volumes of provider external are no devices. */
 static bool volume_needs_hold(const SetVolume *volume) {
-        return volume->given.ops->describe_hold;
+        return volume->given.ops->describe_hold && (volume->given.ops->is_suspended || volume->given.origin);
 }
 
 /* The index that the hold knows a volume by: those without a hold do not count. */
@@ -116,24 +124,44 @@ static bool set_needs_hold(const SnapshotSet *set) {
         return false;
 }
 
+static bool has_journal_on(const Volume *volume, const Volume *journal) {
+        for (size_t i = 0; i < volume->n_beside; i++)
+                if (volume_carries(journal, volume->beside[i].device))
+                        return true;
+        return false;
+}
+
+/* One that lies on another is suspended before it; so is one whose file system has its journal there, as its
+ * freeze writes into that. */
+static bool goes_before(const SetVolume *volume, const SetVolume *other) {
+        const Volume *upper = volume->given.origin, *lower = other->given.origin;
+
+        return volume != other && upper && lower &&
+               (volume_carries(lower, upper->device) || has_journal_on(upper, lower));
+}
+
 /**
- * set_volume_get_depth() - how many volumes of the set lie above this one
- * @volume:     of a set
- *
- * Return: always more than for any of those; 0 for the topmost.
+ * snapshot_set_get_depths() - how many volumes must be suspended before each one, and resumed after it
+ * @set:        the set
+ * @ret:        gets a number per volume: more than any of those that go before it have; 0 for the first.
+ *              The devices of one btrfs have the same.
  */
-uint32_t set_volume_get_depth(const SetVolume *volume) {
-        const SnapshotSet *set = volume->set;
-        uint32_t depth = 0;
+void snapshot_set_get_depths(const SnapshotSet *set, uint32_t ret[static CONTRACT_VOLUMES_MAX]) {
+        uint64_t before[CONTRACT_VOLUMES_MAX] = {};
 
-        for (size_t i = 0; i < set->n_volumes; i++) {
-                const Volume *other = set->volumes[i]->given.origin;
+        static_assert(CONTRACT_VOLUMES_MAX <= 64, "a bit for each");
 
-                if (set->volumes[i] != volume && other && volume->given.origin &&
-                    volume_carries(volume->given.origin, other->device))
-                        depth++;
-        }
-        return depth;
+        for (size_t i = 0; i < set->n_volumes; i++)
+                for (size_t k = 0; k < set->n_volumes; k++)
+                        if (goes_before(set->volumes[k], set->volumes[i]))
+                                before[i] |= UINT64_C(1) << k;
+        /* What goes before one of those, too. */
+        for (size_t k = 0; k < set->n_volumes; k++)
+                for (size_t i = 0; i < set->n_volumes; i++)
+                        if (before[i] & UINT64_C(1) << k)
+                                before[i] |= before[k];
+        for (size_t i = 0; i < set->n_volumes; i++)
+                ret[i] = (uint32_t) __builtin_popcountll(before[i] & ~(UINT64_C(1) << i));
 }
 
 typedef struct HoldPlan {
@@ -156,13 +184,17 @@ static void plan_add_group(HoldPlan *plan, const char *lock_path) {
 }
 
 static int plan_make(const SnapshotSet *set, HoldPlan *plan) {
+        uint32_t depths[CONTRACT_VOLUMES_MAX];
         int r;
 
-        plan->begin = (HoldBegin){.n_mounts = (uint32_t) snapshot_set_count_file_systems(set),
-                                  .expedite_rcu = set->sets->config.expedite_rcu,
-                                  .hold_limit_usec = set->sets->config.hold_limit_usec,
-                                  .lock_limit_usec = LOCK_TRY_USEC,
-                                  .pool_margin = POOL_MARGIN};
+        snapshot_set_get_depths(set, depths);
+        plan->begin =
+                (HoldBegin){.n_mounts = (uint32_t) snapshot_set_count_file_systems(set),
+                            /* Too long to slow all CPUs down. */
+                            .expedite_rcu = set->sets->config.expedite_rcu && set->long_limit_usec == 0,
+                            .hold_limit_usec = hold_limit(set),
+                            .lock_limit_usec = LOCK_TRY_USEC,
+                            .pool_margin = POOL_MARGIN};
         if (plan->begin.n_mounts > HOLD_MOUNTS_MAX)
                 return error_origin(-E2BIG);
         for (size_t i = 0; i < set->n_volumes; i++) {
@@ -176,8 +208,10 @@ static int plan_make(const SnapshotSet *set, HoldPlan *plan) {
                 if (r < 0)
                         return error_trace(r);
                 v->index = plan->begin.n_volumes++;
-                v->depth = set_volume_get_depth(volume);
-                plan_add_group(plan, lock_path);
+                v->depth = depths[i];
+                v->writable = set->given.writable;
+                if (lock_path)
+                        plan_add_group(plan, lock_path);
         }
         return 0;
 }
@@ -190,7 +224,7 @@ static int plan_send_mounts(const SnapshotSet *set) {
         while (mounts_next(set, &place, &mount)) {
                 HoldMount m = {.index = mount.index,
                                .volume = hold_index(set, mount.volume),
-                               .direct = mount.mount->direct,
+                               .direct = mount.direct,
                                .may_freeze = set->writers_freeze,
                                .depth = mount.mount->depth};
 
@@ -281,13 +315,38 @@ StageResult stage_hold_pre_commit(SnapshotSet *set) {
         return stage_wait(set, r, "arm the hold");
 }
 
+static uint64_t boottime_usec(void) {
+        struct timespec ts = {};
+
+        (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / NSEC_PER_USEC;
+}
+
+/**
+ * stage_set_moment() - PRE_COMMIT: until when a requester may take a snapshot elsewhere
+ * @set:        the set; of other providers it needs no moment
+ *
+ * The hold's countdown runs from here; the moment ends so much before it that thawing is the writers'.
+ *
+ * Return: STAGE_DONE.
+ */
+StageResult stage_set_moment(SnapshotSet *set) {
+        uint64_t limit_usec = hold_limit(set), reserve_usec = limit_usec / MOMENT_RESERVE_PART;
+        uint64_t begin_usec = set->armed_usec > 0 ? set->armed_usec : boottime_usec();
+
+        if (reserve_usec > MOMENT_RESERVE_USEC)
+                reserve_usec = MOMENT_RESERVE_USEC;
+        set->given.moment_until_usec = begin_usec + limit_usec - reserve_usec;
+        return STAGE_DONE;
+}
+
 /* Frozen is what the writers froze, and what device-mapper freezes itself. */
 static bool all_frozen(const SnapshotSet *set) {
         MountPlace place = {};
         SetMount mount;
 
         while (mounts_next(set, &place, &mount))
-                if (!mount.mount->direct && !(set->frozen[mount.index / 8] & (1u << (mount.index % 8))))
+                if (!mount.direct && !(set->frozen[mount.index / 8] & (1u << (mount.index % 8))))
                         return false;
         return true;
 }
@@ -311,7 +370,8 @@ StageResult stage_hold_commit(SnapshotSet *set) {
 
         if (!set->hold) {
                 set->answer.file_systems_frozen = true;
-                set->given.instant_realtime_usec = realtime_usec();
+                if (set->given.instant_realtime_usec == 0)
+                        set->given.instant_realtime_usec = realtime_usec();
                 return STAGE_DONE;
         }
         if (!set->stage_entered) {
@@ -320,8 +380,7 @@ StageResult stage_hold_commit(SnapshotSet *set) {
                 memcpy(commit.frozen, set->frozen, sizeof(commit.frozen));
                 set->stage_entered = true;
                 set->hold_answered = false;
-                r = hold_client_commit(set->hold, &commit,
-                                       set->sets->config.hold_limit_usec + HOLD_SLACK_USEC, on_hold_step,
+                r = hold_client_commit(set->hold, &commit, hold_limit(set) + HOLD_SLACK_USEC, on_hold_step,
                                        set);
         }
         result = stage_wait(set, r, "take the snapshots");

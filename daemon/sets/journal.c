@@ -33,7 +33,7 @@ static int journal_add_volume(json_t *list, json_t *locks, const SetVolume *volu
         const char *lock_path = NULL;
         int r;
 
-        if (!volume->given.ops->describe_hold)
+        if (!volume->given.ops->is_suspended)
                 return 0;
         r = volume->given.ops->describe_hold(&volume->given, &v, &lock_path);
         if (r < 0)
@@ -69,7 +69,7 @@ static int journal_add_rcu(json_t *root, const SnapshotSet *set) {
         char value[16];
         ssize_t n;
 
-        if (!set->sets->config.expedite_rcu)
+        if (!set->sets->config.expedite_rcu || set->long_limit_usec > 0)
                 return 0;
         fd = open(JOURNAL_RCU_SWITCH, O_RDONLY | O_CLOEXEC);
         n = fd >= 0 ? read(fd, value, sizeof(value) - 1) : 0;
@@ -85,15 +85,17 @@ static int journal_write(const SnapshotSet *set) {
         json_auto_t *root = NULL;
         _cleanup_free_ char *path = NULL, *temporary = NULL;
         json_t *volumes = json_array(), *mounts = json_array(), *locks = json_array();
+        uint32_t depths[CONTRACT_VOLUMES_MAX];
         int r;
 
+        snapshot_set_get_depths(set, depths);
         root = json_pack("{s:s, s:o, s:o, s:o}", "set", set->given.id, "volumes", volumes, "mounts", mounts,
                          "locks", locks);
         if (!root)
                 return error_origin(-ENOMEM);
         for (uint32_t depth = CONTRACT_VOLUMES_MAX; depth-- > 0;)
                 for (size_t i = 0; i < set->n_volumes; i++) {
-                        if (set_volume_get_depth(set->volumes[i]) != depth)
+                        if (depths[i] != depth)
                                 continue;
                         r = journal_add_volume(volumes, locks, set->volumes[i]);
                         if (r < 0)

@@ -26,12 +26,17 @@ void set_volume_close_mounts(SetVolume *volume) {
         volume->mount_fds = NULL;
 }
 
+/* Whether suspending the volume freezes that file system. */
+static bool mount_is_direct(const SetVolume *volume, const VolumeMount *mount) {
+        return volume->given.ops->is_suspended && mount->direct;
+}
+
 /* device-mapper freezes what is mounted directly; what is above another device must be reached by us. */
 static void mounts_check(SnapshotSet *set, const SetVolume *volume) {
         const Volume *origin = volume->given.origin;
 
         for (size_t i = 0; i < origin->n_mounts; i++)
-                if (volume->mount_fds[i] < 0 && !origin->mounts[i].direct)
+                if (volume->mount_fds[i] < 0 && !mount_is_direct(volume, &origin->mounts[i]))
                         step_fail(set, CONTRACT_ERROR_VOLUME_BUSY,
                                   "The file system at %.200s on %s cannot be opened to be frozen; is "
                                   "something mounted over it? Unmount that, or leave the volume out.",
@@ -138,6 +143,7 @@ bool mounts_next(const SnapshotSet *set, MountPlace *place, SetMount *ret) {
                         *ret = (SetMount){.index = place->index++,
                                           .volume = volume,
                                           .mount = &origin->mounts[i],
+                                          .direct = mount_is_direct(volume, &origin->mounts[i]),
                                           .fd = volume->mount_fds[i]};
                         return true;
                 }
@@ -181,7 +187,7 @@ bool snapshot_set_get_file_system(const SnapshotSet *set, size_t index, SetFileS
                                        .type = mount.mount->type,
                                        .device = mount.mount->device,
                                        .fd = mount.fd,
-                                       .direct = mount.mount->direct};
+                                       .direct = mount.direct};
                 return true;
         }
         return false;
@@ -242,7 +248,8 @@ StageResult stage_check_mounts(SnapshotSet *set) {
                         break;
                 }
                 for (size_t k = 0; k < now->n_mounts; k++)
-                        if (!now->mounts[k].direct && !mount_is_known(set, now->mounts[k].device))
+                        if (!mount_is_direct(set->volumes[i], &now->mounts[k]) &&
+                            !mount_is_known(set, now->mounts[k].device))
                                 step_fail(
                                         set, CONTRACT_ERROR_VOLUME_BUSY,
                                         "%.200s was mounted on %s while the set was prepared. Start again.",

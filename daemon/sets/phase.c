@@ -157,3 +157,27 @@ void phase_cancel(SnapshotSet *set) {
                         volume->given.ops->cancel(&volume->given);
         }
 }
+
+/**
+ * phase_note_consistency() - have providers note what the set is good for after all
+ * @set:        the set, whose given.consistency tells it
+ * @was:        what they have noted
+ */
+void phase_note_consistency(SnapshotSet *set, ContractConsistency was) {
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                ProviderVolume *volumes[CONTRACT_VOLUMES_MAX], *first = &set->volumes[i]->given;
+                bool noted = set->volumes[i]->state != SNAPSHOT_CREATED || !first->ops->note_consistency;
+                size_t n = 0;
+
+                for (size_t k = 0; k < i && !noted; k++)
+                        noted = set->volumes[k]->state == SNAPSHOT_CREATED &&
+                                set->volumes[k]->given.ops->note_consistency == first->ops->note_consistency;
+                if (noted)
+                        continue;
+                for (size_t k = i; k < set->n_volumes; k++)
+                        if (set->volumes[k]->state == SNAPSHOT_CREATED &&
+                            set->volumes[k]->given.ops->note_consistency == first->ops->note_consistency)
+                                volumes[n++] = &set->volumes[k]->given;
+                first->ops->note_consistency(first->provider, volumes, n, was);
+        }
+}

@@ -6,7 +6,10 @@
  */
 
 #include <assert.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 
+#include "daemon/providers/external.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
@@ -82,16 +85,38 @@ static int volume_resolve(SetVolume *volume, Sets *sets, const VolumeReference *
         return error_trace(volume_set_device(volume, sets, world, volume_world_find_logical(world, device)));
 }
 
+static bool volume_is_external(const SetVolume *volume) {
+        return volume->given.ops == &provider_external_ops;
+}
+
+/* In the requester's moment nothing else may wait, and LVM's volumes are held for seconds only. */
+static void check_mixed(SetVolume *volume) {
+        const SnapshotSet *set = volume->set;
+
+        for (size_t i = 0; i < set->n_volumes; i++)
+                if (volume_is_external(set->volumes[i]) != volume_is_external(volume))
+                        step_fail(volume->set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER,
+                                  "%.200s would be of provider %s, but %.200s is of provider %s: either all "
+                                  "volumes of a set are of provider external, or none is.",
+                                  volume->given.name, volume->given.ops->name, set->volumes[i]->given.name,
+                                  set->volumes[i]->given.ops->name);
+}
+
 /* Whether the wished provider can be this volume's at all. */
 static void check_wish(SetVolume *volume) {
         const char *wish = volume->given.wished_provider;
 
+        if (wish && streq(wish, PROVIDER_EXTERNAL_NAME)) {
+                volume->given.ops = &provider_external_ops;
+                volume->given.provider = volume->set->sets->external_provider;
+                return;
+        }
         if (!wish || streq(wish, volume->given.ops->name) ||
             (volume->given.origin && (streq(wish, "lvm-cow") || streq(wish, "lvm-thin"))))
                 return;
         if (!streq(wish, "lvm-cow") && !streq(wish, "lvm-thin") && !streq(wish, "test"))
                 step_fail(volume->set, CONTRACT_ERROR_PROVIDER_NOT_REGISTERED,
-                          "There is no provider %.80s. Providers: lvm-cow, lvm-thin.", wish);
+                          "There is no provider %.80s. Providers: lvm-cow, lvm-thin, external.", wish);
         else
                 step_fail(volume->set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER,
                           "The provider %s cannot take a snapshot of %.200s.", wish, volume->given.name);
@@ -108,8 +133,10 @@ static int volume_prepare(SetVolume *volume, const VolumeReference *reference,
         }
         volume->given.cow_size = options ? options->cow_size : 0;
         r = volume_resolve(volume, volume->set->sets, reference);
-        if (r == 0)
+        if (r == 0) {
                 check_wish(volume);
+                check_mixed(volume);
+        }
         return error_trace(r);
 }
 
@@ -257,6 +284,39 @@ static bool set_has_device(const SnapshotSet *set, dev_t device) {
 }
 
 /**
+ * sets_is_moment() - whether a descriptor can be the socket of a moment
+ * @fd:         of a caller's
+ *
+ * Return: true for an AF_UNIX socket of type SOCK_SEQPACKET.
+ */
+bool sets_is_moment(int fd) {
+        int domain, type;
+        socklen_t n_domain = sizeof(domain), n_type = sizeof(type);
+
+        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n_domain) == 0 && domain == AF_UNIX &&
+               getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n_type) == 0 && type == SOCK_SEQPACKET;
+}
+
+/**
+ * snapshot_set_note_moment() - the requester takes the snapshot itself
+ * @set:        the set, before END_PREPARE
+ * @fd:         socket over which it hears when, and says that it has; stays the caller's
+ * @limit_usec: how long the set may be held
+ *
+ * Return: 0, or a negative errno.
+ */
+int snapshot_set_note_moment(SnapshotSet *set, int fd, uint64_t limit_usec) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+        if (copy < 0)
+                return error_origin(-errno);
+        (void) fd_close(set->given.moment_fd);
+        set->given.moment_fd = copy;
+        set->long_limit_usec = limit_usec;
+        return 0;
+}
+
+/**
  * stage_check_together() - what only all volumes together can tell
  * @set:        the set
  *
@@ -264,6 +324,12 @@ static bool set_has_device(const SnapshotSet *set, dev_t device) {
  */
 StageResult stage_check_together(SnapshotSet *set) {
         set->given.n_volumes = (uint32_t) set->n_volumes;
+        if (set->given.moment_fd >= 0 && !volume_is_external(set->volumes[0]))
+                step_fail(
+                        set, CONTRACT_ERROR_INVALID_ARGUMENT,
+                        "DoSnapshotSet: the option \"moment\" is for volumes of provider external, and %s is "
+                        "of provider %s. Say provider external to AddToSnapshotSet.",
+                        set->volumes[0]->given.name, set->volumes[0]->given.ops->name);
         for (size_t i = 0; i < set->n_volumes; i++) {
                 const Volume *origin = set->volumes[i]->given.origin;
 

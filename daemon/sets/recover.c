@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * At start: what LVM's tags say of sets that a daemon before us made.
+ * At start: what LVM's tags say of sets that a daemon before us made. First it is found out, and nothing is
+ * changed; what is to go is removed when it is known that no other quiesced is there to whom it may belong.
  *
  * A set with an unfinished LV never counted and goes. Finished persistent sets come back. Finished
  * auto-release sets come back while their owner reads them, else they go. What is finished of a set that
@@ -24,12 +25,15 @@ typedef struct Removal {
 typedef struct Recovery {
         Sets *sets;
         bool (*keep)(const char *set_id, void *userdata);
-        void (*done)(int r, void *userdata);
+        void (*found)(int r, void *userdata);
         void *userdata;
+        void (*removed)(int r, void *userdata);
+        void *removed_userdata;
         const LvmReport *report; /* while it is looked at */
         Removal *removals;
         size_t n_removals, next;
-        int error;
+        int error;  /* of what runs now */
+        bool again; /* not the first since the start */
 } Recovery;
 
 static Recovery *recovery_free(Recovery *recovery) {
@@ -47,13 +51,8 @@ static Recovery *recovery_free(Recovery *recovery) {
 }
 
 static void recovery_end(Recovery *recovery) {
-        Sets *sets = recovery->sets;
-
-        sets->recovery = NULL;
-        for (size_t i = 0; i < sets->n_sets; i++)
-                if (sets->sets[i]->is_adopted)
-                        tree_probe_adopted(sets->sets[i]);
-        recovery->done(recovery->error, recovery->userdata);
+        recovery->sets->recovery = NULL;
+        recovery->removed(recovery->error, recovery->removed_userdata);
         (void) recovery_free(recovery);
 }
 
@@ -86,6 +85,8 @@ static void recovery_remove_next(Recovery *recovery) {
                 r = lvm_remove(recovery->sets->lvm, &spec, on_removed, recovery);
                 if (r >= 0)
                         return;
+                log_error("The removal of %s/%s could not be begun: %s", removal->vg, removal->lv,
+                          strerror(-r));
                 recovery->error = r;
         }
         recovery_end(recovery);
@@ -183,6 +184,7 @@ static int set_adopt(Recovery *recovery, const LvmReport *report, const LvmVolum
                         return error_trace(r);
                 set->created = set->is_adopted = true;
                 set->given.instant_realtime_usec = snapshot->instant_realtime_usec;
+                set->given.consistency = snapshot->consistency;
         }
         if (set->n_volumes >= CONTRACT_VOLUMES_MAX)
                 return error_origin(-E2BIG);
@@ -209,8 +211,8 @@ static int recovery_look_at(Recovery *recovery, const LvmVolume *volume) {
         if (!lvm_volume_get_snapshot(volume, &snapshot))
                 return 0;
         set = sets_find(recovery->sets, snapshot.set_id);
-        if (set && !set->is_adopted)
-                return 0; /* of ours, made since */
+        if (set && (!set->is_adopted || snapshot_set_find_volume(set, snapshot.id)))
+                return 0; /* of ours: made since, or known from the last time */
         if (set_is_kept(recovery, report, &snapshot))
                 return error_trace(set_adopt(recovery, report, volume, &snapshot));
         return error_trace(recovery_add_snapshot(recovery, volume, &snapshot));
@@ -222,13 +224,23 @@ static int removal_compare(const void *a, const void *b) {
         return (int) y->final - (int) x->final;
 }
 
+static void recovery_found(Recovery *recovery, int r) {
+        Sets *sets = recovery->sets;
+
+        for (size_t i = 0; i < sets->n_sets; i++)
+                if (sets->sets[i]->is_adopted)
+                        tree_probe_adopted(sets->sets[i]);
+        recovery->found(r, recovery->userdata);
+}
+
 static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
         Recovery *recovery = userdata;
+        int error = 0;
 
         if (r < 0) {
-                log_error("Left-over snapshots cannot be looked for: %s", text ?: strerror(-r));
-                recovery->error = r;
-                recovery_end(recovery);
+                if (!recovery->again)
+                        log_error("Left-over snapshots cannot be looked for: %s", text ?: strerror(-r));
+                recovery_found(recovery, r);
                 return;
         }
         /* LVM has answered, so no command of a dead daemon has its locks any more. */
@@ -236,16 +248,16 @@ static void on_listed(int r, const LvmReport *report, const char *text, void *us
         for (size_t i = 0; i < report->n_volumes; i++) {
                 r = recovery_look_at(recovery, &report->volumes[i]);
                 if (r < 0)
-                        recovery->error = r;
+                        error = r;
         }
         r = lvm_origins_each_dead(recovery->sets->lvm, on_dead_note, recovery);
         if (r < 0)
-                recovery->error = r;
+                error = r;
         recovery->report = NULL;
         if (recovery->n_removals > 0)
                 qsort(recovery->removals, recovery->n_removals, sizeof(*recovery->removals),
                       removal_compare);
-        recovery_remove_next(recovery);
+        recovery_found(recovery, error);
 }
 
 /**
@@ -259,21 +271,25 @@ void recovery_cancel(Sets *sets) {
 }
 
 /**
- * sets_recover() - find again what counts, remove what does not
+ * sets_recover() - find again what counts, and what does not
  * @sets:       all sets
  * @keep:       whether the owner of an auto-release set still reads it; or NULL
- * @done:       called once from the event loop: 0, or the last error
+ * @found:      called once from the event loop: 0, or the last error
  * @userdata:   for both
  *
- * Return: 0, or a negative errno, and @done is not called then.
+ * May be called again when it has failed and sets_remove_left_over() has ended.
+ *
+ * Return: 0; -EALREADY: it runs; or a negative errno; @found is not called then.
  */
 int sets_recover(Sets *sets, bool (*keep)(const char *set_id, void *userdata),
-                 void (*done)(int r, void *userdata), void *userdata) {
+                 void (*found)(int r, void *userdata), void *userdata) {
         Recovery *recovery;
         int r;
 
-        assert(sets && done && !sets->recovery);
-        if (sets->test_provider) {
+        assert(sets && found);
+        if (sets->recovery)
+                return -EALREADY;
+        if (sets->test_provider && !sets->recovery_begun) { /* what is unfinished later is being made */
                 r = provider_test_recover(sets->test_provider, keep, userdata);
                 if (r < 0)
                         log_error("The test provider cannot recover: %s.", strerror(-r));
@@ -281,7 +297,12 @@ int sets_recover(Sets *sets, bool (*keep)(const char *set_id, void *userdata),
         recovery = calloc(1, sizeof(*recovery));
         if (!recovery)
                 return error_origin(-ENOMEM);
-        *recovery = (Recovery){.sets = sets, .keep = keep, .done = done, .userdata = userdata};
+        *recovery = (Recovery){.sets = sets,
+                               .keep = keep,
+                               .found = found,
+                               .userdata = userdata,
+                               .again = sets->recovery_begun};
+        sets->recovery_begun = true;
         r = lvm_list(sets->lvm, NULL, on_listed, recovery);
         if (r < 0) {
                 (void) recovery_free(recovery);
@@ -289,4 +310,21 @@ int sets_recover(Sets *sets, bool (*keep)(const char *set_id, void *userdata),
         }
         sets->recovery = recovery;
         return 0;
+}
+
+/**
+ * sets_remove_left_over() - remove what sets_recover() has found not to count
+ * @sets:       all sets; once @found has been called, or in it
+ * @removed:    called once, perhaps at once: 0, or the last error, which has been logged
+ * @userdata:   for it
+ */
+void sets_remove_left_over(Sets *sets, void (*removed)(int r, void *userdata), void *userdata) {
+        assert(sets && removed);
+        if (!sets->recovery) { /* it could not even be begun */
+                removed(0, userdata);
+                return;
+        }
+        sets->recovery->removed = removed;
+        sets->recovery->removed_userdata = userdata;
+        recovery_remove_next(sets->recovery);
 }

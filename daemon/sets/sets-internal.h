@@ -39,6 +39,10 @@ typedef struct SetVolume {
         int *mount_fds;  /* parallel to given.origin->mounts; -1: could not be opened */
         int attached_fd; /* Mount: the attached tree, or -1 */
         bool detaching;  /* a child undoes the Mount */
+        /* C24, from FINAL_COMMIT to SEAL: of the mount that writers write into, or -1; the folder that it is
+         * a snapshot of, if that is no device */
+        int writable_fd;
+        char *writable_directory;
 } SetVolume;
 
 typedef struct StepAnswer {
@@ -88,6 +92,8 @@ struct SnapshotSet {
         size_t n_operations_beside; /* OpenTree and the like, in no step */
         uint8_t frozen[HOLD_MOUNTS_MAX / 8];
         bool any_frozen, writers_freeze;
+        bool writers_write; /* C24: some writer will write into the snapshots, as far as is known by now */
+        uint64_t long_limit_usec; /* of provider external; 0: the configured hold limit */
         uint64_t armed_usec, suspend_begin_usec, suspended_usec, committed_usec, resumed_usec, ended_usec;
         bool journal_written;
 
@@ -98,7 +104,6 @@ struct SnapshotSet {
         SetVolume *delete_only;
         sd_event_source *linger_timer;
 
-        ContractConsistency consistency;
         uint64_t freeze_usec;
         bool created;
 };
@@ -108,12 +113,13 @@ struct Sets {
         SetsConfig config;
         char *hold_socket_path, *runtime_dir, *lvm_program;
         Lvm *lvm;
-        Provider *test_provider, *lvm_provider;
+        Provider *test_provider, *lvm_provider, *external_provider;
         SnapshotSet **sets; /* questions too */
         size_t n_sets, n_allocated;
         sd_event_source *reap_source; /* frees sets that have nothing left */
         struct Recovery *recovery;
-        Child *held_child; /* waits for holds of before this start */
+        bool recovery_begun; /* since the start */
+        Child *held_child;   /* waits for holds of before this start */
         Watch *watch;
 };
 
@@ -135,6 +141,7 @@ int outbox_new(SnapshotSet *set);
 StageResult phase_run(SnapshotSet *set, ProviderPhase phase);
 void phase_begin(SetVolume *volume, ProviderPhase phase);
 void phase_cancel(SnapshotSet *set);
+void phase_note_consistency(SnapshotSet *set, ContractConsistency was);
 
 /* prepare.c, mounts.c */
 void prepare_end(SnapshotSet *set);
@@ -153,15 +160,17 @@ typedef struct SetMount {
         uint32_t index;
         const SetVolume *volume;
         const VolumeMount *mount;
+        bool direct; /* device-mapper freezes it when it suspends the volume */
         int fd;
 } SetMount;
 
 bool mounts_next(const SnapshotSet *set, MountPlace *place, SetMount *ret);
 
 /* hold-stages.c */
-uint32_t set_volume_get_depth(const SetVolume *volume);
+void snapshot_set_get_depths(const SnapshotSet *set, uint32_t ret[static CONTRACT_VOLUMES_MAX]);
 StageResult stage_hold_lock(SnapshotSet *set);
 StageResult stage_hold_pre_commit(SnapshotSet *set);
+StageResult stage_set_moment(SnapshotSet *set);
 StageResult stage_hold_commit(SnapshotSet *set);
 StageResult stage_hold_end(SnapshotSet *set);
 StageResult stage_hold_abort(SnapshotSet *set);
@@ -182,6 +191,12 @@ StageResult stage_probe(SnapshotSet *set);
 void tree_probe_adopted(SnapshotSet *set);
 bool tree_detach(SetVolume *volume);
 bool tree_name_holders(SetVolume *volume);
+
+/* writable.c */
+StageResult stage_open_writable(SnapshotSet *set);
+StageResult stage_seal(SnapshotSet *set);
+StageResult stage_close_writable(SnapshotSet *set);
+void set_volume_close_writable(SetVolume *volume);
 
 /* delete.c */
 StageResult stage_delete(SnapshotSet *set);

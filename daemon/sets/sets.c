@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "daemon/providers/external.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
@@ -58,6 +59,9 @@ static int sets_new_providers(Sets *sets) {
         if (r < 0)
                 return error_trace(r);
         r = provider_lvm_new(&sets->lvm_provider, sets->lvm, &config);
+        if (r < 0)
+                return error_trace(r);
+        r = provider_external_new(&sets->external_provider, sets->event);
         if (r < 0)
                 return error_trace(r);
         if (!sets->config.test_provider_dir)
@@ -120,6 +124,7 @@ Sets *sets_free(Sets *sets) {
         free(sets->sets);
         sets->test_provider = provider_test_free(sets->test_provider);
         sets->lvm_provider = provider_lvm_free(sets->lvm_provider);
+        sets->external_provider = provider_external_free(sets->external_provider);
         sets->lvm = lvm_free(sets->lvm);
         recovery_cancel(sets);
         sets->reap_source = sd_event_source_disable_unref(sets->reap_source);

@@ -83,6 +83,7 @@ typedef struct SnapshotInfo {
         const char *state;               /* "preparing", "created", "deleting", "invalid" */
         const char *file_system;         /* type, or "" */
         const char *no_tree;             /* NULL: OpenTree works; else why not */
+        const char *external_id;         /* what its requester calls it, or "" */
         uint64_t size;                   /* bytes, of the volume */
         const char *const *mount_points; /* of the origin, when the set was made */
         size_t n_mount_points;
@@ -113,17 +114,36 @@ typedef struct SetFileSystem {
         bool direct; /* on a volume's own device */
 } SetFileSystem;
 
+/* Where the data of a set's volumes is found, for writers to judge by; all of it its owner's. */
+typedef struct SetPlaces {
+        uint64_t *devices; /* dev_t of all that lies on the volumes, as mountinfo tells them */
+        size_t n_devices;
+        char **mount_points; /* in our mount namespace */
+        size_t n_mount_points;
+        char **directories; /* of volumes that are no devices */
+        size_t n_directories;
+} SetPlaces;
+
+/* A snapshot that writers may write into in PostSnapshot (C24). All of it belongs to the set. */
+typedef struct SetTree {
+        const char *key;       /* of the volume */
+        uint64_t device;       /* dev_t of the file system on the volume; 0: it is the folder … */
+        const char *directory; /* … of this name */
+        int fd;                /* of the mount */
+} SetTree;
+
 int sets_new(Sets **ret, sd_event *event, const SetsConfig *config);
 Sets *sets_free(Sets *sets);
 DEFINE_CLEANUP(Sets *, sets_free)
 
 /* At start, before the bus name: resumes, thaws and puts back what the journal of a dead daemon names
- * (synchronous, short, ioctls only), then (asynchronously) finds finished persistent sets by LVM's tags and
- * removes unfinished and ownerless ones, except those for which `keep` says that their owner still reads
- * them. done(r) when that is over. */
+ * (synchronous, short, ioctls only), then (asynchronously) finds finished persistent sets by LVM's tags,
+ * and those for which `keep` says that their owner still reads them. found(r) when that is over; after it,
+ * and with the bus name, unfinished and ownerless ones are removed. */
 int sets_recover_held(Sets *sets);
 int sets_recover(Sets *sets, bool (*keep)(const char *set_id, void *userdata),
-                 void (*done)(int r, void *userdata), void *userdata);
+                 void (*found)(int r, void *userdata), void *userdata);
+void sets_remove_left_over(Sets *sets, void (*removed)(int r, void *userdata), void *userdata);
 
 /* Only mountinfo and sysfs are read; no LVM, no path is opened. key: free() it. -ENODEV: no such volume. */
 int sets_volume_key_of_path(Sets *sets, const char *path, char **ret_key);
@@ -152,10 +172,21 @@ int snapshot_set_step(SnapshotSet *set, ContractStep step, const char *snapshot,
 size_t snapshot_set_count_file_systems(const SnapshotSet *set);
 bool snapshot_set_get_file_system(const SnapshotSet *set, size_t index, SetFileSystem *ret);
 void snapshot_set_note_frozen(SnapshotSet *set, const uint32_t *indices, size_t n_indices);
+/* Before FINAL_COMMIT and SEAL, the last of which notes it with the snapshots. */
+void snapshot_set_note_consistency(SnapshotSet *set, ContractConsistency consistency);
 void snapshot_set_note_outcome(SnapshotSet *set, ContractConsistency consistency, uint64_t freeze_usec);
+/* Before LOCK: writers will want to write into the snapshots in PostSnapshot, and SEAL will follow; before
+ * FINAL_COMMIT: some still will. */
+void snapshot_set_note_writers_write(SnapshotSet *set, bool writers_write);
+/* Between FINAL_COMMIT and SEAL: the snapshots that they may write into. */
+bool snapshot_set_get_tree(const SnapshotSet *set, size_t index, SetTree *ret);
 /* Before LOCK: a writer freezes the set's file systems, and has found none that somebody else holds frozen.
  * Unless told so, none is ever thawed when the set fails. */
 void snapshot_set_note_writers_freeze(SnapshotSet *set, bool writers_freeze);
+/* Before END_PREPARE, for provider external: where the requester hears that all is frozen, and how long the
+ * set may be held. */
+bool sets_is_moment(int fd);
+int snapshot_set_note_moment(SnapshotSet *set, int fd, uint64_t limit_usec);
 /* LVM commands may run again (contract's WINDOW_END). */
 void sets_window_end(Sets *sets);
 
@@ -165,9 +196,13 @@ SnapshotSet *sets_get(Sets *sets, size_t index);
 bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret);
 bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInfo *ret);
 
+int snapshot_set_find_places(const SnapshotSet *set, SetPlaces *ret);
+void set_places_done(SetPlaces *places);
+
 /* OpenTree: a detached read-only mount; the descriptor is the callback's to close. */
 typedef void (*TreeOpened)(int r, int fd, const char *text, void *userdata);
 int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata);
+uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id);
 /* Mount on a directory of the host's namespace, and off it; done as StepDone with STEP_NONE. */
 int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, StepDone done,
                        void *userdata);

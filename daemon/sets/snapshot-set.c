@@ -23,7 +23,7 @@ int set_volume_new(SetVolume **ret, SnapshotSet *set, const char *snapshot_id) {
         if (!volume)
                 return error_origin(-ENOMEM);
         volume->set = set;
-        volume->attached_fd = -EBADF;
+        volume->attached_fd = volume->writable_fd = -EBADF;
         volume->given.owner = volume;
         volume->given.set = set->is_question ? NULL : &set->given;
         (void) snprintf(volume->given.snapshot_id, sizeof(volume->given.snapshot_id), "%s", snapshot_id);
@@ -48,6 +48,7 @@ SetVolume *set_volume_free(SetVolume *volume) {
                 given->ops->volume_done(given);
         set_volume_close_mounts(volume);
         (void) fd_close(volume->attached_fd);
+        set_volume_close_writable(volume);
         given->origin = volume_free(given->origin);
         free(given->wished_provider);
         free(given->name);
@@ -95,7 +96,7 @@ void snapshot_set_drop_volume(SnapshotSet *set, SetVolume *volume) {
 }
 
 /**
- * snapshot_set_note_created() - FINAL_COMMIT has succeeded: the snapshots count
+ * snapshot_set_note_created() - FINAL_COMMIT, or SEAL if there is one, has succeeded: the snapshots count
  * @set:        the set
  */
 void snapshot_set_note_created(SnapshotSet *set) {
@@ -159,6 +160,7 @@ int snapshot_set_new(SnapshotSet **ret, Sets *sets, const char *set_id, const ch
         set->is_question = !set_id;
         set->given.owner_uid = owner_uid;
         set->given.persistent = persistent;
+        set->given.moment_fd = -EBADF;
         (void) snprintf(set->given.id, sizeof(set->given.id), "%s", set_id ?: "");
         (void) snprintf(set->given.session_id, sizeof(set->given.session_id), "%s", session_id ?: "");
         r = outbox_new(set);
@@ -179,6 +181,7 @@ SnapshotSet *snapshot_set_free(SnapshotSet *set) {
                 return NULL;
         set->helper = child_free(set->helper);
         set->hold = hold_client_free(set->hold);
+        set->given.moment_fd = fd_close(set->given.moment_fd);
         for (size_t i = 0; i < set->n_volumes; i++) {
                 set->volumes[i]->busy = false;
                 (void) set_volume_free(set->volumes[i]);
@@ -214,7 +217,7 @@ bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret) {
                 .owner_uid = set->given.owner_uid,
                 .persistent = set->given.persistent,
                 .created = set->created,
-                .consistency = set->consistency,
+                .consistency = set->given.consistency,
                 .instant_realtime_usec = set->given.instant_realtime_usec,
                 .hold_usec = hold,
                 .suspend_usec = set->suspended_usec > set->suspend_begin_usec
@@ -265,6 +268,7 @@ bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInf
                 .state = volume_state(volume),
                 .file_system = given->file_system ?: "",
                 .no_tree = given->no_tree,
+                .external_id = set->given.external_id,
                 .size = given->size,
                 .mount_points = given->origin ? (const char *const *) given->origin->mount_points : NULL,
                 .n_mount_points = given->origin ? given->origin->n_mount_points : 0,
@@ -273,12 +277,25 @@ bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInf
 }
 
 /**
- * snapshot_set_note_outcome() - what only the contract and the writers know
+ * snapshot_set_note_consistency() - what the set will be good for, as is known before FINAL_COMMIT
  * @set:                the set
  * @consistency:        C14
+ */
+void snapshot_set_note_consistency(SnapshotSet *set, ContractConsistency consistency) {
+        set->given.consistency = consistency;
+}
+
+/**
+ * snapshot_set_note_outcome() - what only the contract and the writers know
+ * @set:                the set, created
+ * @consistency:        C14; noted with the snapshots, too, if it is another than FINAL_COMMIT did
  * @freeze_usec:        first Freeze sent to last Thaw answered
  */
 void snapshot_set_note_outcome(SnapshotSet *set, ContractConsistency consistency, uint64_t freeze_usec) {
-        set->consistency = consistency;
+        ContractConsistency was = set->given.consistency;
+
+        set->given.consistency = consistency;
         set->freeze_usec = freeze_usec;
+        if (was != consistency)
+                phase_note_consistency(set, was);
 }

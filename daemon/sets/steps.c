@@ -61,15 +61,21 @@ static const Stage stages[_CONTRACT_STEP_MAX][STAGES_MAX + 1] = {
                                 STAGE(stage_journal_write),
                                 STAGE(stage_hold_lock),
                                 {.is_last = true}},
-        [CONTRACT_STEP_PRE_COMMIT] = {PHASE(PRE_COMMIT), STAGE(stage_hold_pre_commit), {.is_last = true}},
-        [CONTRACT_STEP_COMMIT] = {STAGE(stage_hold_commit), PHASE(COMMIT), {.is_last = true}},
+        [CONTRACT_STEP_PRE_COMMIT] = {PHASE(PRE_COMMIT),
+                                      STAGE(stage_hold_pre_commit),
+                                      STAGE(stage_set_moment),
+                                      {.is_last = true}},
+        [CONTRACT_STEP_COMMIT] = {PHASE(COMMIT), STAGE(stage_hold_commit), {.is_last = true}},
         [CONTRACT_STEP_POST_COMMIT] = {STAGE(stage_hold_end), PHASE(POST_COMMIT), {.is_last = true}},
         [CONTRACT_STEP_FINAL_COMMIT] = {STAGE(stage_journal_remove),
                                         PHASE(PRE_FINAL_COMMIT),
                                         PHASE(POST_FINAL_COMMIT),
                                         STAGE(stage_probe),
+                                        STAGE(stage_open_writable),
                                         {.is_last = true}},
+        [CONTRACT_STEP_SEAL] = {STAGE(stage_seal), PHASE(SEAL), {.is_last = true}},
         [CONTRACT_STEP_ABORT] = {STAGE(stage_hold_abort),
+                                 STAGE(stage_close_writable),
                                  STAGE(stage_settle),
                                  STAGE(stage_journal_remove),
                                  PHASE(ABORT),
@@ -164,7 +170,8 @@ static void abort_end(SnapshotSet *set) {
 static void step_end(SnapshotSet *set) {
         if (set->step == CONTRACT_STEP_BEGIN_PREPARE || set->step == CONTRACT_STEP_IS_VOLUME_SUPPORTED)
                 prepare_end(set);
-        else if (set->step == CONTRACT_STEP_FINAL_COMMIT && !step_failed(set))
+        else if (set->step == (set->given.writable ? CONTRACT_STEP_SEAL : CONTRACT_STEP_FINAL_COMMIT) &&
+                 !step_failed(set))
                 snapshot_set_note_created(set);
         else if (set->step == CONTRACT_STEP_ABORT)
                 abort_end(set);

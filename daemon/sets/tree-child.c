@@ -17,6 +17,7 @@
 #include "daemon/child/child.h"
 
 #define SNAPSHOT_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define WRITABLE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static void blkid_free_probep(blkid_probe *probe) {
         if (*probe)
@@ -51,15 +52,24 @@ static void tell_context(int context_fd, const char *device, const char *type, i
                        strerror(error), n > 0 ? ": " : "", n > 2 ? said + 2 : "");
 }
 
-/* A snapshot carries the origin's uuid, and its log may not be replayed on a device that is read only. */
-static const char *const xfs_flags[] = {"nouuid", "norecovery", NULL};
-static const char *const no_flags[] = {NULL};
+/* A snapshot of an xfs carries the origin's uuid, and its log may not be replayed on a device that is read
+ * only. An ext4 that was made just now would fill the store of its snapshot with zeros. */
+static const char *const *mount_flags(const char *type, bool writable) {
+        static const char *const xfs_read_only[] = {"nouuid", "norecovery", NULL};
+        static const char *const xfs_writable[] = {"nouuid", NULL};
+        static const char *const ext4_writable[] = {"noinit_itable", NULL};
+        static const char *const none[] = {NULL};
 
-static int context_make(int context_fd, const char *device, const char *type) {
-        const char *const *flags = streq(type, "xfs") ? xfs_flags : no_flags;
+        if (streq(type, "xfs"))
+                return writable ? xfs_writable : xfs_read_only;
+        return writable && streq(type, "ext4") ? ext4_writable : none;
+}
+
+static int context_make(int context_fd, const char *device, const char *type, bool writable) {
+        const char *const *flags = mount_flags(type, writable);
 
         if (fsconfig(context_fd, FSCONFIG_SET_STRING, "source", device, 0) < 0 ||
-            fsconfig(context_fd, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
+            (!writable && fsconfig(context_fd, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0))
                 return -errno;
         for (; *flags; flags++)
                 if (fsconfig(context_fd, FSCONFIG_SET_FLAG, *flags, NULL, 0) < 0)
@@ -69,7 +79,15 @@ static int context_make(int context_fd, const char *device, const char *type) {
         return 0;
 }
 
-static int device_mount(const char *device, const char *type) {
+/**
+ * tree_child_mount() - a detached mount of a snapshot
+ * @device:     its node
+ * @type:       of its file system
+ * @writable:   for writers in PostSnapshot; nothing in it can be executed then
+ *
+ * Return: a descriptor, or a negative errno; then stderr says why.
+ */
+int tree_child_mount(const char *device, const char *type, bool writable) {
         _cleanup_close_ int context = fsopen(type, FSOPEN_CLOEXEC);
         int fd, r;
 
@@ -78,12 +96,12 @@ static int device_mount(const char *device, const char *type) {
                                strerror(errno));
                 return -errno;
         }
-        r = context_make(context, device, type);
+        r = context_make(context, device, type, writable);
         if (r < 0) {
                 tell_context(context, device, type, -r);
                 return r;
         }
-        fd = fsmount(context, FSMOUNT_CLOEXEC, SNAPSHOT_ATTRIBUTES);
+        fd = fsmount(context, FSMOUNT_CLOEXEC, writable ? WRITABLE_ATTRIBUTES : SNAPSHOT_ATTRIBUTES);
         if (fd < 0) {
                 r = -errno;
                 tell_context(context, device, type, -r);
@@ -111,7 +129,7 @@ static int volume_open_tree(const ProviderVolume *volume) {
                         return -EINVAL;
                 }
         }
-        return device_mount(volume->device, type);
+        return tree_child_mount(volume->device, type, false);
 }
 
 /**
@@ -143,8 +161,11 @@ static int unmount_device(const char *path) {
         _cleanup_(volume_freep) Volume *volume = NULL;
         struct stat st;
 
-        if (stat(path, &st) < 0 || volume_world_new(&world, NULL) < 0 ||
-            volume_new(&volume, world, st.st_rdev) < 0)
+        if (stat(path, &st) < 0)
+                return 1;
+        if (!S_ISBLK(st.st_mode)) /* of the test provider, and not mounted */
+                return 0;
+        if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, st.st_rdev) < 0)
                 return 1;
         for (size_t i = volume->n_mount_points; i-- > 0;)
                 if (umount2(volume->mount_points[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {

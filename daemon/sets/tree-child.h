@@ -15,6 +15,9 @@ typedef struct TreeRequest {
         uint64_t mount_id; /* without that: the mount of the device that has this id; 0: all of the device */
 } TreeRequest;
 
+/* For forked children: a detached mount of a device. Return: a descriptor, or a negative errno; why is on
+ * stderr. */
+int tree_child_mount(const char *device, const char *type, bool writable);
 /* Sends the tree's descriptor with index 0. Exit: 0 good. */
 int tree_child_open(int socket_fd, void *argument);
 /* Exit: 0 good. */

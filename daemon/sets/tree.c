@@ -102,6 +102,8 @@ static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int direct
         (void) snprintf(call->snapshot_id, sizeof(call->snapshot_id), "%s", snapshot_id);
         request = (TreeRequest){
                 .volume = &volume->given, .directory_fd = directory_fd, .attached_fd = volume->attached_fd};
+        if (given.unmount)
+                request.mount_id = mount_record_read(runtime_dir(volume), snapshot_id);
         r = child_fork(&call->child, set->sets->event, given.unmount ? tree_child_unmount : tree_child_open,
                        &request, TREE_LIMIT_USEC, on_tree, call);
         if (r < 0)
@@ -164,6 +166,18 @@ int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone don
                                            (TreeCall){.unmount = true, .done = done, .userdata = userdata}));
 }
 
+/**
+ * snapshot_set_get_mount() - as which mount a snapshot is mounted on the host
+ * @set:                the set
+ * @snapshot_id:        which
+ *
+ * Return: the mount's id of snapshot_set_mount(), be it one of an earlier quiesced's; somebody may have
+ * unmounted it since, and the kernel may have given its id to another. 0: none is known.
+ */
+uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id) {
+        return mount_record_read(set->sets->config.runtime_dir, snapshot_id);
+}
+
 static void no_tree_set(ProviderVolume *given, const char *reason) {
         free(given->no_tree);
         given->no_tree = strdup(reason);
@@ -173,7 +187,7 @@ static void no_tree_set(ProviderVolume *given, const char *reason) {
 static void tree_judge(ProviderVolume *given) {
         const char *type = given->file_system;
 
-        if (!type)
+        if (!type || given->no_tree)
                 return;
         if (streq(type, ""))
                 no_tree_set(given, "The volume has no file system.");

@@ -34,7 +34,7 @@ static bool report_has(const LvmReport *report, const char *snapshot_id) {
 }
 
 static bool volume_is_watched(const SetVolume *volume) {
-        return volume->state == SNAPSHOT_CREATED && !volume->busy && volume->given.ops->describe_hold;
+        return volume->state == SNAPSHOT_CREATED && !volume->busy && volume->given.ops->is_suspended;
 }
 
 static void set_compare(SnapshotSet *set, const LvmReport *report) {

@@ -87,6 +87,6 @@ int lvm_uuid_make(char *buffer, size_t size, const char *vg_uuid, const char *lv
         if (!id_append(buffer, size, vg_uuid) || !id_append(buffer, size, lv_uuid) ||
             strlen(buffer) + strlen(suffix) >= size)
                 return error_origin(-EINVAL);
-        strcat(buffer, suffix);
+        (void) snprintf(buffer + strlen(buffer), size - strlen(buffer), "%s", suffix);
         return 0;
 }

@@ -6,7 +6,8 @@
  * opened below /proc/PID/root. Read only when a volume carries a device that we see no mount of.
  *
  * A namespace without a process is not found; a file system that is mounted there alone still shows in
- * sysfs, see world_is_live().
+ * sysfs, see world_is_live(). A loop device is placed by the path that sysfs tells of its file, as we see
+ * that path: one whose file another namespace alone shows is not found above its volume.
  */
 
 #include <dirent.h>

@@ -16,6 +16,7 @@
 #include "daemon/volumes/lvm-name.h"
 #include "daemon/volumes/world.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 static bool dev_contains(const dev_t *list, size_t n, dev_t device) {
         for (size_t i = 0; i < n; i++)
@@ -132,16 +133,7 @@ static int mount_add(Volume *volume, const VolumeWorld *world, const MountNamesp
 }
 
 static int mount_point_add(Volume *volume, const char *mount_point) {
-        char **more = reallocarray(volume->mount_points, volume->n_mount_points + 2, sizeof(char *));
-
-        if (!more)
-                return error_origin(-ENOMEM);
-        volume->mount_points = more;
-        more[volume->n_mount_points] = strdup(mount_point);
-        if (!more[volume->n_mount_points])
-                return error_origin(-ENOMEM);
-        more[++volume->n_mount_points] = NULL;
-        return 0;
+        return error_trace(texts_add(&volume->mount_points, &volume->n_mount_points, mount_point));
 }
 
 /* All mounts of our own namespace. */

@@ -7,6 +7,10 @@
  * contract's deadlines say when an answer is late; the calls here have no time-out of their own. When the
  * connection ends, whatever it owed is told once: as gone to the sessions that it took part in, as not
  * responding where an event had been sent by name.
+ *
+ * A writer that is a service on the system bus has a connection here, too: the bus is everybody's, so it is
+ * made when the service has registered (registration.c), speaks to its unique name alone, takes answers of
+ * nobody else, and ends when that name has left the bus.
  */
 
 #include <assert.h>
@@ -31,6 +35,7 @@ struct Connection {
         Writers *writers;
         Writer *writer;
         sd_bus *bus;
+        char *peer; /* its unique name on the system bus; NULL: a private socket */
         sd_bus_slot *vtable_slot, *disconnected_slot;
         PendingEvent *pending;
         pid_t pid;
@@ -69,6 +74,26 @@ Connection *connection_next(Connection *connection) {
  */
 pid_t connection_get_pid(const Connection *connection) {
         return connection->pid;
+}
+
+/**
+ * connection_get_peer() - who is at the other end, on the system bus
+ * @connection: the connection
+ *
+ * Return: a unique name; NULL: it is a private socket.
+ */
+const char *connection_get_peer(const Connection *connection) {
+        return connection->peer;
+}
+
+/**
+ * connection_has_pending() - whether an event is not answered
+ * @connection: the connection
+ *
+ * Return: true if so.
+ */
+bool connection_has_pending(const Connection *connection) {
+        return connection->pending != NULL;
 }
 
 /**
@@ -116,24 +141,35 @@ Connection *connection_free(Connection *connection) {
                                 "writer %s ended before it had answered %s; see the "
                                 "journal of %s",
                                 c->writer->descriptor->name, contract_event_to_string(pending->event),
-                                c->writer->descriptor->unit);
+                                writer_log_name(c->writer));
                 pending_event_free(pending);
         }
         sd_bus_slot_unref(c->vtable_slot);
         sd_bus_slot_unref(c->disconnected_slot);
-        sd_bus_close_unref(c->bus);
+        if (c->peer)
+                sd_bus_unref(c->bus);
+        else
+                sd_bus_close_unref(c->bus);
+        free(c->peer);
         free(c);
         return NULL;
 }
 
-static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Connection *connection = userdata;
+/**
+ * connection_ended() - the process at the other end is gone
+ * @connection: the connection, freed; sessions that had that process are told
+ */
+void connection_ended(Connection *connection) {
         Writer *writer = connection->writer;
         bool registered = connection->registered;
 
         (void) connection_free(connection);
         if (registered)
                 writer_connection_ended(writer);
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        connection_ended(userdata);
         return 0;
 }
 
@@ -250,6 +286,37 @@ int connection_new(Writers *writers, Writer *writer, pid_t pid, int fd) {
         return error_trace(r);
 }
 
+/**
+ * connection_new_on_bus() - a service on the system bus has registered
+ * @ret: the connection, the room's
+ * @writers: the room, which has the bus
+ * @writer: which it is
+ * @peer: its unique name
+ * @pid: its process, as the bus says; 0: unknown
+ *
+ * Return: 0 or a negative errno.
+ */
+int connection_new_on_bus(Connection **ret, Writers *writers, Writer *writer, const char *peer, pid_t pid) {
+        Connection *c;
+
+        assert(writers->bus && peer);
+
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return error_origin(-ENOMEM);
+        *c = (Connection){.writers = writers, .writer = writer, .pid = pid, .registered = true};
+        c->peer = strdup(peer);
+        if (!c->peer) {
+                free(c);
+                return error_origin(-ENOMEM);
+        }
+        c->bus = sd_bus_ref(writers->bus);
+        c->next = writers->connections;
+        writers->connections = c;
+        *ret = c;
+        return 0;
+}
+
 static void tell_nonsense(PendingEvent *pending, const char *what) {
         Writer *writer = pending->connection->writer;
         Writers *writers = pending->connection->writers;
@@ -261,9 +328,24 @@ static void tell_nonsense(PendingEvent *pending, const char *what) {
 
         (void) snprintf(
                 text, sizeof(text), "writer %s gave no usable answer to %s: %s; see the journal of %s",
-                writer->descriptor->name, contract_event_to_string(event), what, writer->descriptor->unit);
+                writer->descriptor->name, contract_event_to_string(event), what, writer_log_name(writer));
         pending_event_free(pending);
         writers->config.answered(session, index, event, &answer, writers->config.userdata);
+}
+
+/* The bus itself answers for one that has left it; what else it answers (it may not be called, say) is an
+ * answer that no writer may give. */
+static bool has_left_bus(sd_bus_message *m) {
+        return streq_ptr(sd_bus_message_get_sender(m), "org.freedesktop.DBus") &&
+               (sd_bus_message_is_method_error(m, SD_BUS_ERROR_NO_REPLY) ||
+                sd_bus_message_is_method_error(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+                sd_bus_message_is_method_error(m, SD_BUS_ERROR_SERVICE_UNKNOWN));
+}
+
+static bool is_strangers(const Connection *c, sd_bus_message *m) {
+        const char *sender = sd_bus_message_get_sender(m);
+
+        return c->peer && !streq_ptr(sender, c->peer) && !streq_ptr(sender, "org.freedesktop.DBus");
 }
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -279,6 +361,14 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         /* sd-bus answers what is pending itself when the connection ends: on_disconnected() tells that. */
         if (!sd_bus_is_open(c->bus))
                 return 0;
+        if (c->peer && has_left_bus(m)) {
+                connection_ended(c);
+                return 0;
+        }
+        if (is_strangers(c, m)) {
+                tell_nonsense(pending, "another connection to the bus answered for it");
+                return 0;
+        }
         r = answer_read(&answer, m, c->writer, event);
         if (r < 0) {
                 tell_nonsense(pending, answer.text ? answer.text : strerror(-r));
@@ -307,7 +397,7 @@ int connection_send(Connection *c, uint64_t session, uint32_t index, const Write
         _cleanup_(pending_event_freep) PendingEvent *pending = NULL;
         int r;
 
-        r = message_new_event(&m, c->bus, c->writer, event);
+        r = message_new_event(&m, c->bus, c->peer, c->writer, event);
         if (r < 0)
                 return error_trace(notice_not_responding(
                         c->writers, session, index, event->event,

@@ -203,11 +203,11 @@ int descriptor_finish_static(Descriptor *d) {
         char text[CONTRACT_TEXT_MAX];
         int r = 0;
 
-        if (d->user || d->level_set || d->freeze_window_usec > 0)
+        if (d->user || d->level_set || d->freeze_window_usec > 0 || d->writable_snapshots)
                 return descriptor_fail(
                         d, d->path, 0,
-                        "User=, Level= and FreezeWindowSec= are of a process, and a writer of "
-                        "Type=static has none");
+                        "User=, Level=, FreezeWindowSec= and WritableSnapshots= are of a process, and a "
+                        "writer of Type=static has none");
         free(d->unit);
         d->unit = NULL;
         if (!d->metadata)

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <ini.h>
 #include <stdarg.h>
+#include <systemd/sd-bus.h>
 
 #include "contract/names.h"
 #include "daemon/writers/words.h"
@@ -73,6 +74,8 @@ Descriptor *descriptor_unref(Descriptor *descriptor) {
         free(descriptor->description);
         free(descriptor->service);
         free(descriptor->hook);
+        free(descriptor->bus_name);
+        free(descriptor->thaw_hook);
         free(descriptor->user);
         free(descriptor->unit);
         free(descriptor->error);
@@ -174,6 +177,13 @@ static int parse_freeze_window(Parser *p, const char *key, const char *value) {
         return 0;
 }
 
+static int parse_writable_snapshots(Parser *p, const char *key, const char *value) {
+        if (!streq(value, "yes") && !streq(value, "no"))
+                return parser_fail(p, "WritableSnapshots=%s is neither yes nor no", value);
+        p->descriptor->writable_snapshots = streq(value, "yes");
+        return 0;
+}
+
 static int parse_service(Parser *p, const char *key, const char *value) {
         static const char suffix[] = ".service";
         size_t n = strlen(value);
@@ -213,6 +223,30 @@ static int parse_hook(Parser *p, const char *key, const char *value) {
         if (*value && value[0] != '/')
                 return parser_fail(p, "Hook=%s is no absolute path", value);
         return set_string(&p->descriptor->hook, value);
+}
+
+/* A unique name is some process's of the moment, and the bus's own is no writer. */
+static int parse_bus_name(Parser *p, const char *key, const char *value) {
+        if (*value && (value[0] == ':' || !sd_bus_service_name_is_valid(value) ||
+                       streq(value, "org.freedesktop.DBus") || streq(value, "org.quiesce1")))
+                return parser_fail(p, "BusName=%s is no well-known name that a service can own on the bus",
+                                   value);
+        return set_string(&p->descriptor->bus_name, value);
+}
+
+static int parse_thaw_hook(Parser *p, const char *key, const char *value) {
+        if (*value && value[0] != '/')
+                return parser_fail(p, "ThawHook=%s is no absolute path", value);
+        return set_string(&p->descriptor->thaw_hook, value);
+}
+
+static int parse_flavor(Parser *p, const char *key, const char *value) {
+        HookFlavor flavor = hook_flavor_from_string(value);
+
+        if (*value && flavor == HOOK_FLAVOR_NONE)
+                return parser_fail(p, "Flavor=%s is none of qemu-ga, open-vm-tools, run-parts", value);
+        p->descriptor->flavor = flavor;
+        return 0;
 }
 
 static int parse_user(Parser *p, const char *key, const char *value) {
@@ -260,9 +294,13 @@ static const ParserKey writer_keys[] = {
         {"Description", parse_description, false},
         {"Level", parse_level, false},
         {"FreezeWindowSec", parse_freeze_window, false},
+        {"WritableSnapshots", parse_writable_snapshots, false},
         {"Service", parse_service, false},
         {"Exec", parse_exec, false},
         {"Hook", parse_hook, false},
+        {"BusName", parse_bus_name, false},
+        {"ThawHook", parse_thaw_hook, false},
+        {"Flavor", parse_flavor, false},
         {"User", parse_user, false},
         {"Paths", parse_paths, true},
         {"ExcludeFiles", parse_exclude_files, true},
@@ -429,6 +467,22 @@ int descriptor_parse(Descriptor *descriptor, const char *path, const char *text,
         return 0;
 }
 
+/* In the dark, which begins with the first Freeze at level system, nothing goes over the bus. */
+static int finish_bus(Descriptor *d) {
+        if (d->level_set && d->level == CONTRACT_LEVEL_SYSTEM)
+                return descriptor_fail(
+                        d, d->path, 0,
+                        "Level=system does not go with BusName=: while that level is frozen "
+                        "quiesced does not use the bus. Say front-end or back-end, or make it "
+                        "a program that quiesced starts, with Service= or Exec=");
+        if (d->user)
+                return descriptor_fail(d, d->path, 0,
+                                       "User= goes with Exec= and Hook=; who owns %s on the bus says itself "
+                                       "who it runs as",
+                                       d->bus_name);
+        return 0;
+}
+
 /**
  * descriptor_finish() - check what only the whole tells
  * @descriptor: all its files have been read
@@ -436,30 +490,38 @@ int descriptor_parse(Descriptor *descriptor, const char *path, const char *text,
  * Return: 0, also if there is a defect; -ENOMEM.
  */
 int descriptor_finish(Descriptor *d) {
-        unsigned n = (d->service != NULL) + (d->exec != NULL) + (d->hook != NULL) + d->is_static;
+        unsigned n = (d->service != NULL) + (d->exec != NULL) + (d->hook != NULL) + (d->bus_name != NULL) +
+                     d->is_static;
 
         d->kind = d->service     ? DESCRIPTOR_SERVICE
                   : d->exec      ? DESCRIPTOR_EXEC
                   : d->hook      ? DESCRIPTOR_HOOK
+                  : d->bus_name  ? DESCRIPTOR_BUS
                   : d->is_static ? DESCRIPTOR_STATIC
                                  : DESCRIPTOR_NO_KIND;
         if (d->service)
                 d->unit = strdup(d->service);
-        else if (asprintf(&d->unit, "quiesced-writer-%s.service", d->name) < 0)
+        else if (d->kind != DESCRIPTOR_BUS && asprintf(&d->unit, "quiesced-writer-%s.service", d->name) < 0)
                 d->unit = NULL;
-        if (!d->unit)
+        if (!d->unit && d->kind != DESCRIPTOR_BUS)
                 return error_origin(-ENOMEM);
         if (n != 1)
                 return descriptor_fail(
                         d, d->path, 0,
-                        "it needs exactly one of Service=, Exec=, Hook= and Type=static, not %s",
+                        "it needs exactly one of Service=, Exec=, Hook=, BusName= and Type=static, not %s",
                         n == 0 ? "none" : "several");
+        if (d->kind != DESCRIPTOR_HOOK && d->flavor != HOOK_FLAVOR_NONE)
+                return descriptor_fail(d, d->path, 0, "Flavor= goes with Hook=");
+        if (d->thaw_hook && d->flavor != HOOK_FLAVOR_OPEN_VM_TOOLS)
+                return descriptor_fail(d, d->path, 0, "ThawHook= goes with Flavor=open-vm-tools");
         if (d->kind == DESCRIPTOR_STATIC)
                 return error_trace(descriptor_finish_static(d));
         if (d->metadata)
                 return descriptor_fail(d, d->path, 0,
                                        "[Component], ExcludeFiles=, Restore= and RestoreMethod= go with "
                                        "Type=static; a writer with a process says itself what it has");
+        if (d->kind == DESCRIPTOR_BUS)
+                return error_trace(finish_bus(d));
         if (d->kind == DESCRIPTOR_SERVICE && d->user)
                 return descriptor_fail(d, d->path, 0,
                                        "User= goes with Exec= and Hook=; %s says itself who it runs as",
@@ -476,7 +538,7 @@ int descriptor_finish(Descriptor *d) {
  * Return: a constant.
  */
 const char *descriptor_kind_to_string(DescriptorKind kind) {
-        static const char *const names[] = {"none", "service", "exec", "hook", "static"};
+        static const char *const names[] = {"none", "service", "exec", "hook", "static", "bus"};
 
         assert((size_t) kind < ELEMENTSOF(names));
         return names[kind];

@@ -11,6 +11,7 @@
 
 #include "contract/types.h"
 #include "daemon/writers/metadata.h"
+#include "util/hook-flavor.h"
 #include "util/macro.h"
 
 #define DESCRIPTOR_SIZE_MAX 65536u
@@ -24,6 +25,7 @@ typedef enum DescriptorKind {
         DESCRIPTOR_EXEC,
         DESCRIPTOR_HOOK,
         DESCRIPTOR_STATIC, /* no process: all that is to be known of it is in the descriptor */
+        DESCRIPTOR_BUS,    /* a service on the system bus, which registers by itself */
 } DescriptorKind;
 
 typedef struct Descriptor {
@@ -34,16 +36,20 @@ typedef struct Descriptor {
         char *service;
         char **exec; /* argv, NULL-terminated */
         char *hook;
+        char *bus_name; /* well-known, on the system bus */
+        char *thaw_hook;
+        HookFlavor flavor;
         char *user;
         char **paths; /* NULL-terminated */
         size_t n_paths;
         ContractLevel level;
         bool level_set;
         bool is_static;
+        bool writable_snapshots;     /* C24: it writes into them in PostSnapshot */
         WriterMetadata *metadata;    /* of a static writer; or NULL */
         uint64_t freeze_window_usec; /* 0: not set */
         DescriptorKind kind;
-        char *unit;
+        char *unit;  /* NULL: static, or on the bus */
         char *error; /* "FILE:LINE: what", or NULL: usable */
 } Descriptor;
 

@@ -8,6 +8,7 @@
  *   writer.c      one writer: its process and its connection, started for whoever wants it
  *   server.c      the listening socket: who connects, may it?
  *   connection.c  one connection: Register, events out, answers in
+ *   registration.c  writers that are services on the system bus: who may register, and when they are gone
  *   message.c     an event as a D-Bus message, an answer as a WriterAnswer
  *   selection.c   the components in events and in their answers
  *   metadata.c    what a writer says of itself; metadata-read.c reads it from its answer
@@ -50,6 +51,7 @@ struct Writer {
         Process *process;
         Connection *connection; /* registered */
         QueuedEvent *queue;     /* events by name that wait for it to register */
+        char *bus_unit; /* on the system bus: the unit of the process that registered last, or NULL */
         /* What Register said. */
         int level; /* negative: nothing */
         uint64_t freeze_window_usec;
@@ -79,7 +81,8 @@ struct Writers {
         sd_event *event;
         char **directories;
         char *socket_path;
-        Launcher *launcher;
+        Launcher *launcher, *bus_launcher;
+        sd_bus *bus; /* the system bus, for writers on it; NULL: there is none */
         Descriptors descriptors;
         uint64_t last_instance;
         Writer *writer_list;
@@ -111,12 +114,20 @@ int writer_want(Writer *writer);
 void writer_stop(Writer *writer);
 void writer_unuse(Writer *writer);
 bool writer_registered(Writer *writer, Connection *connection);
+bool writer_is_on_bus(const Writer *writer);
+bool writer_is_idle(const Writer *writer);
+void writer_forget(Writer *writer);
+const char *writer_get_unit(const Writer *writer);
+const char *writer_log_name(const Writer *writer);
 void writer_connection_ended(Writer *writer);
 int writer_queue(Writer *writer, uint64_t session, uint32_t index, const WriterEvent *event);
 void writer_drop_queued(Writer *writer, uint64_t session);
 
 /* writers.c */
 Session *writers_find_session(const Writers *writers, uint64_t handle);
+Descriptor *writers_find_descriptor(const Writers *writers, const char *name);
+bool writers_put_off_limit(const Writers *writers, sd_event_source *source);
+bool sessions_have_instance(const Writer *writer);
 void sessions_writer_settled(Writer *writer, const char *problem);
 void sessions_writer_gone(Writer *writer);
 void session_launched(Session *session);
@@ -127,7 +138,11 @@ void server_done(Writers *writers);
 
 /* connection.c */
 int connection_new(Writers *writers, Writer *writer, pid_t pid, int fd);
+int connection_new_on_bus(Connection **ret, Writers *writers, Writer *writer, const char *peer, pid_t pid);
 Connection *connection_free(Connection *connection);
+void connection_ended(Connection *connection);
+bool connection_has_pending(const Connection *connection);
+const char *connection_get_peer(const Connection *connection);
 int connection_send(Connection *connection, uint64_t session, uint32_t index, const WriterEvent *event);
 void connection_drop_session(Connection *connection, uint64_t session);
 Connection *connection_next(Connection *connection);
@@ -135,19 +150,20 @@ Writer *connection_get_writer(Connection *connection);
 pid_t connection_get_pid(const Connection *connection);
 
 /* message.c */
-int message_new_event(sd_bus_message **ret, sd_bus *bus, const Writer *writer, const WriterEvent *event);
+int message_new_event(sd_bus_message **ret, sd_bus *bus, const char *destination, const Writer *writer,
+                      const WriterEvent *event);
 typedef struct Answer {
         WriterAnswer answer;
         char *text;
         uint32_t *frozen;
-        WriterStamp *stamps;
+        WriterNote *notes;
 } Answer;
 int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEvent event);
 void answer_done(Answer *answer);
 
 /* selection.c */
 int selection_append(sd_bus_message *m, const WriterEvent *event);
-int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps);
+int notes_read(sd_bus_message *m, WriterNote **notes, size_t *n_notes);
 
 /* metadata-read.c */
 #define METADATA_FIELDS 6u

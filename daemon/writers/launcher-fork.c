@@ -3,12 +3,16 @@
 /*
  * The launcher for tests: writers are children of this process, each the leader of a process group.
  *
- * It makes no unit, no sandbox and no user: User= is ignored. Who it is is told by its pid alone.
+ * It makes no unit, no sandbox and no user: User= is ignored. Who it is is told by its pid alone. It has
+ * what a unit gives to undo what a process has left: a runtime directory, beside the socket, and a command
+ * at the end.
  */
 
 #include <assert.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "daemon/writers/launcher.h"
@@ -28,6 +32,8 @@ typedef struct ForkProcess {
         Process process;
         pid_t pid; /* 0: it could not be started */
         sd_event_source *child, *timer, *failed;
+        Descriptor *descriptor;
+        bool ending; /* pid is the command at the end */
         char *text;
         ProcessEnded ended;
         void *userdata;
@@ -45,6 +51,7 @@ static Process *fork_process_free(Process *process) {
                 (void) kill(-p->pid, SIGTERM);
                 (void) waitpid(p->pid, NULL, WNOHANG);
         }
+        descriptor_unref(p->descriptor);
         free(p->text);
         free(p);
         return NULL;
@@ -54,12 +61,16 @@ static void process_freep(ForkProcess **p) {
         (void) fork_process_free((Process *) *p);
 }
 
+static int start_end_command(ForkProcess *p);
+
 static int on_child(sd_event_source *source, const siginfo_t *info, void *userdata) {
         ForkProcess *p = userdata;
 
         /* What it has started goes with it, as in a unit. */
         (void) kill(-p->pid, SIGKILL);
         p->pid = 0;
+        if (!p->ending && start_end_command(p) == 0)
+                return 0;
         p->ended(&p->process, p->text, p->userdata);
         return 0;
 }
@@ -73,6 +84,7 @@ static int on_failed(sd_event_source *source, void *userdata) {
 
 static _Noreturn void run_child(const ForkLauncher *launcher, const Descriptor *descriptor, char **arguments,
                                 int error_fd) {
+        char directory[PATH_MAX];
         sigset_t none;
         int r;
 
@@ -81,6 +93,11 @@ static _Noreturn void run_child(const ForkLauncher *launcher, const Descriptor *
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) setenv("QUIESCE_WRITER_NAME", descriptor->name, 1);
         (void) setenv("QUIESCE_WRITERS_SOCKET", launcher->socket_path, 1);
+        (void) snprintf(directory, sizeof(directory), "%.*s/quiesced-writer-%s",
+                        (int) (strrchr(launcher->socket_path, '/') - launcher->socket_path),
+                        launcher->socket_path, descriptor->name);
+        if (mkdir(directory, 0700) == 0 || errno == EEXIST)
+                (void) setenv("RUNTIME_DIRECTORY", directory, 1);
         execv(arguments[0], arguments);
         r = errno;
         (void) !write(error_fd, &r, sizeof(r));
@@ -109,6 +126,27 @@ static pid_t spawn(const ForkLauncher *launcher, const Descriptor *descriptor, c
         if (read(reader, ret_error, sizeof(*ret_error)) != sizeof(*ret_error))
                 *ret_error = 0;
         return pid;
+}
+
+/* Return: 0; negative: there is none, or it could not be started. */
+static int start_end_command(ForkProcess *p) {
+        ForkLauncher *launcher = (ForkLauncher *) p->process.launcher;
+        char **arguments = NULL;
+        int error = 0, r;
+        pid_t pid;
+
+        p->ending = true;
+        p->timer = sd_event_source_disable_unref(p->timer);
+        r = launcher_end_arguments(&arguments, p->descriptor);
+        if (r || !arguments)
+                return r ? error_trace(r) : -ENOENT;
+        pid = spawn(launcher, p->descriptor, arguments, &error);
+        words_free(arguments);
+        if (pid < 0)
+                return error_trace((int) pid);
+        p->pid = pid;
+        p->child = sd_event_source_disable_unref(p->child);
+        return error_trace(sd_event_add_child(launcher->event, &p->child, pid, WEXITED, on_child, p));
 }
 
 static int fail_later(ForkLauncher *launcher, ForkProcess *p) {
@@ -144,6 +182,7 @@ static int fork_start(Launcher *l, Process **ret, const Descriptor *descriptor, 
         if (!p)
                 return error_origin(-ENOMEM);
         *p = (ForkProcess){.process.launcher = l, .ended = ended, .userdata = userdata};
+        p->descriptor = descriptor_ref((Descriptor *) descriptor);
         if (descriptor->kind == DESCRIPTOR_SERVICE) {
                 if (asprintf(&p->text, "%s of %s needs systemd, which does not run here",
                              descriptor->service, descriptor->path) < 0)
@@ -169,14 +208,22 @@ static void fork_stop(Process *process) {
         ForkProcess *p = (ForkProcess *) process;
         sd_event *event = ((ForkLauncher *) process->launcher)->event;
 
-        if (p->pid <= 0 || p->timer)
+        if (p->pid <= 0 || p->timer || p->ending)
                 return;
         (void) kill(p->pid, SIGTERM);
         (void) sd_event_add_time_relative(event, &p->timer, CLOCK_BOOTTIME, STOP_LIMIT, 0, on_stop_limit, p);
 }
 
 static bool fork_owns(Process *process, pid_t pid) {
-        return ((ForkProcess *) process)->pid == pid && pid > 0;
+        const ForkProcess *p = (const ForkProcess *) process;
+
+        return p->pid == pid && pid > 0 && !p->ending;
+}
+
+/* As the unit's end would come. */
+static void fork_stop_other(Launcher *launcher, const char *unit, pid_t pid) {
+        if (pid > 1)
+                (void) kill(pid, SIGTERM);
 }
 
 static int fork_set_bus(Launcher *launcher, sd_bus *bus) {
@@ -199,6 +246,7 @@ static const LauncherOps fork_ops = {
         .stop = fork_stop,
         .owns = fork_owns,
         .process_free = fork_process_free,
+        .stop_other = fork_stop_other,
         .set_bus = fork_set_bus,
         .free = fork_free,
 };

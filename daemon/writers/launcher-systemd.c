@@ -376,6 +376,16 @@ static bool systemd_owns(Process *process, pid_t pid) {
         return sd_pid_get_unit(pid, &unit) >= 0 && streq(unit, unit_of(p));
 }
 
+static void systemd_stop_other(Launcher *l, const char *unit, pid_t pid) {
+        SystemdLauncher *launcher = (SystemdLauncher *) l;
+
+        if (!unit)
+                log_warning("process %d is in no unit of the system's that could be stopped, ignoring", pid);
+        else if (launcher->bus)
+                (void) sd_bus_call_method_async(launcher->bus, NULL, SYSTEMD, SYSTEMD_PATH, MANAGER,
+                                                "StopUnit", NULL, NULL, "ss", unit, "replace");
+}
+
 static void drop_bus(SystemdLauncher *launcher) {
         for (SystemdProcess *p = launcher->processes; p; p = p->next) {
                 p->call_slot = sd_bus_slot_unref(p->call_slot);
@@ -434,6 +444,7 @@ static const LauncherOps systemd_ops = {
         .stop = systemd_stop,
         .owns = systemd_owns,
         .process_free = systemd_process_free,
+        .stop_other = systemd_stop_other,
         .set_bus = systemd_set_bus,
         .free = systemd_free,
 };

@@ -9,6 +9,29 @@
 #include "daemon/writers/words.h"
 #include "util/error.h"
 
+static const char *adaptor(void) {
+        const char *program = secure_getenv("QUIESCED_HOOK_PROGRAM");
+
+        return program ? program : LIBEXECDIR "/quiesced-hook";
+}
+
+static int copy_words(char ***ret, const char *const *words, size_t n) {
+        char **copies;
+
+        copies = calloc(n + 1, sizeof(*copies));
+        if (!copies)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < n; i++) {
+                copies[i] = strdup(words[i]);
+                if (!copies[i]) {
+                        words_free(copies);
+                        return error_origin(-ENOMEM);
+                }
+        }
+        *ret = copies;
+        return 0;
+}
+
 /**
  * launcher_arguments() - the command line of a writer that has no unit of its own
  * @ret: NULL-terminated argv, words_free() it
@@ -18,28 +41,37 @@
  * Return: 0 or -ENOMEM.
  */
 int launcher_arguments(char ***ret, const Descriptor *descriptor) {
-        const char *adaptor = secure_getenv("QUIESCED_HOOK_PROGRAM");
-        char **arguments = NULL;
-        size_t n;
+        _cleanup_free_ char *flavor = NULL, *thaw = NULL;
+        const char *words[4] = {adaptor()};
+        size_t n = 1;
 
         assert(descriptor->kind == DESCRIPTOR_EXEC || descriptor->kind == DESCRIPTOR_HOOK);
 
-        n = descriptor->kind == DESCRIPTOR_EXEC ? words_count(descriptor->exec) : 2;
-        arguments = calloc(n + 1, sizeof(*arguments));
-        if (!arguments)
+        if (descriptor->kind == DESCRIPTOR_EXEC)
+                return error_trace(copy_words(ret, (const char *const *) descriptor->exec,
+                                              words_count(descriptor->exec)));
+        if (asprintf(&flavor, "--flavor=%s", hook_flavor_to_string(descriptor->flavor)) < 0 ||
+            asprintf(&thaw, "--thaw-hook=%s", descriptor->thaw_hook ? descriptor->thaw_hook : "") < 0)
                 return error_origin(-ENOMEM);
-        for (size_t i = 0; i < n; i++) {
-                const char *word = descriptor->kind == DESCRIPTOR_EXEC ? descriptor->exec[i]
-                                   : i == 1                            ? descriptor->hook
-                                   : adaptor                           ? adaptor
-                                                                       : LIBEXECDIR "/quiesced-hook";
+        if (descriptor->flavor != HOOK_FLAVOR_NONE)
+                words[n++] = flavor;
+        if (descriptor->thaw_hook)
+                words[n++] = thaw;
+        words[n++] = descriptor->hook;
+        return error_trace(copy_words(ret, words, n));
+}
 
-                arguments[i] = strdup(word);
-                if (!arguments[i]) {
-                        words_free(arguments);
-                        return error_origin(-ENOMEM);
-                }
-        }
-        *ret = arguments;
-        return 0;
+/**
+ * launcher_end_arguments() - the command line that undoes what a writer's process left when it ended
+ * @ret: NULL-terminated argv, words_free() it; NULL: there is none
+ * @descriptor: of kind exec or hook
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int launcher_end_arguments(char ***ret, const Descriptor *descriptor) {
+        const char *words[] = {adaptor(), "--thaw"};
+
+        *ret = NULL;
+        return descriptor->kind == DESCRIPTOR_HOOK ? error_trace(copy_words(ret, words, ELEMENTSOF(words)))
+                                                   : 0;
 }

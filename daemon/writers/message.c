@@ -9,14 +9,16 @@
 
 #include <assert.h>
 
+#include "contract/contract.h"
 #include "contract/names.h"
 #include "daemon/writers/internal.h"
 #include "util/error.h"
 #include "util/utf8.h"
 
-#define ERROR_PREFIX "org.quiesce1.Error.Writer."
-#define NULL_ID      "00000000-0000-0000-0000-000000000000"
-#define FROZEN_MAX   1024u
+#define ERROR_PREFIX  "org.quiesce1.Error.Writer."
+#define NULL_ID       "00000000-0000-0000-0000-000000000000"
+#define FROZEN_MAX    1024u
+#define BUS_TREES_MAX 16u
 
 /* Which arguments an event has before `details`. */
 typedef enum Shape {
@@ -75,6 +77,35 @@ static int append_volumes(sd_bus_message *m, const WriterEvent *e) {
         return r < 0 ? r : dictionary_close_array(m);
 }
 
+static int append_bytes(sd_bus_message *m, const char *key, const char *const *list, size_t n) {
+        int r;
+
+        if (n == 0)
+                return 0;
+        r = dictionary_open_array(m, key, "aay");
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = sd_bus_message_append_array(m, 'y', list[i], strlen(list[i]));
+        return r < 0 ? r : dictionary_close_array(m);
+}
+
+/* What a writer needs to know to tell whether a file of its is in the set. */
+static int append_places(sd_bus_message *m, const WriterEvent *e) {
+        int r = 0;
+
+        if (e->volume_names)
+                r = dictionary_add_strings(m, "volume-names", e->volume_names, e->n_volumes);
+        if (r >= 0 && e->n_devices > 0) {
+                r = dictionary_open_array(m, "devices", "at");
+                for (size_t i = 0; r >= 0 && i < e->n_devices; i++)
+                        r = sd_bus_message_append_basic(m, 't', &e->devices[i]);
+                if (r >= 0)
+                        r = dictionary_close_array(m);
+        }
+        if (r >= 0)
+                r = append_bytes(m, "mount-points", e->mount_points, e->n_mount_points);
+        return r < 0 ? r : append_bytes(m, "directories", e->directories, e->n_directories);
+}
+
 static int append_snapshots(sd_bus_message *m, const WriterEvent *e) {
         int r;
 
@@ -83,6 +114,35 @@ static int append_snapshots(sd_bus_message *m, const WriterEvent *e) {
         r = dictionary_open_array(m, "snapshots", "a{ss}");
         for (size_t i = 0; r >= 0 && i + 1 < e->n_snapshots; i += 2)
                 r = sd_bus_message_append(m, "{ss}", e->snapshots[i], e->snapshots[i + 1]);
+        return r < 0 ? r : dictionary_close_array(m);
+}
+
+static int append_tree(sd_bus_message *m, const WriterTree *tree) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}{sv}", "volume", "s", tree->volume, "descriptor", "h",
+                                          tree->fd);
+        if (r >= 0 && tree->directory) {
+                r = dictionary_open_array(m, "directory", "ay");
+                for (const char *c = tree->directory; r >= 0 && *c; c++)
+                        r = sd_bus_message_append_basic(m, 'y', c);
+                if (r >= 0)
+                        r = dictionary_close_array(m);
+        } else if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}", "device", "t", tree->device);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* A bus takes a limited number of descriptors in a message, and disconnects who sends more. */
+static int append_trees(sd_bus_message *m, const WriterEvent *e, bool on_bus) {
+        size_t n = on_bus && e->n_trees > BUS_TREES_MAX ? BUS_TREES_MAX : e->n_trees;
+        int r;
+
+        r = dictionary_open_array(m, "trees", "aa{sv}");
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = append_tree(m, &e->trees[i]);
         return r < 0 ? r : dictionary_close_array(m);
 }
 
@@ -112,7 +172,14 @@ static int append_file_systems(sd_bus_message *m, const WriterEvent *e) {
         return r < 0 ? r : dictionary_close_array(m);
 }
 
-static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) {
+static ContractLevel level_of(const Writer *writer) {
+        return writer->descriptor->level_set ? writer->descriptor->level
+               : writer->level >= 0          ? (ContractLevel) writer->level
+                                             : CONTRACT_LEVEL_FRONT_END;
+}
+
+static int append_details(sd_bus_message *m, const WriterEvent *e, const Writer *writer, bool on_bus) {
+        bool system = level_of(writer) == CONTRACT_LEVEL_SYSTEM;
         bool window = e->event == CONTRACT_EVENT_FREEZE || e->event == CONTRACT_EVENT_THAW;
         int r;
 
@@ -134,38 +201,38 @@ static int append_details(sd_bus_message *m, const WriterEvent *e, bool system) 
                 r = selection_append(m, e);
         if (r >= 0)
                 r = append_volumes(m, e);
+        if (r >= 0)
+                r = append_places(m, e);
         if (r >= 0 && e->event == CONTRACT_EVENT_POST_SNAPSHOT)
                 r = append_snapshots(m, e);
+        if (r >= 0 && e->event == CONTRACT_EVENT_POST_SNAPSHOT && writer->descriptor->writable_snapshots)
+                r = append_trees(m, e, on_bus);
         if (r >= 0 && system && e->event == CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT)
                 r = append_file_systems(m, e);
         return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
-static ContractLevel level_of(const Writer *writer) {
-        return writer->descriptor->level_set ? writer->descriptor->level
-               : writer->level >= 0          ? (ContractLevel) writer->level
-                                             : CONTRACT_LEVEL_FRONT_END;
 }
 
 /**
  * message_new_event() - the method call of an event
  * @ret: the message
  * @bus: the connection it is for
- * @writer: who gets it: only level system is told of file systems
+ * @destination: a unique name on the system bus; NULL: the other end of a private socket
+ * @writer: who gets it: only level system is told of file systems, only who asked for it of trees
  * @event: the event
  *
  * Return: 0 or a negative errno.
  */
-int message_new_event(sd_bus_message **ret, sd_bus *bus, const Writer *writer, const WriterEvent *event) {
+int message_new_event(sd_bus_message **ret, sd_bus *bus, const char *destination, const Writer *writer,
+                      const WriterEvent *event) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, NULL, "/org/quiesce1/Writer", "org.quiesce1.Writer",
-                                           contract_event_to_string(event->event));
+        r = sd_bus_message_new_method_call(bus, &m, destination, "/org/quiesce1/Writer",
+                                           "org.quiesce1.Writer", contract_event_to_string(event->event));
         if (r >= 0)
                 r = append_ids(m, event);
         if (r >= 0)
-                r = append_details(m, event, level_of(writer) == CONTRACT_LEVEL_SYSTEM);
+                r = append_details(m, event, writer, destination);
         if (r < 0)
                 return error_trace(r);
         *ret = TAKE_PTR(m);
@@ -233,12 +300,14 @@ static int read_frozen(sd_bus_message *m, void *userdata) {
         return 0;
 }
 
-static int read_stamps(sd_bus_message *m, void *userdata) {
+static int read_notes(sd_bus_message *m, void *userdata) {
         Answer *answer = userdata;
         int r;
 
-        r = stamps_read(m, &answer->stamps, &answer->answer.n_stamps);
-        return r == -E2BIG ? nonsense(answer, "more components than 1024, or a stamp longer than 4096 bytes")
+        r = notes_read(m, &answer->notes, &answer->answer.n_notes);
+        return r == -E2BIG ? nonsense(answer,
+                                      "more components than 1024, a stamp longer than 4096 bytes, backup "
+                                      "metadata longer than 16384, or more than 262144 in all")
                            : error_trace(r);
 }
 
@@ -273,8 +342,8 @@ static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, Co
         if (event == CONTRACT_EVENT_IDENTIFY) {
                 metadata_fields(answer->answer.metadata, fields + n);
                 n += METADATA_FIELDS;
-        } else if (event == CONTRACT_EVENT_PREPARE_FOR_BACKUP || event == CONTRACT_EVENT_POST_SNAPSHOT)
-                fields[n++] = (DictionaryField){"components", "aa{sv}", answer, read_stamps};
+        } else if (contract_event_takes_notes(event))
+                fields[n++] = (DictionaryField){"components", "aa{sv}", answer, read_notes};
         else if (event == CONTRACT_EVENT_FREEZE && level_of(writer) == CONTRACT_LEVEL_SYSTEM)
                 fields[n++] = (DictionaryField){"frozen", "au", answer, read_frozen};
         r = dictionary_read(m, fields, n);
@@ -315,7 +384,7 @@ int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEv
                 return error_trace(r);
         ret->answer.text = ret->text;
         ret->answer.frozen = ret->frozen;
-        ret->answer.stamps = ret->stamps;
+        ret->answer.notes = ret->notes;
         return 0;
 }
 
@@ -326,7 +395,7 @@ int answer_read(Answer *ret, sd_bus_message *m, const Writer *writer, ContractEv
 void answer_done(Answer *answer) {
         free(answer->text);
         free(answer->frozen);
-        free(answer->stamps);
+        free(answer->notes);
         (void) writer_metadata_unref(answer->answer.metadata);
         *answer = (Answer){};
 }

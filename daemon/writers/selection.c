@@ -29,6 +29,8 @@ static int append_selected(sd_bus_message *m, const WriterSelection *selected) {
         if (r >= 0)
                 r = append_text(m, "backup-stamp", selected->backup_stamp);
         if (r >= 0)
+                r = append_text(m, "backup-metadata", selected->backup_metadata);
+        if (r >= 0)
                 r = append_text(m, "restore-options", selected->restore_options);
         if (r >= 0)
                 r = append_text(m, "file-restore-status", selected->file_restore_status);
@@ -55,38 +57,57 @@ int selection_append(sd_bus_message *m, const WriterEvent *event) {
         return error_trace(r < 0 ? r : dictionary_close_array(m));
 }
 
+static size_t length_of(const char *text) {
+        return text ? strlen(text) : 0;
+}
+
+static int note_add(WriterNote **notes, size_t *n_notes, const WriterNote *note) {
+        WriterNote *grown;
+
+        if (*n_notes >= METADATA_LIST_MAX || length_of(note->stamp) > METADATA_STAMP_MAX ||
+            length_of(note->metadata) > METADATA_BACKUP_MAX)
+                return error_origin(-E2BIG);
+        grown = reallocarray(*notes, *n_notes + 1, sizeof(*grown));
+        if (!grown)
+                return error_origin(-ENOMEM);
+        *notes = grown;
+        grown[(*n_notes)++] = *note;
+        return 0;
+}
+
 /**
- * stamps_read() - what a writer noted of its components
+ * notes_read() - what a writer noted of its components
  * @m: the answer, in the value of `components`
- * @stamps: made longer; free() it; strings are the message's
- * @n_stamps: its length
+ * @notes: made longer; free() it; strings are the message's
+ * @n_notes: its length
  *
- * Return: >= 0; -E2BIG: too many, or one too long; another negative errno.
+ * Return: >= 0; -E2BIG: too many, one too long, or too much in all; another negative errno.
  */
-int stamps_read(sd_bus_message *m, WriterStamp **stamps, size_t *n_stamps) {
+int notes_read(sd_bus_message *m, WriterNote **notes, size_t *n_notes) {
+        size_t n_bytes = 0;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "a{sv}");
         while (r >= 0) {
-                WriterStamp stamp = {.logical_path = "", .name = ""}, *grown;
+                WriterNote note = {.logical_path = "", .name = ""};
                 const DictionaryField fields[] = {
-                        {.key = "logical-path", .type = "s", .value = &stamp.logical_path},
-                        {.key = "name", .type = "s", .value = &stamp.name},
-                        {.key = "backup-stamp", .type = "s", .value = &stamp.stamp},
+                        {.key = "logical-path", .type = "s", .value = &note.logical_path},
+                        {.key = "name", .type = "s", .value = &note.name},
+                        {.key = "backup-stamp", .type = "s", .value = &note.stamp},
+                        {.key = "backup-metadata", .type = "s", .value = &note.metadata},
                 };
 
                 r = dictionary_read(m, fields, ELEMENTSOF(fields));
                 if (r <= 0)
                         break;
-                if (!stamp.stamp)
+                if (!note.stamp && !note.metadata)
                         continue;
-                if (*n_stamps >= METADATA_LIST_MAX || strlen(stamp.stamp) > METADATA_STAMP_MAX)
+                n_bytes += length_of(note.stamp) + length_of(note.metadata);
+                if (n_bytes > METADATA_NOTES_MAX)
                         return error_origin(-E2BIG);
-                grown = reallocarray(*stamps, *n_stamps + 1, sizeof(*grown));
-                if (!grown)
-                        return error_origin(-ENOMEM);
-                *stamps = grown;
-                grown[(*n_stamps)++] = stamp;
+                r = note_add(notes, n_notes, &note);
+                if (r < 0)
+                        return error_trace(r);
         }
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }

@@ -24,7 +24,7 @@
 static Writer *find_owner(Writers *writers, pid_t pid) {
         for (Writer *w = writers->writer_list; w; w = w->next)
                 if (w->state == WRITER_STARTING && w->process &&
-                    writers->launcher->ops->owns(w->process, pid))
+                    w->process->launcher->ops->owns(w->process, pid))
                         return w;
         return NULL;
 }
@@ -70,9 +70,9 @@ static int bind_socket(Writers *writers) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-        if (strlen(writers->socket_path) >= sizeof(address.sun_path))
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s", writers->socket_path) >=
+            sizeof(address.sun_path))
                 return error_origin(-ENAMETOOLONG);
-        strcpy(address.sun_path, writers->socket_path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return error_origin(-errno);

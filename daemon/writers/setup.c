@@ -60,6 +60,8 @@ int writers_new(Writers **ret, sd_event *event, const WritersConfig *config) {
                             ? launcher_systemd_new(&writers->launcher, event, writers->socket_path)
                             : launcher_fork_new(&writers->launcher, event, writers->socket_path);
         if (!r)
+                r = launcher_bus_new(&writers->bus_launcher, event);
+        if (!r)
                 r = notices_init(writers);
         if (!r)
                 r = writers_reload(writers);
@@ -93,6 +95,9 @@ Writers *writers_free(Writers *writers) {
         server_done(writers);
         if (writers->launcher)
                 writers->launcher = writers->launcher->ops->free(writers->launcher);
+        if (writers->bus_launcher)
+                writers->bus_launcher = writers->bus_launcher->ops->free(writers->bus_launcher);
+        sd_bus_unref(writers->bus);
         descriptors_done(&writers->descriptors);
         words_free(writers->directories);
         free(writers->socket_path);
@@ -109,8 +114,14 @@ Writers *writers_free(Writers *writers) {
  * Return: 0 or a negative errno.
  */
 int writers_set_bus(Writers *writers, sd_bus *bus) {
+        int r;
+
         assert(writers);
-        return error_trace(writers->launcher->ops->set_bus(writers->launcher, bus));
+
+        sd_bus_unref(writers->bus);
+        writers->bus = sd_bus_ref(bus);
+        r = writers->bus_launcher->ops->set_bus(writers->bus_launcher, bus);
+        return error_trace(r ? r : writers->launcher->ops->set_bus(writers->launcher, bus));
 }
 
 /**
@@ -159,6 +170,7 @@ size_t writers_count(const Writers *writers) {
  * Return: whether there is one.
  */
 bool writers_get_listing(const Writers *writers, size_t index, WriterListing *ret) {
+        const Writer *writer;
         const Descriptor *d;
 
         assert(writers && ret);
@@ -166,11 +178,17 @@ bool writers_get_listing(const Writers *writers, size_t index, WriterListing *re
         if (index >= writers->descriptors.n_items)
                 return false;
         d = writers->descriptors.items[index];
+        for (writer = writers->writer_list; writer; writer = writer->next)
+                if (streq(writer->descriptor->name, d->name))
+                        break;
         *ret = (WriterListing){.name = d->name,
                                .level = d->level,
                                .kind = descriptor_kind_to_string(d->kind),
                                .description = d->description,
-                               .unit = d->unit,
+                               .unit = d->unit || !writer || !writer->connection ? d->unit
+                                                                                 : writer->bus_unit,
+                               .on_bus = d->kind == DESCRIPTOR_BUS,
+                               .registered = writer && writer->connection,
                                .path = d->path,
                                .error = d->error};
         return true;

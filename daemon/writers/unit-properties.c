@@ -6,6 +6,7 @@
  * The sandbox is strict because most writers need little: to talk to their application over a socket. It
  * sees the whole file system and may write only its runtime directory and its own /tmp; it has no
  * capability, no device and no new privilege. A writer that needs more ships a unit of its own (Service=).
+ * Scripts of other tools (Flavor=) are what they are: theirs is wide.
  */
 
 #include "daemon/writers/unit-properties.h"
@@ -23,16 +24,13 @@ static int append_bool(sd_bus_message *m, const char *property) {
         return sd_bus_message_append(m, "(sv)", property, "b", 1);
 }
 
-static int append_exec(sd_bus_message *m, const Descriptor *d) {
-        char **arguments = NULL;
+/* One command, of ExecStart= or ExecStopPost=. */
+static int append_exec(sd_bus_message *m, const char *property, char **arguments) {
         int r;
 
-        r = launcher_arguments(&arguments, d);
-        if (r < 0)
-                return error_trace(r);
         r = sd_bus_message_open_container(m, 'r', "sv");
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", "ExecStartEx");
+                r = sd_bus_message_append(m, "s", property);
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'v', "a(sasas)");
         if (r >= 0)
@@ -48,8 +46,26 @@ static int append_exec(sd_bus_message *m, const Descriptor *d) {
                 r = sd_bus_message_append(m, "as", 1, "no-env-expand");
         for (int i = 0; r >= 0 && i < 4; i++)
                 r = sd_bus_message_close_container(m);
-        words_free(arguments);
         return error_trace(r < 0 ? r : 0);
+}
+
+static int append_commands(sd_bus_message *m, const Descriptor *d) {
+        char **arguments = NULL, **end = NULL;
+        int r;
+
+        r = launcher_arguments(&arguments, d);
+        if (!r)
+                r = launcher_end_arguments(&end, d);
+        if (!r)
+                r = append_exec(m, "ExecStartEx", arguments);
+        if (!r && end)
+                r = append_exec(m, "ExecStopPostEx", end);
+        /* The adaptor itself is to stop its freezes, and no thaw is to be stopped. */
+        if (!r && end)
+                r = sd_bus_message_append(m, "(sv)", "KillMode", "s", "mixed");
+        words_free(arguments);
+        words_free(end);
+        return error_trace(r);
 }
 
 static int append_what(sd_bus_message *m, const Descriptor *d, const char *socket_path) {
@@ -66,19 +82,34 @@ static int append_what(sd_bus_message *m, const Descriptor *d, const char *socke
                                   "s", "inactive-or-failed", "User", "s", d->user, "Environment", "as", 2,
                                   name, socket, "RuntimeDirectory", "as", 1, directory, "TimeoutStopUSec",
                                   "t", (uint64_t) STOP_TIMEOUT);
-        return error_trace(r < 0 ? r : append_exec(m, d));
+        return error_trace(r < 0 ? r : append_commands(m, d));
+}
+
+static int append_flags(sd_bus_message *m, const char *const *flags) {
+        int r = 0;
+
+        for (; r >= 0 && *flags; flags++)
+                r = append_bool(m, *flags);
+        return error_trace(r < 0 ? r : 0);
 }
 
 static int append_sandbox(sd_bus_message *m) {
-        static const char *const flags[] = {
-                "NoNewPrivileges",      "PrivateTmp",        "PrivateDevices",       "ProtectKernelTunables",
-                "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups", "ProtectClock",
-                "ProtectHostname",      "LockPersonality",   "RestrictRealtime",     "RestrictSUIDSGID",
-        };
-        int r = 0;
+        static const char *const flags[] = {"NoNewPrivileges",
+                                            "PrivateTmp",
+                                            "PrivateDevices",
+                                            "ProtectKernelTunables",
+                                            "ProtectKernelModules",
+                                            "ProtectKernelLogs",
+                                            "ProtectControlGroups",
+                                            "ProtectClock",
+                                            "ProtectHostname",
+                                            "LockPersonality",
+                                            "RestrictRealtime",
+                                            "RestrictSUIDSGID",
+                                            NULL};
+        int r;
 
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(flags); i++)
-                r = append_bool(m, flags[i]);
+        r = append_flags(m, flags);
         if (r >= 0)
                 r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "ProtectSystem", "s", "strict",
                                           "ProtectHome", "s", "read-only", "CapabilityBoundingSet", "t",
@@ -90,6 +121,16 @@ static int append_sandbox(sd_bus_message *m) {
                                           "RestrictAddressFamilies", "(bas)", 1, 3, "AF_UNIX", "AF_INET",
                                           "AF_INET6");
         return error_trace(r < 0 ? r : 0);
+}
+
+/* Others' scripts know nothing of our sandbox: they log to /var/log, keep a FIFO in /run, become their
+ * database's user. They get what the tool gives them that they were written for, but for what nobody needs
+ * to stop an application. */
+static int append_others_sandbox(sd_bus_message *m) {
+        static const char *const flags[] = {"ProtectKernelModules", "ProtectKernelLogs", "ProtectClock",
+                                            "LockPersonality",      "RestrictRealtime",  NULL};
+
+        return error_trace(append_flags(m, flags));
 }
 
 /**
@@ -109,7 +150,7 @@ int unit_properties_append(sd_bus_message *m, const Descriptor *descriptor, cons
         if (r >= 0)
                 r = append_what(m, descriptor, socket_path);
         if (r >= 0)
-                r = append_sandbox(m);
+                r = descriptor->flavor == HOOK_FLAVOR_NONE ? append_sandbox(m) : append_others_sandbox(m);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r >= 0)

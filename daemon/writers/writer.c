@@ -6,6 +6,9 @@
  * stopped → starting (process launched) → running (it has registered) → stopping → stopped. A process that
  * ends, or a connection that ends, takes the other along. One process serves all sessions; it is stopped
  * after the last of them.
+ *
+ * A service on the system bus registers when it likes and stays registered: running has no process of ours
+ * then. While it is wanted and has not registered its "process" is the waiting (launcher-bus.c).
  */
 
 #include <assert.h>
@@ -43,10 +46,85 @@ static QueuedEvent *queued_event_free(QueuedEvent *queued) {
 DEFINE_CLEANUP(QueuedEvent *, queued_event_free)
 
 /**
+ * writer_is_on_bus() - whether it is a service on the system bus
+ * @writer: the writer
+ *
+ * Return: as its descriptor says.
+ */
+bool writer_is_on_bus(const Writer *writer) {
+        return writer->descriptor->kind == DESCRIPTOR_BUS;
+}
+
+/**
+ * writer_is_idle() - whether a registered service takes part in nothing
+ * @writer: a writer
+ *
+ * Return: true if it is on the bus, registered, and neither a session nor an event is with that process.
+ */
+bool writer_is_idle(const Writer *writer) {
+        return writer_is_on_bus(writer) && writer->connection &&
+               !connection_has_pending(writer->connection) && !sessions_have_instance(writer);
+}
+
+/**
+ * writer_forget() - forget that a service has registered
+ * @writer: one on the bus that is registered; a session that had it nevertheless is told that it is gone
+ */
+void writer_forget(Writer *writer) {
+        assert(writer_is_on_bus(writer) && writer->connection);
+        sessions_writer_gone(writer);
+        writer->connection = connection_free(writer->connection);
+        writer->instance = 0;
+        writer->state = WRITER_STOPPED;
+        writer->level = -1;
+        writer->freeze_window_usec = 0;
+}
+
+/**
+ * writer_get_unit() - what runs it
+ * @writer: the writer
+ *
+ * Return: a unit; NULL: there is none, or it is not known.
+ */
+const char *writer_get_unit(const Writer *writer) {
+        return writer->descriptor->unit ? writer->descriptor->unit : writer->bus_unit;
+}
+
+/**
+ * writer_log_name() - whose log tells of it
+ * @writer: one with a process
+ *
+ * Return: its unit, or its name on the bus.
+ */
+const char *writer_log_name(const Writer *writer) {
+        const char *unit = writer_get_unit(writer);
+
+        return unit ? unit : writer->descriptor->bus_name;
+}
+
+static void set_descriptor(Writer *writer, Descriptor *descriptor) {
+        descriptor_unref(writer->descriptor);
+        writer->descriptor = descriptor_ref(descriptor);
+}
+
+/* What a service on the bus was registered for holds for weeks: what has been written since counts, unless a
+ * session is with it. */
+static void renew_descriptor(Writer *writer, Descriptor *descriptor) {
+        if (writer->descriptor == descriptor)
+                return;
+        if (writer_is_idle(writer)) {
+                if (descriptor->error || !streq_ptr(writer->descriptor->bus_name, descriptor->bus_name))
+                        writer_forget(writer);
+                set_descriptor(writer, descriptor);
+        } else if (writer->state == WRITER_STOPPED)
+                set_descriptor(writer, descriptor);
+}
+
+/**
  * writer_get() - the writer of a descriptor, made if there is none
  * @writers: the room
  * @ret: the writer, the room's
- * @descriptor: referenced; takes the place of that of a writer that does not run
+ * @descriptor: referenced; takes the place of that of a writer that does not run, or is idle on the bus
  *
  * Return: 0 or -ENOMEM.
  */
@@ -55,10 +133,7 @@ int writer_get(Writers *writers, Writer **ret, Descriptor *descriptor) {
 
         for (writer = writers->writer_list; writer; writer = writer->next)
                 if (streq(writer->descriptor->name, descriptor->name)) {
-                        if (writer->state == WRITER_STOPPED && writer->descriptor != descriptor) {
-                                descriptor_unref(writer->descriptor);
-                                writer->descriptor = descriptor_ref(descriptor);
-                        }
+                        renew_descriptor(writer, descriptor);
                         *ret = writer;
                         return 0;
                 }
@@ -89,8 +164,9 @@ Writer *writer_free(Writer *writer) {
         while (writer->queue)
                 queued_event_free(writer->queue);
         if (writer->process)
-                writer->process = writer->writers->launcher->ops->process_free(writer->process);
+                writer->process = writer->process->launcher->ops->process_free(writer->process);
         descriptor_unref(writer->descriptor);
+        free(writer->bus_unit);
         free(writer);
         return NULL;
 }
@@ -134,6 +210,8 @@ static char *why_not_started(const Writer *writer, const char *text) {
                 n = asprintf(&problem,
                              "writer %s was not started: %s, the script of %s, cannot be executed: %s",
                              d->name, d->hook, d->path, strerror(errno));
+        else if (d->bus_name)
+                n = asprintf(&problem, "writer %s (%s) was not waited for any longer", d->name, d->path);
         else
                 n = asprintf(&problem, "writer %s (%s) ended before it registered; see the journal of %s",
                              d->name, d->path, d->unit);
@@ -150,7 +228,7 @@ static void on_process_ended(Process *process, const char *text, void *userdata)
         if (starting)
                 problem = why_not_started(writer, text);
         drop_connection(writer);
-        writer->process = writer->writers->launcher->ops->process_free(process);
+        writer->process = process->launcher->ops->process_free(process);
         writer->state = WRITER_STOPPED;
         writer->wanted_again = false;
         writer->level = -1;
@@ -171,7 +249,8 @@ static void on_process_ended(Process *process, const char *text, void *userdata)
  * Return: 0 or a negative errno.
  */
 int writer_want(Writer *writer) {
-        Launcher *launcher = writer->writers->launcher;
+        Launcher *launcher =
+                writer_is_on_bus(writer) ? writer->writers->bus_launcher : writer->writers->launcher;
         int r;
 
         switch (writer->state) {
@@ -204,18 +283,23 @@ int writer_want(Writer *writer) {
 
 /**
  * writer_stop() - stop a writer's process
- * @writer: the writer; whoever it takes part for is told that it is gone
+ * @writer: the writer; whoever it takes part for is told that it is gone. A service on the bus that has
+ *          registered is left alone.
  */
 void writer_stop(Writer *writer) {
+        if (writer_is_on_bus(writer) && writer->connection)
+                return;
         if (writer->state == WRITER_STARTING)
                 fail_waiting(writer, "the writer was stopped before it had registered");
         if (writer->state == WRITER_RUNNING && !writer->process) {
                 writer->state = WRITER_STOPPED;
                 writer->instance = 0;
+                writer->level = -1;
+                writer->freeze_window_usec = 0;
         }
         if (writer->state == WRITER_STARTING || writer->state == WRITER_RUNNING) {
                 writer->state = WRITER_STOPPING;
-                writer->writers->launcher->ops->stop(writer->process);
+                writer->process->launcher->ops->stop(writer->process);
         }
 }
 
@@ -239,8 +323,12 @@ void writer_unuse(Writer *writer) {
  * Return: whether it is the one that was waited for.
  */
 bool writer_registered(Writer *writer, Connection *connection) {
-        if (writer->state != WRITER_STARTING || writer->connection)
+        /* A service on the bus comes unasked, too. */
+        if ((writer->state != WRITER_STARTING && !writer_is_on_bus(writer)) || writer->connection)
                 return false;
+        if (writer_is_on_bus(writer) && writer->process)
+                writer->process = writer->process->launcher->ops->process_free(writer->process);
+        writer->wanted_again = false;
         writer->state = WRITER_RUNNING;
         writer->connection = connection;
         writer->instance = ++writer->writers->last_instance;
@@ -269,11 +357,13 @@ static int on_limit(sd_event_source *source, uint64_t usec, void *userdata) {
         QueuedEvent *queued = userdata;
         Writer *writer = queued->writer;
 
+        if (writers_put_off_limit(writer->writers, source))
+                return 0;
         (void) notice_not_responding(
                 writer->writers, queued->session, queued->index, queued->event.event,
                 "writer %s was started again for this event and did not register in time; "
                 "see the journal of %s",
-                writer->descriptor->name, writer->descriptor->unit);
+                writer->descriptor->name, writer_log_name(writer));
         queued_event_free(queued);
         return 0;
 }

@@ -17,6 +17,8 @@
 #include "util/error.h"
 #include "util/log.h"
 
+#define LIMIT_PUT_OFF (100 * USEC_PER_MSEC)
+
 static Session *session_free(Session *session) {
         if (!session)
                 return NULL;
@@ -52,7 +54,14 @@ Session *writers_find_session(const Writers *writers, uint64_t handle) {
         return NULL;
 }
 
-static Descriptor *find_descriptor(const Writers *writers, const char *name) {
+/**
+ * writers_find_descriptor() - a descriptor by its writer's name
+ * @writers: the room
+ * @name: the name
+ *
+ * Return: the descriptor, until the next writers_reload(); or NULL.
+ */
+Descriptor *writers_find_descriptor(const Writers *writers, const char *name) {
         for (size_t i = 0; i < writers->descriptors.n_items; i++)
                 if (streq(writers->descriptors.items[i]->name, name))
                         return writers->descriptors.items[i];
@@ -125,6 +134,21 @@ void sessions_writer_settled(Writer *writer, const char *problem) {
 }
 
 /**
+ * sessions_have_instance() - whether any session is with a writer's running process
+ * @writer: the writer
+ *
+ * Return: true if so.
+ */
+bool sessions_have_instance(const Writer *writer) {
+        for (const Session *s = writer->writers->sessions; s; s = s->next)
+                for (size_t i = 0; i < s->n_participants; i++)
+                        if (s->participants[i].writer == writer && s->participants[i].instance != 0 &&
+                            s->participants[i].instance == writer->instance)
+                                return true;
+        return false;
+}
+
+/**
  * sessions_writer_gone() - a writer's process is gone: the sessions in which it took part are told
  * @writer: the writer, its instance still set
  */
@@ -149,6 +173,7 @@ static void fill_spec(ContractWriterSpec *spec, const Participant *p) {
                                               : CONTRACT_LEVEL_FRONT_END;
         spec->freeze_window_usec =
                 d->freeze_window_usec ? d->freeze_window_usec : p->writer->freeze_window_usec;
+        spec->writable_snapshots = d->writable_snapshots;
         if (!spec->available && !spec->text)
                 spec->text = "the writer ended right after it had registered";
 }
@@ -174,9 +199,25 @@ void session_launched(Session *session) {
                                  writers->config.userdata);
 }
 
+/**
+ * writers_put_off_limit() - in the dark nobody reads the system bus, where a Register may lie
+ * @writers: the room
+ * @source: a timer that has come
+ *
+ * Return: whether it comes again, a little later, after all that has come then.
+ */
+bool writers_put_off_limit(const Writers *writers, sd_event_source *source) {
+        return writers->bus && !sd_bus_get_event(writers->bus) &&
+               sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE) >= 0 &&
+               sd_event_source_set_time_relative(source, LIMIT_PUT_OFF) >= 0 &&
+               sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0;
+}
+
 static int on_launch_limit(sd_event_source *source, uint64_t usec, void *userdata) {
         Session *session = userdata;
 
+        if (writers_put_off_limit(session->writers, source))
+                return 0;
         for (size_t i = 0; i < session->n_participants; i++) {
                 Participant *p = &session->participants[i];
                 _cleanup_free_ char *text = NULL;
@@ -187,7 +228,7 @@ static int on_launch_limit(sd_event_source *source, uint64_t usec, void *userdat
                              "writer %s (%s) did not register within %" PRIu64 " s; see the journal of %s",
                              p->name, p->writer->descriptor->path,
                              session->writers->config.launch_limit_usec / USEC_PER_SEC,
-                             p->writer->descriptor->unit) < 0)
+                             writer_log_name(p->writer)) < 0)
                         text = NULL;
                 settle(session, p, text ? text : "did not register in time");
         }
@@ -275,7 +316,7 @@ int writers_adopt(Writers *writers, uint64_t session, const char *const *names, 
 
         r = session_new(&s, writers, session, n_names);
         for (size_t i = 0; !r && i < n_names; i++) {
-                r = session_add(s, names[i], find_descriptor(writers, names[i]));
+                r = session_add(s, names[i], writers_find_descriptor(writers, names[i]));
                 if (!r)
                         s->participants[i].settled = true;
         }
@@ -352,10 +393,14 @@ int writers_stop(Writers *writers, uint64_t session, uint32_t writer) {
         p = find_participant(writers, session, writer);
         if (!p)
                 return error_origin(-ENOENT);
-        if (p->writer) {
-                log_warning("writer %s does not answer, stopping %s", p->name, p->writer->descriptor->unit);
+        if (!p->writer)
+                return 0;
+        log_warning("writer %s does not answer, stopping %s", p->name, writer_log_name(p->writer));
+        if (p->writer->connection && writer_is_on_bus(p->writer))
+                writers->launcher->ops->stop_other(writers->launcher, writer_get_unit(p->writer),
+                                                   connection_get_pid(p->writer->connection));
+        else
                 writer_stop(p->writer);
-        }
         return 0;
 }
 
@@ -393,7 +438,7 @@ void writers_release(Writers *writers, uint64_t session) {
 const char *writers_get_unit(const Writers *writers, uint64_t session, uint32_t writer) {
         const Participant *p = find_participant(writers, session, writer);
 
-        return p && p->writer ? p->writer->descriptor->unit : NULL;
+        return p && p->writer ? writer_get_unit(p->writer) : NULL;
 }
 
 /**
@@ -417,11 +462,12 @@ pid_t writers_get_process(const Writers *writers, uint64_t session, uint32_t wri
  * writers_busy() - whether a session has a writer running
  * @writers: the writers
  *
- * Return: also true while one is starting or stopping.
+ * Return: also true while one is starting or stopping; a service on the bus that no session has does not
+ * count.
  */
 bool writers_busy(const Writers *writers) {
         for (const Writer *w = writers->writer_list; w; w = w->next)
-                if (w->state != WRITER_STOPPED)
+                if (w->state != WRITER_STOPPED && (w->n_users > 0 || !writer_is_idle(w)))
                         return true;
         return false;
 }

@@ -11,12 +11,24 @@
 
 /* An event whose rules are not through yet. */
 typedef struct Doing {
+        struct Doing *next;
         TestWriter *test;
         QuiesceWriterEvent *event;
         const char *where;
         size_t at;
         ScriptWait *wait;
 } Doing;
+
+static Doing *doing_free(Doing *doing) {
+        for (Doing **place = &doing->test->doings; *place; place = &(*place)->next)
+                if (*place == doing) {
+                        *place = doing->next;
+                        break;
+                }
+        (void) script_wait_free(doing->wait);
+        free(doing);
+        return NULL;
+}
 
 static int fail(QuiesceWriterEvent *event, char *const *action) {
         static const char *const codes[] = {"",          "InconsistentSnapshot", "OutOfResources", "Timeout",
@@ -97,7 +109,7 @@ static void on_waited(void *userdata) {
                 return;
         if (r != QUIESCE_WRITER_PENDING)
                 answer_recorded(doing->test, doing->event, r);
-        free(doing);
+        (void) doing_free(doing);
 }
 
 /**
@@ -118,9 +130,20 @@ int act(TestWriter *test, QuiesceWriterEvent *event, const char *where) {
         doing->test = test;
         doing->event = event;
         doing->where = where;
+        doing->next = test->doings;
+        test->doings = doing;
         r = carry_out(doing, &waits);
         if (waits)
                 return QUIESCE_WRITER_PENDING;
-        free(doing);
+        (void) doing_free(doing);
         return r;
+}
+
+/**
+ * acts_free() - forget the events whose rules wait, at the end
+ * @test:       the writer
+ */
+void acts_free(TestWriter *test) {
+        while (test->doings)
+                (void) doing_free(test->doings);
 }

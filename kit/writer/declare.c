@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the writer has, and the stamps it sets; see test-writer.h. */
+/* What the writer has, and the stamps and metadata it sets; see test-writer.h. */
 
 #include "test-writer.h"
 
@@ -59,19 +59,33 @@ int declare(TestWriter *test, QuiesceWriterEvent *event) {
         return r;
 }
 
+/* What to set in this event by that setting, EVENT:TEXT; NULL: nothing. */
+static const char *text_of_event(const TestWriter *test, const QuiesceWriterEvent *event, const char *name) {
+        const char *type = quiesce_writer_event_get_type_name(event), *text;
+        size_t at = 0, n = strlen(type);
+
+        while ((text = setting_next(test, &at, name)))
+                if (strncmp(text, type, n) == 0 && text[n] == ':')
+                        return text + n + 1;
+        return NULL;
+}
+
 /**
- * set_stamps() - set the stamp of all components that were chosen, if it is to be set in this event
+ * set_notes() - set the stamp and metadata of all components that were chosen, if it is this event's
  * @test:       the writer
  * @event:      the event
  */
-void set_stamps(TestWriter *test, QuiesceWriterEvent *event) {
-        const char *text = setting(test, "stamp"), *name = quiesce_writer_event_get_type_name(event);
+void set_notes(TestWriter *test, QuiesceWriterEvent *event) {
+        const char *stamp = text_of_event(test, event, "stamp");
+        const char *metadata = text_of_event(test, event, "metadata");
         QuiesceSelection selected = {.size = sizeof(selected)};
 
-        if (!text || strncmp(text, name, strlen(name)) != 0 || text[strlen(name)] != ':')
-                return;
-        for (size_t i = 0; quiesce_writer_event_get_component(event, i, &selected) == 0; i++)
-                if (quiesce_writer_event_set_backup_stamp(event, selected.logical_path, selected.name,
-                                                          text + strlen(name) + 1) < 0)
-                        record_refused_stamp(test, event);
+        for (size_t i = 0; quiesce_writer_event_get_component(event, i, &selected) == 0; i++) {
+                if (stamp && quiesce_writer_event_set_backup_stamp(event, selected.logical_path,
+                                                                   selected.name, stamp) < 0)
+                        record_refused(test, event, "stamp");
+                if (metadata && quiesce_writer_event_set_backup_metadata(event, selected.logical_path,
+                                                                         selected.name, metadata) < 0)
+                        record_refused(test, event, "metadata");
+        }
 }

@@ -10,9 +10,9 @@
 
 #include "util/error.h"
 
-static const char *const settings[] = {"abort", "component", "exclude", "level",  "log",
-                                       "path",  "register",  "restore", "script", "stamp",
-                                       "times", "tree",      "window"};
+static const char *const settings[] = {"affected", "abort",  "bus",      "component", "exclude", "keep-open",
+                                       "level",    "log",    "metadata", "path",      "recover", "register",
+                                       "restore",  "script", "stamp",    "times",     "tree",    "window"};
 static const char *const events[] = {
         "identify",
         "prepare-for-backup",
@@ -32,6 +32,7 @@ static const char *const events[] = {
 static void help(void) {
         printf("quiesce-test-writer [SETTING=VALUE]... [EVENT=ACTION]...\n\n"
                "A writer for tests, started by quiesced for a descriptor: at each event it does what it is told to.\n"
+               "With bus=NAME it is a service on the system bus, started by whom you like.\n"
                "A developer's tool: see quiesce-test-writer(1) and quiesce-test-script(5).\n\n"
                "Settings:\n"
                "  script=FILE           rules EVENT WRITER [first N] ACTION...\n"
@@ -46,8 +47,13 @@ static void help(void) {
                "  exclude=FOLDER        *.tmp below it is not to be backed up\n"
                "  restore=METHOD[:never]\n"
                "  stamp=EVENT:STAMP     set the backup stamp of all components in that event\n"
+               "  metadata=EVENT:TEXT   likewise the backup metadata; may be repeated\n"
+               "  affected=PATH         write down in each event whether it, or that volume, is in the set\n"
+               "  recover=FOLDER        write the file \"recovered\" into it in the snapshot; may be repeated\n"
+               "  keep-open=yes         leave that file open for writing\n"
                "  abort=default         leave Abort to the library\n"
-               "  register=NAME         take another name; never: connect and keep silent; exit: end before\n\n"
+               "  register=NAME         take another name; never: connect and keep silent; exit: end before\n"
+               "  bus=NAME              register on the system bus, owning that name, its descriptor's BusName=\n\n"
                "EVENT=ACTION, EVENT=first:N:ACTION:\n"
                "  ok  fail:CODE:TEXT  warn:TEXT  wait:FILE  delay:TIME  mark:FILE\n"
                "  hang  block  exit  die  nonsense  strange  twice  huge\n"
@@ -124,21 +130,26 @@ static int on_event(QuiesceWriter *writer, QuiesceWriterEvent *event, void *user
         TestWriter *test = userdata;
 
         record_event(test, event);
+        record_affected(test, event);
         if (quiesce_writer_event_get_type(event) == QUIESCE_EVENT_IDENTIFY && declare(test, event) < 0)
                 return quiesce_writer_event_fail(event, QUIESCE_FAILURE_NON_RETRYABLE, "bad arguments");
-        set_stamps(test, event);
+        set_notes(test, event);
+        recover(test, event);
         return act(test, event, quiesce_writer_event_get_type_name(event));
 }
 
 /* These two are called by the library's default Abort as well, with that event. */
 static int on_thaw(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
         record_event(userdata, event);
+        record_affected(userdata, event);
         return act(userdata, event, "thaw");
 }
 
 static int on_post_snapshot(QuiesceWriter *writer, QuiesceWriterEvent *event, void *userdata) {
         record_event(userdata, event);
-        set_stamps(userdata, event);
+        record_affected(userdata, event);
+        set_notes(userdata, event);
+        recover(userdata, event);
         return act(userdata, event, "post-snapshot");
 }
 
@@ -151,7 +162,10 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 
 static void on_closed(QuiesceWriter *writer, int r, void *userdata) {
         TestWriter *test = userdata;
+        const char *error = quiesce_writer_get_error(writer);
 
+        if (r < 0)
+                (void) complain("it cannot be a writer", error ? error : strerror(-r));
         (void) sd_event_exit(test->event, r < 0 ? 1 : 0);
 }
 
@@ -168,6 +182,10 @@ static int set_up(TestWriter *test) {
         if (window)
                 r = quiesce_writer_set_freeze_window(test->writer,
                                                      strtoull(window, NULL, 10) * USEC_PER_SEC);
+        if (r >= 0 && setting(test, "bus"))
+                r = quiesce_writer_set_bus_name(test->writer, setting(test, "bus"));
+        if (r < 0)
+                return complain("bus=NAME", strerror(-r));
         if (r >= 0)
                 r = quiesce_writer_attach_event(test->writer, test->event, 0);
         if (r >= 0)
@@ -203,8 +221,10 @@ static int serve(TestWriter *test) {
                 name = NULL;
         test->name = name ? name : getenv("QUIESCE_WRITER_NAME");
         if (!test->name)
-                return complain("no name",
-                                "it is started by quiesced for a descriptor; see quiesce-test-writer(1)");
+                return complain(
+                        "no name",
+                        "it is started by quiesced for a descriptor, or says bus= and register=; see "
+                        "quiesce-test-writer(1)");
         r = sd_event_new(&test->event);
         if (r >= 0)
                 r = quiesce_writer_new(&test->writer, name, &callbacks, test);
@@ -244,6 +264,7 @@ int main(int argc, char **argv) {
         r = read_words(&test);
         if (r >= 0)
                 r = serve(&test);
+        acts_free(&test);
         (void) quiesce_writer_free(test.writer);
         (void) script_unref(test.rules);
         (void) sd_event_unref(test.event);

@@ -35,6 +35,8 @@ static void write_component(FILE *f, const QuiesceWriterEvent *event, const Quie
                 (void) fputs("]", f);
         else
                 (void) fprintf(f, "|%d]", selected->succeeded);
+        if (selected->backup_metadata)
+                (void) fprintf(f, "{%s}", selected->backup_metadata);
 }
 
 static const char *or_dash(const char *text) {
@@ -78,16 +80,65 @@ void record_event(TestWriter *test, const QuiesceWriterEvent *event) {
 }
 
 /**
- * record_refused_stamp() - write down that the library let no stamp be set
+ * record_affected() - write down whether paths and volumes are in the set
  * @test:       the writer
  * @event:      the event
  */
-void record_refused_stamp(TestWriter *test, const QuiesceWriterEvent *event) {
+void record_affected(TestWriter *test, QuiesceWriterEvent *event) {
+        const char *path;
+        size_t at = 0;
+
+        while ((path = setting_next(test, &at, "affected"))) {
+                _cleanup_free_ char *line = NULL;
+                const char *mount_point = "-";
+                int r, n;
+
+                r = path[0] == '/' ? quiesce_writer_event_is_path_affected(event, path, &mount_point)
+                                   : quiesce_writer_event_is_volume_affected(event, path);
+                n = asprintf(&line, "%s affected %s %s %s %s\n", test->name,
+                             quiesce_writer_event_get_type_name(event), path,
+                             r < 0 ? strerrorname_np(-r)
+                             : r   ? "yes"
+                                   : "no",
+                             mount_point);
+                if (n < 0)
+                        _exit(77);
+                record_line(test, line, (size_t) n);
+        }
+}
+
+/**
+ * record_outcome() - write down how something went
+ * @test:       the writer
+ * @event:      the event
+ * @what:       a word
+ * @path:       what was done it to
+ * @r:          0, or a negative errno
+ */
+void record_outcome(TestWriter *test, const QuiesceWriterEvent *event, const char *what, const char *path,
+                    int r) {
+        _cleanup_free_ char *line = NULL;
+        int n;
+
+        n = asprintf(&line, "%s %s %s %s %s\n", test->name, what, quiesce_writer_event_get_type_name(event),
+                     path, r < 0 ? strerrorname_np(-r) : "ok");
+        if (n < 0)
+                _exit(77);
+        record_line(test, line, (size_t) n);
+}
+
+/**
+ * record_refused() - write down that the library let something not be said
+ * @test:       the writer
+ * @event:      the event
+ * @what:       a word
+ */
+void record_refused(TestWriter *test, const QuiesceWriterEvent *event, const char *what) {
         char line[256];
         int n;
 
-        n = snprintf(line, sizeof(line), "%.64s %s stamp-refused\n", test->name,
-                     quiesce_writer_event_get_type_name(event));
+        n = snprintf(line, sizeof(line), "%.64s %s %s-refused\n", test->name,
+                     quiesce_writer_event_get_type_name(event), what);
         record_line(test, line, (size_t) n);
 }
 

@@ -81,7 +81,7 @@ void session_stop(Contract *contract, Session *session, ContractError reason) {
 /**
  * session_give_up() - DoSnapshotSet fails: nothing of the set stays
  * @contract:   the machine
- * @session:    in PHASE_SEQUENCE, before the first PostSnapshot
+ * @session:    in PHASE_SEQUENCE; after the first PostSnapshot only because SEAL has failed
  * @source:     C11 a or c
  * @error:      what DoSnapshotSet will answer
  * @text:       likewise, for people
@@ -101,7 +101,7 @@ void session_give_up(Contract *contract, Session *session, AbortSource source, C
         deadline_disarm(contract, session, DEADLINE_LEVEL, NO_WRITER);
         if (contract->dark && session->step == CONTRACT_STEP_COMMIT)
                 deadline_arm(contract, session, DEADLINE_DARK, NO_WRITER,
-                             deadline_after(contract, contract->config.hold_limit_usec));
+                             deadline_after(contract, session->hold_limit_usec));
         else if (contract->dark)
                 dark_end(contract, session);
         if (session->sequence_begun)

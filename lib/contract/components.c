@@ -71,6 +71,19 @@ bool components_note(Session *session, Writer *writer, const ContractInput *inpu
         return true;
 }
 
+/**
+ * contract_event_takes_notes() - whether the answer to an event may say something of components
+ * @event:      the event
+ *
+ * Stamps and metadata describe a backup: a writer notes them before the instant, or when it has seen the
+ * snapshots, and never within the freeze window, when nobody reads more than is needed (T30).
+ *
+ * Return: true for PrepareForBackup and PostSnapshot.
+ */
+bool contract_event_takes_notes(ContractEvent event) {
+        return event == CONTRACT_EVENT_PREPARE_FOR_BACKUP || event == CONTRACT_EVENT_POST_SNAPSHOT;
+}
+
 static Component *components_of(const Session *session, const Writer *writer) {
         return session->components + writer->first_component;
 }

@@ -25,7 +25,12 @@
  *   EVENT Thaw, back-end; front-end; WINDOW_END
  *   STEP FINAL_COMMIT                                          checked again: the snapshots are real now
  *   EVENT PostSnapshot, all                                    the point of no return
+ *   STEP SEAL                                                  only if writers could write into the snapshots
  *   SET_CREATED; STATE_CHANGED; REPLY
+ *
+ * SEAL is past the point of no return: nobody can stop it, but it can fail, and then the set, which might
+ * still change, is not handed out: it is given up as for any failure of the coordinator (C11 c). Who was sent
+ * PostSnapshot gets no Abort (C12), and BackupShutdown carries the null id (C22).
  *
  * A set without volumes skips the steps; a set without writers skips the events (device-mapper freezes the
  * file systems during suspend then).
@@ -54,6 +59,11 @@ bool contract_get_session(const Contract *contract, uint64_t session, ContractSe
 bool contract_get_session_at(const Contract *contract, size_t index, ContractSessionInfo *ret);
 bool contract_get_writer(const Contract *contract, uint64_t session, uint32_t writer,
                          ContractWriterInfo *ret);
+/* Whether another process may become the writer of this name now (C18, C21). */
+bool contract_may_replace_writer(const Contract *contract, const char *name);
+/* Whether a writer may note something of its components when it answers this event (VSS: IVssComponent's
+ * SetBackupStamp and SetBackupMetadata). */
+bool contract_event_takes_notes(ContractEvent event);
 /* A writer's components, in the order in which it declared them. */
 bool contract_get_component(const Contract *contract, uint64_t session, uint32_t writer, uint32_t component,
                             ContractComponentInfo *ret);

@@ -101,6 +101,8 @@ void deadline_arm(Contract *contract, Session *session, DeadlineKind kind, uint3
         effect = effect_add(contract, CONTRACT_EFFECT_ARM, session);
         effect->deadline = deadline_id(session, kind, writer);
         effect->at_usec = at_usec;
+        effect->after_dark =
+                kind == DEADLINE_ANSWER && session->writers[writer].level != CONTRACT_LEVEL_SYSTEM;
 }
 
 /**

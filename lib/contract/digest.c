@@ -129,6 +129,12 @@ static void add_standing(uint64_t *hash, const Session *session, const Writer *w
                           (uint64_t) (vetoing && writer_has_veto(writer)) << 41);
 }
 
+/* C24, up to FINAL_COMMIT; what may have been made writable by then is the session's to know. */
+static bool writer_may_want_to_write(const Session *session, const Writer *writer) {
+        return writer->writable_snapshots && writer->failure == CONTRACT_FAILURE_NONE &&
+               !session->no_return && !session_is_over(session);
+}
+
 static void add_writer(uint64_t *hash, const Contract *contract, const Session *session,
                        const Writer *writer) {
         bool over = session_is_over(session);
@@ -154,8 +160,9 @@ static void add_writer(uint64_t *hash, const Contract *contract, const Session *
                  (const bool[]){writer->enabled, writer->takes_part, writer->frozen, writer->abort_due,
                                 writer->gone && (!over || writer_may_be_aborted(session, writer)),
                                 session_is_placing(session) && writer->placed,
-                                session_is_placing(session) && writer->never_restored},
-                 7);
+                                session_is_placing(session) && writer->never_restored,
+                                writer_may_want_to_write(session, writer)},
+                 8);
         add(hash, writer->wish_usec);
         if (session_is_placing(session))
                 add_places(hash, session, writer);
@@ -189,6 +196,7 @@ static void add_flags(uint64_t *hash, const Session *session) {
                 making && session->stage_entered,
                 making && session->no_return,
                 making && session->frozen_by_commit,
+                making && session->writable,
                 making && session->level_delay_over,
                 session->phase == PHASE_GIVE_UP && session->dark_guard_over,
                 session_is_vetoing(session) && session->require_writers,
@@ -212,6 +220,7 @@ static void add_calls(uint64_t *hash, const Session *session) {
         }
         add(hash, session->release_requested || session->shutdown_sent ? (uint64_t) session->cause : 0);
         add(hash, session->phase == PHASE_GIVE_UP ? (uint64_t) session->result.error : 0);
+        add(hash, session->phase == PHASE_SEQUENCE ? session->hold_limit_usec : 0);
 }
 
 /* The steps of a set that nobody waits for are alike but for their names. */

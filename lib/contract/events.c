@@ -89,6 +89,7 @@ static void event_note(Contract *contract, Session *session, Writer *writer, Con
         writer->last_event = event;
         writer->limit_usec[event] = limit_usec;
         writer->duration_usec[event] = 0;
+        session->no_return = session->no_return || event == CONTRACT_EVENT_POST_SNAPSHOT;
         /* Abort to a process that is gone is sent for the record; nobody will answer. */
         if (writer->gone && !event_ends_session(event)) {
                 writer->frozen = false;

@@ -12,7 +12,14 @@
 
 #define TEXT_GATHER "GatherWriterMetadata: the writers could not be started"
 
-static bool writer_is_enabled(const Session *session, const char *name) {
+/**
+ * writer_is_enabled() - whether a session wants a writer
+ * @session:    the session
+ * @name:       the writer's
+ *
+ * Return: as EnableWriters and DisableWriters say.
+ */
+bool writer_is_enabled(const Session *session, const char *name) {
         for (uint32_t i = 0; i < session->n_names; i++)
                 if (streq(session->names[i], name))
                         return session->names_enabled;
@@ -60,6 +67,7 @@ void writers_fill(Session *session, Writer *writers, const ContractInput *input)
                 text_copy(writer->name, sizeof(writer->name), spec->name);
                 writer->level = spec->level;
                 writer->wish_usec = spec->freeze_window_usec;
+                writer->writable_snapshots = spec->writable_snapshots;
                 writer->state = CONTRACT_WRITER_STABLE;
                 writer->enabled = writer_is_enabled(session, spec->name);
         }

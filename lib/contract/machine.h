@@ -43,6 +43,7 @@ typedef struct Writer {
         bool gone; /* the process that took part is */
         bool takes_part;
         bool never_restored;                    /* C27 */
+        bool writable_snapshots;                /* C24: it wants to write into them in PostSnapshot */
         bool placed;                            /* all its components lie on volumes that it named */
         uint32_t first_component, n_components; /* of the session's */
         bool excepted;                          /* from require-writers */
@@ -131,15 +132,17 @@ typedef struct Session {
 
         bool changed; /* since the last STATE_CHANGED */
         bool context_set;
-        bool component_mode;   /* C9: who has no component selected takes no part */
-        bool launching;        /* LAUNCH_WRITERS was sent, WRITERS has not come */
-        bool prepare_sent;     /* PrepareForBackup, or PreRestore, was sent to some writer */
-        bool sequence_begun;   /* PrepareForSnapshot was sent, or would have been */
-        bool no_return;        /* the first PostSnapshot was sent (C15) */
-        bool require_writers;  /* C14 */
-        bool frozen_by_commit; /* every file system of the set was frozen */
-        bool level_delay_over; /* C7 */
-        bool dark_guard_over;  /* no write can be held any more, whatever COMMIT says */
+        bool component_mode;      /* C9: who has no component selected takes no part */
+        bool launching;           /* LAUNCH_WRITERS was sent, WRITERS has not come */
+        bool prepare_sent;        /* PrepareForBackup, or PreRestore, was sent to some writer */
+        bool sequence_begun;      /* PrepareForSnapshot was sent, or would have been */
+        bool no_return;           /* the first PostSnapshot was sent (C15) */
+        bool require_writers;     /* C14 */
+        uint64_t hold_limit_usec; /* C8, of this set: from DoSnapshotSet on */
+        bool frozen_by_commit;    /* every file system of the set was frozen */
+        bool writable;            /* C24: the set is made so that writers can write into it */
+        bool level_delay_over;    /* C7 */
+        bool dark_guard_over;     /* no write can be held any more, whatever COMMIT says */
         bool set_started, set_created, set_given_up;
         bool set_touched;                /* a provider was asked for it: something may be left of it */
         bool slot_lost;                  /* the next call is to be told */
@@ -288,6 +291,7 @@ void setup_call(Contract *contract, Session *session, const ContractInput *input
 void gather_begin(Contract *contract, Session *session, const ContractInput *input);
 bool gather_advance(Contract *contract, Session *session);
 int gather_writers(Contract *contract, Session *session, const ContractInput *input);
+bool writer_is_enabled(const Session *session, const char *name);
 void writers_fill(Session *session, Writer *writers, const ContractInput *input);
 
 /* components.c */
@@ -320,6 +324,7 @@ void snapshot_set_begin(Contract *contract, Session *session, const ContractInpu
 bool snapshot_set_check(Contract *contract, Session *session);
 bool snapshot_set_advance(Contract *contract, Session *session);
 void snapshot_set_step_done(Contract *contract, Session *session, const ContractInput *input);
+ContractConsistency snapshot_set_judge(const Session *session);
 const char *snapshot_set_phase(const Session *session);
 uint32_t snapshot_set_progress(const Session *session);
 

@@ -111,6 +111,7 @@ static const char *const steps[_CONTRACT_STEP_MAX] = {
         [CONTRACT_STEP_COMMIT] = "commit",
         [CONTRACT_STEP_POST_COMMIT] = "post-commit",
         [CONTRACT_STEP_FINAL_COMMIT] = "final-commit",
+        [CONTRACT_STEP_SEAL] = "seal",
         [CONTRACT_STEP_ABORT] = "abort",
         [CONTRACT_STEP_DELETE] = "delete",
         [CONTRACT_STEP_IS_VOLUME_SUPPORTED] = "is-volume-supported",

@@ -22,6 +22,7 @@ typedef enum StageFlag {
         STAGE_ENDS_DARK = 1 << 2,     /* on leaving */
         STAGE_CLOSES_WINDOW = 1 << 3, /* on leaving; waits for every Thaw and Abort of any level */
         STAGE_NEXT_IN_TIME = 1 << 4,  /* C7: the next level's Thaw waits no longer than the level delay */
+        STAGE_IF_WRITABLE = 1 << 5,   /* C24: of a set that was made so that writers can write into it */
 } StageFlag;
 
 typedef struct Stage {
@@ -54,6 +55,7 @@ static const Stage stages[] = {
         { "thaw",                 78, CONTRACT_EVENT_THAW,          FRONT_END,  CONTRACT_STEP_NONE, STAGE_CLOSES_WINDOW },
         { "final-commit",         80, CONTRACT_EVENT_NONE,          0,          CONTRACT_STEP_FINAL_COMMIT, 0 },
         { "post-snapshot",        90, CONTRACT_EVENT_POST_SNAPSHOT, ALL_LEVELS, CONTRACT_STEP_NONE, 0 },
+        { "seal",                 95, CONTRACT_EVENT_NONE,          0,          CONTRACT_STEP_SEAL, STAGE_IF_WRITABLE },
 };
 /* clang-format on */
 
@@ -109,6 +111,8 @@ void snapshot_set_begin(Contract *contract, Session *session, const ContractInpu
                         if (streq(session->writers[i].name, input->names[j]))
                                 session->writers[i].excepted = true;
         session->require_writers = session->require_writers || input->require_writers;
+        session->hold_limit_usec =
+                input->hold_limit_usec > 0 ? input->hold_limit_usec : contract->config.hold_limit_usec;
 
         call_begin(session, input, PHASE_SEQUENCE);
         session_set_state(session, CONTRACT_CREATING);
@@ -124,8 +128,6 @@ static void stage_enter(Contract *contract, Session *session, const Stage *stage
                 window_begin(contract, session);
         if (stage->flags & STAGE_BEGINS_DARK)
                 dark_begin(contract, session);
-        if (stage->event == CONTRACT_EVENT_POST_SNAPSHOT)
-                session->no_return = true;
         if (stage->step != CONTRACT_STEP_NONE && session->n_volumes > 0)
                 step_start(contract, session, stage->step);
         if (stage->event != CONTRACT_EVENT_NONE)
@@ -148,6 +150,13 @@ static bool stage_is_complete(const Session *session, const Stage *stage) {
         return stage->event == CONTRACT_EVENT_NONE || !events_wait(session, stage->event, stage->levels);
 }
 
+static bool stage_is_last(const Session *session) {
+        unsigned next = session->stage + 1;
+
+        return next == ELEMENTSOF(stages) ||
+               ((stages[next].flags & STAGE_IF_WRITABLE) && !session->writable);
+}
+
 static void stage_leave(Contract *contract, Session *session, const Stage *stage) {
         deadline_disarm(contract, session, DEADLINE_LEVEL, NO_WRITER);
         if (stage->flags & STAGE_ENDS_DARK)
@@ -158,8 +167,13 @@ static void stage_leave(Contract *contract, Session *session, const Stage *stage
         session->stage_entered = false;
 }
 
-/* C14: application only if every writer that takes part did all it was asked to. */
-static ContractConsistency snapshot_set_judge(const Session *session) {
+/**
+ * snapshot_set_judge() - what the set is good for (C14)
+ * @session:    the session, its volumes committed
+ *
+ * Return: application only if every writer that takes part did all it was asked to so far.
+ */
+ContractConsistency snapshot_set_judge(const Session *session) {
         bool application = false;
 
         for (uint32_t i = 0; i < session->n_writers; i++) {
@@ -217,7 +231,7 @@ bool snapshot_set_check(Contract *contract, Session *session) {
                 "DoSnapshotSet: the freeze window of writer %s has less than %llu s left, which is what "
                 "holding writes may take; nothing was held and the set was given up. Let it ask for a "
                 "longer window, or find what made freezing slow.",
-                writer->name, (unsigned long long) (contract->config.hold_limit_usec / USEC_PER_SEC));
+                writer->name, (unsigned long long) (session->hold_limit_usec / USEC_PER_SEC));
         session_give_up(contract, session, ABORT_BY_COORDINATOR, CONTRACT_ERROR_WRITER_TIMEOUT, text);
         return true;
 }
@@ -240,10 +254,10 @@ bool snapshot_set_advance(Contract *contract, Session *session) {
         }
         if (!stage_is_complete(session, stage))
                 return false;
-        if (session->stage + 1 < ELEMENTSOF(stages))
-                stage_leave(contract, session, stage);
-        else
+        if (stage_is_last(session))
                 snapshot_set_finish(contract, session);
+        else
+                stage_leave(contract, session, stage);
         return true;
 }
 

@@ -28,6 +28,18 @@ static bool system_writers_freeze(const Session *session) {
         return false;
 }
 
+/* C24: one that failed gets no PostSnapshot, in which it could write. */
+static bool writers_want_to_write(const Session *session) {
+        for (uint32_t i = 0; i < session->n_writers; i++) {
+                const Writer *writer = &session->writers[i];
+
+                if (writer->writable_snapshots && writer->takes_part &&
+                    writer->failure == CONTRACT_FAILURE_NONE)
+                        return true;
+        }
+        return false;
+}
+
 static void step_send(Contract *contract, Session *session) {
         ContractEffect *effect = effect_add(contract, CONTRACT_EFFECT_STEP, session);
 
@@ -40,6 +52,12 @@ static void step_send(Contract *contract, Session *session) {
         effect->token = session->token;
         effect->set_id = session->set_id;
         effect->system_writers = session->step == CONTRACT_STEP_LOCK && system_writers_freeze(session);
+        if (session->step == CONTRACT_STEP_LOCK)
+                effect->writable = session->writable = writers_want_to_write(session);
+        else if (session->step == CONTRACT_STEP_FINAL_COMMIT)
+                effect->writable = session->writable && writers_want_to_write(session);
+        if (session->step == CONTRACT_STEP_FINAL_COMMIT || session->step == CONTRACT_STEP_SEAL)
+                effect->consistency = snapshot_set_judge(session);
         effect->auto_release = session->step == CONTRACT_STEP_DELETE && session->step_at_release;
         if (session->step == CONTRACT_STEP_BEGIN_PREPARE) {
                 session->set_touched = true;

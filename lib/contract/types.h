@@ -119,6 +119,8 @@ typedef enum ContractStep {
         CONTRACT_STEP_COMMIT,     /* suspend all, commit all, resume all */
         CONTRACT_STEP_POST_COMMIT,  /* the hold ends, locks are free */
         CONTRACT_STEP_FINAL_COMMIT, /* checked again, final tag, reported */
+        CONTRACT_STEP_SEAL,   /* of a set whose snapshots writers could write into in PostSnapshot: from now
+                               * on nobody can */
         CONTRACT_STEP_ABORT,  /* give the set up: let writes go first, then remove all of it; may overtake a
                                  step */
         CONTRACT_STEP_DELETE, /* snapshots of a created set: one (snapshot) or all */
@@ -254,6 +256,7 @@ typedef struct ContractWriterSpec {
         bool available; /* false: could not be started or did not register; see text */
         const char *text;
         uint64_t freeze_window_usec; /* 0: the default */
+        bool writable_snapshots;     /* C24: it wants to write into the snapshots in PostSnapshot */
         bool was_prepared;           /* RECOVERED only: it was sent PrepareForBackup, or PreRestore */
 } ContractWriterSpec;
 
@@ -296,8 +299,10 @@ typedef struct ContractInput {
         const char *fresh_id; /* START_SNAPSHOT_SET: the set's UUID; ADD_TO_SNAPSHOT_SET: the snapshot's */
         bool wait;            /* START_SNAPSHOT_SET: queue for the slot */
         bool require_writers; /* PREPARE_FOR_BACKUP, DO_SNAPSHOT_SET: C14's require-writers=all */
-        const char *snapshot; /* DELETE_SNAPSHOTS, GET_SNAPSHOT_PROPERTIES: set or snapshot id */
-        const char *writer_name; /* GET_WRITER_…, and with the next two the calls on a component */
+        uint64_t hold_limit_usec; /* DO_SNAPSHOT_SET: of this set, if no volume is suspended; 0: the
+                                     configured one */
+        const char *snapshot;     /* DELETE_SNAPSHOTS, GET_SNAPSHOT_PROPERTIES: set or snapshot id */
+        const char *writer_name;  /* GET_WRITER_…, and with the next two the calls on a component */
         const char *logical_path, *component;
         bool selected; /* SET_SELECTED_FOR_RESTORE */
 
@@ -382,14 +387,20 @@ typedef struct ContractEffect {
         bool system_writers;  /* STEP LOCK: a writer at level system will freeze file systems, and has found
                                * none that somebody else holds frozen: what is frozen then is ours to thaw */
         bool auto_release;    /* STEP DELETE at release: wait no longer than C5 says for what is open */
+        bool writable;        /* STEP LOCK: a writer may want to write into the snapshots, SEAL will follow;
+                               * FINAL_COMMIT: one will, in PostSnapshot */
         const char *const *names; /* LAUNCH_WRITERS */
         size_t n_names;
         bool names_enabled; /* LAUNCH_WRITERS: names are the only ones enabled; false: names are disabled */
         uint64_t deadline;  /* ARM, DISARM */
         uint64_t at_usec;   /* ARM */
+        bool after_dark; /* ARM: it is of an answer that may come over the system bus, which nobody reads in
+                          * the dark: one that passes then is told when that is over, after what came */
         uint32_t n_deleted; /* REPLY of DELETE_SNAPSHOTS */
         const char *first_left;
-        ContractConsistency consistency; /* SET_CREATED, REPLY of DO_SNAPSHOT_SET */
+        ContractConsistency consistency; /* SET_CREATED, REPLY of DO_SNAPSHOT_SET; STEP SEAL; STEP
+                                          * FINAL_COMMIT: unless a writer fails at PostSnapshot, which
+                                          * comes later */
 } ContractEffect;
 
 typedef struct ContractEffects {

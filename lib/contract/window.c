@@ -72,7 +72,7 @@ void dark_end(Contract *contract, Session *session) {
  * Return: the writer, or NULL.
  */
 const Writer *window_find_short(const Contract *contract, const Session *session) {
-        uint64_t hold_usec = contract->config.hold_limit_usec;
+        uint64_t hold_usec = session->hold_limit_usec;
 
         for (uint32_t i = 0; i < session->n_writers; i++) {
                 const Writer *writer = &session->writers[i];

@@ -304,3 +304,35 @@ void writers_place(Session *session) {
                                                     writer_is_on_set(session, writer));
         }
 }
+
+/* Its Identify is in a queue, or it has had an event: what follows goes to that very process. */
+static bool session_is_with_process(const Session *session, const char *name) {
+        if (session->launching && writer_is_enabled(session, name))
+                return true;
+        for (uint32_t i = 0; i < session->n_writers; i++) {
+                const Writer *writer = &session->writers[i];
+
+                if (streq(writer->name, name))
+                        return !writer->gone && (writer->sent != 0 || writer->queued != CONTRACT_EVENT_NONE);
+        }
+        return false;
+}
+
+/**
+ * contract_may_replace_writer() - whether another process may become the writer of a name
+ * @contract:   the machine
+ * @name:       the writer's
+ *
+ * From the start of its writers to its end a session's events go to the very process that it began with
+ * (C21), and one that is frozen must be reached by Thaw or Abort (C18): so none takes its place meanwhile.
+ * What goes by name at the end goes to whatever process is there then; a process that is gone binds nobody.
+ *
+ * Return: true if no session is with the process that is there.
+ */
+bool contract_may_replace_writer(const Contract *contract, const char *name) {
+        for (size_t i = 0; i < contract->n_slots; i++)
+                if (contract->sessions[i] && !contract->sessions[i]->gone &&
+                    session_is_with_process(contract->sessions[i], name))
+                        return false;
+        return true;
+}

@@ -12,6 +12,13 @@
 
 #define SNAPSHOT_PREFIX QUIESCE_BUS_PATH "/snapshot/"
 
+/* The structure may be of a program that was built before it had these members. */
+static bool has_moment(const QuiesceRequirement *requirement) {
+        return requirement &&
+               requirement->size >= offsetof(QuiesceRequirement, moment_limit_usec) + sizeof(uint64_t) &&
+               requirement->moment_fd > 0;
+}
+
 /**
  * requester_append_requirement() - append a{sv} options saying which writers must not fail
  * @call:           the message
@@ -32,6 +39,9 @@ int requester_append_requirement(sd_bus_message *call, const QuiesceRequirement 
                 if (r >= 0)
                         r = dictionary_close_array(call);
         }
+        if (r >= 0 && has_moment(requirement))
+                r = sd_bus_message_append(call, "{sv}{sv}", "moment", "h", requirement->moment_fd,
+                                          "moment-limit-usec", "t", requirement->moment_limit_usec);
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         return error_trace(r < 0 ? r : 0);

@@ -140,6 +140,11 @@ typedef struct QuiesceRequirement {
         size_t size;
         bool require_writers;
         const char *const *ignore_writers; /* NULL-terminated, or NULL */
+        /* For quiesce_backup_do_snapshot_set(), of volumes of provider "external"; quiesced-external(7). >
+         * 0: an AF_UNIX socket of type SOCK_SEQPACKET, whose other end is the caller's; stays the caller's,
+         * too. */
+        int moment_fd;
+        uint64_t moment_limit_usec; /* 0: quiesced decides */
 } QuiesceRequirement;
 
 /* ret_failed: names of writers that failed, NULL-terminated; free with quiesce_strv_free(); may be NULL. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The writer's end of the connection: D-Bus, peer to peer, over quiesced's listening socket.
+ * The writer's end of the connection: D-Bus, peer to peer, over quiesced's listening socket; or over the
+ * system bus, where quiesced is found by writer-system-bus.c.
  *
  * The writer speaks first (Register); only then does quiesced call org.quiesce1.Writer here. An sd-bus
  * server that sends first on a new connection hangs more often than not.
@@ -66,6 +67,10 @@ static int on_event(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 if (streq_ptr(sd_bus_message_get_member(m), events[i].member))
                         type = (QuiesceWriterEventType) i;
         assert(type != EVENT_NONE);
+        /* On the bus anybody may try who may send to this service at all. */
+        if (writer_is_on_system_bus(writer) && !streq_ptr(sd_bus_message_get_sender(m), writer->host))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                         "only quiesced, where this writer has registered, may call it");
         r = writer_event_new(&event, writer, type);
         if (r)
                 return error_trace(r);
@@ -117,7 +122,7 @@ static int append_good_answer(QuiesceWriterEvent *event, sd_bus_message *reply) 
         if (r >= 0 && event->type == QUIESCE_EVENT_IDENTIFY)
                 r = writer_declaration_append(&event->declaration, reply);
         if (r >= 0)
-                r = writer_stamps_append(event, reply);
+                r = writer_notes_append(event, reply);
         if (r >= 0 && event->frozen) {
                 r = dictionary_open_array(reply, "frozen", "au");
                 for (size_t i = 0; r >= 0 && i < event->n_frozen; i++)
@@ -166,23 +171,58 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 static int on_registered(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         QuiesceWriter *writer = userdata;
 
-        if (sd_bus_message_is_method_error(m, NULL)) {
-                int r = sd_bus_message_get_errno(m);
-
-                writer_end(writer, r > 0 ? -r : -EIO);
-        }
+        if (sd_bus_message_is_method_error(m, NULL))
+                writer_bus_refused(writer, m);
         return 0;
 }
 
-static int register_writer(QuiesceWriter *writer) {
+/**
+ * writer_bus_refused() - it cannot be a writer
+ * @writer: the writer, which ends
+ * @reply: the error
+ */
+void writer_bus_refused(QuiesceWriter *writer, sd_bus_message *reply) {
+        static const struct {
+                const char *name;
+                int error;
+        } errors[] = {
+                {"org.quiesce1.Error.AccessDenied", EACCES},
+                {"org.quiesce1.Error.BadState", EBUSY},
+                {"org.quiesce1.Error.ObjectNotFound", ENOENT},
+                {"org.quiesce1.Error.InvalidArgument", EINVAL},
+                {"org.quiesce1.Error.LimitsExceeded", EUSERS},
+        };
+        const sd_bus_error *e = sd_bus_message_get_error(reply);
+        int error = sd_bus_message_get_errno(reply);
+
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++)
+                if (streq_ptr(e->name, errors[i].name))
+                        error = errors[i].error;
+        free(writer->error);
+        writer->error = strdup(e->message ? e->message : e->name);
+        writer_end(writer, error > 0 ? -error : -EIO);
+}
+
+/**
+ * writer_bus_register() - send Register
+ * @writer: the writer
+ * @destination: whom, on the system bus; NULL: the other end
+ * @path: where it is
+ * @interface: whose Register
+ * @registered: gets the answer
+ *
+ * Return: 0 or a negative errno.
+ */
+int writer_bus_register(QuiesceWriter *writer, const char *destination, const char *path,
+                        const char *interface, sd_bus_message_handler_t registered) {
         static const char *const levels[] = {[QUIESCE_LEVEL_FRONT_END] = "front-end",
                                              [QUIESCE_LEVEL_BACK_END] = "back-end",
                                              [QUIESCE_LEVEL_SYSTEM] = "system"};
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(writer->bus, &m, NULL, WRITER_HOST_OBJECT, WRITER_HOST_INTERFACE,
-                                           "Register");
+        writer->registered_slot = sd_bus_slot_unref(writer->registered_slot);
+        r = sd_bus_message_new_method_call(writer->bus, &m, destination, path, interface, "Register");
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", writer->name);
         if (r >= 0)
@@ -194,7 +234,8 @@ static int register_writer(QuiesceWriter *writer) {
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r >= 0)
-                r = sd_bus_call_async(writer->bus, &writer->registered_slot, m, on_registered, writer, 0);
+                r = sd_bus_call_async(writer->bus, &writer->registered_slot, m, registered, writer,
+                                      destination ? UINT64_MAX : 0);
         return error_trace(r < 0 ? r : 0);
 }
 
@@ -202,9 +243,9 @@ static int connect_socket(const char *path) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-        if (strlen(path) >= sizeof(address.sun_path))
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >=
+            sizeof(address.sun_path))
                 return error_origin(-ENAMETOOLONG);
-        strcpy(address.sun_path, path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return error_origin(-errno);
@@ -222,6 +263,8 @@ static int connect_socket(const char *path) {
 int writer_bus_connect(QuiesceWriter *writer) {
         int fd, r;
 
+        if (writer_is_on_system_bus(writer))
+                return error_trace(writer_system_bus_connect(writer));
         fd = connect_socket(writer->socket_path);
         if (fd < 0)
                 return error_trace(fd);
@@ -239,17 +282,33 @@ int writer_bus_connect(QuiesceWriter *writer) {
         if (r >= 0)
                 r = sd_bus_set_exit_on_disconnect(writer->bus, false);
         if (r >= 0)
-                r = sd_bus_add_object_vtable(writer->bus, &writer->vtable_slot, WRITER_OBJECT,
-                                             WRITER_INTERFACE, vtable, writer);
-        if (r >= 0)
-                r = sd_bus_match_signal_async(
-                        writer->bus, &writer->disconnected_slot, "org.freedesktop.DBus.Local", NULL,
-                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, writer);
+                r = writer_bus_start(writer);
         if (r >= 0)
                 r = sd_bus_start(writer->bus);
         if (r >= 0)
                 r = sd_bus_attach_event(writer->bus, writer->event, (int) writer->priority);
-        return error_trace(r < 0 ? r : register_writer(writer));
+        if (r >= 0)
+                r = writer_bus_register(writer, NULL, WRITER_HOST_OBJECT, WRITER_HOST_INTERFACE,
+                                        on_registered);
+        return error_trace(r < 0 ? r : 0);
+}
+
+/**
+ * writer_bus_start() - be ready to be called, and to see the connection's end
+ * @writer: the writer, with a bus
+ *
+ * Return: >= 0 or a negative errno.
+ */
+int writer_bus_start(QuiesceWriter *writer) {
+        int r;
+
+        r = sd_bus_add_object_vtable(writer->bus, &writer->vtable_slot, WRITER_OBJECT, WRITER_INTERFACE,
+                                     vtable, writer);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(
+                        writer->bus, &writer->disconnected_slot, "org.freedesktop.DBus.Local", NULL,
+                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, writer);
+        return error_trace(r);
 }
 
 /**
@@ -260,5 +319,6 @@ void writer_bus_close(QuiesceWriter *writer) {
         writer->registered_slot = sd_bus_slot_unref(writer->registered_slot);
         writer->disconnected_slot = sd_bus_slot_unref(writer->disconnected_slot);
         writer->vtable_slot = sd_bus_slot_unref(writer->vtable_slot);
+        writer_system_bus_close(writer);
         writer->bus = sd_bus_flush_close_unref(writer->bus);
 }

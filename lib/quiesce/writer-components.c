@@ -253,6 +253,7 @@ static int read_selected(sd_bus_message *m, QuiesceSelection *ret) {
                 {"options", "s", &selected.options, NULL},
                 {"previous-stamp", "s", &selected.previous_stamp, NULL},
                 {"backup-stamp", "s", &selected.backup_stamp, NULL},
+                {"backup-metadata", "s", &selected.backup_metadata, NULL},
                 {"restore-options", "s", &selected.restore_options, NULL},
                 {"file-restore-status", "s", &selected.file_restore_status, NULL},
                 {"succeeded", "b", &selected.succeeded, read_flag},
@@ -324,6 +325,55 @@ _public_ int quiesce_writer_event_get_component(const QuiesceWriterEvent *event,
 }
 
 /**
+ * writer_notes_free() - forget what was noted of components
+ * @event: the event
+ */
+void writer_notes_free(QuiesceWriterEvent *event) {
+        for (size_t i = 0; event->notes && i < event->n_selection; i++) {
+                free(event->notes[i].stamp);
+                free(event->notes[i].metadata);
+        }
+        free(event->notes);
+        event->notes = NULL;
+}
+
+/* Where to note something of a component, in an event that takes notes. */
+static int note_find(QuiesceWriterEvent *event, const char *logical_path, const char *name,
+                     ComponentNote **ret) {
+        if (!event ||
+            (event->type != QUIESCE_EVENT_PREPARE_FOR_BACKUP &&
+             event->type != QUIESCE_EVENT_POST_SNAPSHOT) ||
+            !name)
+                return -EINVAL;
+        if (!event->notes)
+                event->notes = calloc(event->n_selection + 1, sizeof(*event->notes));
+        if (!event->notes)
+                return -ENOMEM;
+        for (size_t i = 0; i < event->n_selection; i++)
+                if (streq(event->selection[i].name, name) &&
+                    streq(event->selection[i].logical_path, logical_path ? logical_path : "")) {
+                        *ret = &event->notes[i];
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+static int note_set(char **field, const char *text, size_t max) {
+        char *copy;
+
+        if (!text || !utf8_is_valid(text))
+                return -EINVAL;
+        if (strlen(text) > max)
+                return -E2BIG;
+        copy = strdup(text);
+        if (!copy)
+                return -ENOMEM;
+        free(*field);
+        *field = copy;
+        return 0;
+}
+
+/**
  * quiesce_writer_event_set_backup_stamp() - a word to get back with the next backup of a component
  * @event: PrepareForBackup or PostSnapshot
  * @logical_path: of a component that was chosen; NULL: ""
@@ -336,51 +386,63 @@ _public_ int quiesce_writer_event_get_component(const QuiesceWriterEvent *event,
  */
 _public_ int quiesce_writer_event_set_backup_stamp(QuiesceWriterEvent *event, const char *logical_path,
                                                    const char *name, const char *stamp) {
-        char *copy;
+        ComponentNote *note;
+        int r;
 
-        if (!event ||
-            (event->type != QUIESCE_EVENT_PREPARE_FOR_BACKUP &&
-             event->type != QUIESCE_EVENT_POST_SNAPSHOT) ||
-            !name || !stamp || !utf8_is_valid(stamp))
-                return -EINVAL;
-        if (strlen(stamp) > WRITER_STAMP_MAX)
-                return -E2BIG;
-        if (!event->stamps)
-                event->stamps = calloc(event->n_selection + 1, sizeof(*event->stamps));
-        if (!event->stamps)
-                return -ENOMEM;
-        for (size_t i = 0; i < event->n_selection; i++) {
-                if (!streq(event->selection[i].name, name) ||
-                    !streq(event->selection[i].logical_path, logical_path ? logical_path : ""))
-                        continue;
-                copy = strdup(stamp);
-                if (!copy)
-                        return -ENOMEM;
-                free(event->stamps[i]);
-                event->stamps[i] = copy;
-                return 0;
-        }
-        return -ENOENT;
+        r = note_find(event, logical_path, name, &note);
+        return r < 0 ? r : note_set(&note->stamp, stamp, WRITER_STAMP_MAX);
 }
 
 /**
- * writer_stamps_append() - the stamps that were set, into the answer
+ * quiesce_writer_event_set_backup_metadata() - what a restore of a component will have to know
+ * @event: PrepareForBackup or PostSnapshot
+ * @logical_path: of a component that was chosen; NULL: ""
+ * @name: likewise
+ * @text: at most 16384 bytes of UTF-8; it replaces what was set before, in an earlier event too
+ *
+ * Mirrors IVssComponent::SetBackupMetadata. It is kept in the backup's document. All stamps and metadata of
+ * one answer may have 262144 bytes.
+ *
+ * Return: 0; -EINVAL: another event, or no text; -ENOENT: that component was not chosen; -E2BIG; -ENOMEM.
+ */
+_public_ int quiesce_writer_event_set_backup_metadata(QuiesceWriterEvent *event, const char *logical_path,
+                                                      const char *name, const char *text) {
+        ComponentNote *note;
+        int r;
+
+        r = note_find(event, logical_path, name, &note);
+        return r < 0 ? r : note_set(&note->metadata, text, WRITER_METADATA_MAX);
+}
+
+static int note_append(sd_bus_message *reply, const QuiesceSelection *selected, const ComponentNote *note) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "{sv}{sv}", "logical-path", "s", selected->logical_path,
+                                          "name", "s", selected->name);
+        if (r >= 0 && note->stamp)
+                r = sd_bus_message_append(reply, "{sv}", "backup-stamp", "s", note->stamp);
+        if (r >= 0 && note->metadata)
+                r = sd_bus_message_append(reply, "{sv}", "backup-metadata", "s", note->metadata);
+        return r >= 0 ? sd_bus_message_close_container(reply) : r;
+}
+
+/**
+ * writer_notes_append() - what was noted of components, into the answer
  * @event: the event
  * @reply: the answer, in its a{sv}
  *
  * Return: >= 0, or a negative errno.
  */
-int writer_stamps_append(const QuiesceWriterEvent *event, sd_bus_message *reply) {
+int writer_notes_append(const QuiesceWriterEvent *event, sd_bus_message *reply) {
         int r;
 
-        if (!event->stamps)
+        if (!event->notes)
                 return 0;
         r = dictionary_open_array(reply, "components", "aa{sv}");
         for (size_t i = 0; i < event->n_selection && r >= 0; i++)
-                if (event->stamps[i])
-                        r = sd_bus_message_append(reply, "a{sv}", 3, "logical-path", "s",
-                                                  event->selection[i].logical_path, "name", "s",
-                                                  event->selection[i].name, "backup-stamp", "s",
-                                                  event->stamps[i]);
+                if (event->notes[i].stamp || event->notes[i].metadata)
+                        r = note_append(reply, &event->selection[i], &event->notes[i]);
         return error_trace(r >= 0 ? dictionary_close_array(reply) : r);
 }

@@ -56,13 +56,16 @@ QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event) {
         for (size_t i = 0; i < event->n_paths; i++)
                 free(event->paths[i]);
         free(event->file_systems);
-        for (size_t i = 0; event->stamps && i < event->n_selection; i++)
-                free(event->stamps[i]);
-        free(event->stamps);
+        writer_trees_free(event);
+        writer_notes_free(event);
         free(event->selection);
         writer_declaration_done(&event->declaration);
         free(event->paths);
         free(event->frozen);
+        for (size_t i = 0; i < event->n_found; i++)
+                free(event->found[i]);
+        free(event->found);
+        (void) writer_places_unref(event->places);
         free(event->volumes);
         free(event->snapshots);
         free(event->text);
@@ -201,7 +204,8 @@ static int read_file_systems(sd_bus_message *m, void *userdata) {
  * Return: >= 0, or a negative errno: malformed.
  */
 int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m) {
-        const DictionaryField fields[] = {
+        _cleanup_(writer_places_done) WriterPlaces places = {};
+        DictionaryField fields[12 + WRITER_PLACES_FIELDS] = {
                 {"limit-usec", "t", &event->limit_usec, NULL},
                 {"backup-type", "s", &event->backup_type, NULL},
                 {"outcome", "s", &event->outcome, NULL},
@@ -213,7 +217,11 @@ int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m) {
                 {"volumes", "as", &event->volumes, read_strings},
                 {"snapshots", "a{ss}", &event->snapshots, read_pairs},
                 {"file-systems", "aa{sv}", event, read_file_systems},
+                {"trees", "aa{sv}", event, writer_trees_read},
         };
+        int r;
 
-        return error_trace(dictionary_read(m, fields, ELEMENTSOF(fields)));
+        writer_places_fields(&places, fields + ELEMENTSOF(fields) - WRITER_PLACES_FIELDS);
+        r = dictionary_read(m, fields, ELEMENTSOF(fields));
+        return error_trace(r < 0 ? r : writer_places_take(event, &places));
 }

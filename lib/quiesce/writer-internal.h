@@ -5,9 +5,9 @@
  * The writer side of libquiesce from within: one connection, the sessions that are frozen, the events that
  * are not answered yet.
  *
- * writer-bus.c speaks org.quiesce1.Writer, writer-event.c holds what one event tells and answers, writer.c
- * holds what must be remembered between events: above all whether a session is frozen, because then somebody
- * owes it a Thaw or an Abort (C18).
+ * writer-bus.c speaks org.quiesce1.Writer, writer-system-bus.c finds quiesced on the system bus,
+ * writer-event.c holds what one event tells and answers, writer.c holds what must be remembered between
+ * events: above all whether a session is frozen, because then somebody owes it a Thaw or an Abort (C18).
  */
 
 #include <stdbool.h>
@@ -27,6 +27,7 @@
 #define WRITER_TEXT_MAX       500u
 #define WRITER_STRINGS_MAX    4096u
 #define WRITER_STAMP_MAX      4096u
+#define WRITER_METADATA_MAX   16384u
 
 #define EVENT_NONE ((QuiesceWriterEventType) 0)
 #define EVENT_MAX  ((size_t) QUIESCE_EVENT_SESSION_CLOSED + 1)
@@ -53,6 +54,11 @@ typedef struct Declaration {
         int never_restored;
 } Declaration;
 
+/* What an answer says of a component. */
+typedef struct ComponentNote {
+        char *stamp, *metadata; /* NULL: nothing */
+} ComponentNote;
+
 /* One session between Freeze and Thaw or Abort. */
 typedef struct FrozenSession FrozenSession;
 struct FrozenSession {
@@ -62,6 +68,25 @@ struct FrozenSession {
         char *set_id;
         sd_event_source *window; /* the guard's own clock */
 };
+
+/* Where a session's volumes are: told before Freeze, kept for the events in the freeze window. */
+typedef struct WriterPlaces WriterPlaces;
+struct WriterPlaces {
+        WriterPlaces *next; /* of the writer's */
+        unsigned n_references;
+        char *session;
+        char **volume_names; /* NULL-terminated, or NULL, as the next two */
+        char **mount_points, **directories;
+        uint64_t *devices; /* that lie on the volumes */
+        size_t n_devices;
+};
+
+/* A snapshot that may be written into in PostSnapshot. */
+typedef struct WriterTree {
+        uint64_t device; /* of the live file system; or it is the folder … */
+        char *directory; /* … of this name, if not NULL */
+        int fd;          /* of the mount, the message's */
+} WriterTree;
 
 struct QuiesceWriter {
         char *name;
@@ -73,9 +98,17 @@ struct QuiesceWriter {
         void (*closed)(QuiesceWriter *writer, int r, void *userdata);
         sd_event *event;
         int64_t priority;
-        sd_bus *bus;
+        sd_bus *bus; /* NULL: not started */
         sd_bus_slot *vtable_slot, *disconnected_slot, *registered_slot;
+        char *error; /* what a refusal said */
+        /* on the system bus */
+        char *bus_name;    /* to be owned on a connection of the library's */
+        sd_bus *given_bus; /* the caller's */
+        bool attached;     /* the caller's is in the event loop by us */
+        char *host;        /* quiesced's unique name; NULL: it is not there */
+        sd_bus_slot *name_slot, *owner_slot, *query_slot;
         FrozenSession *frozen;
+        WriterPlaces *places;       /* of sessions that have not ended */
         QuiesceWriterEvent *events; /* not answered yet */
         bool ending;
         int end_reason;
@@ -94,11 +127,17 @@ struct QuiesceWriterEvent {
         bool persistent, bootable, component_mode;
         bool aborting_by_default; /* thaw was called for an Abort, post_snapshot is next */
         const char **volumes, **snapshots;
+        WriterPlaces *places; /* PrepareForBackup to PostSnapshot; NULL: nothing was told */
+        char **found;         /* mount points that were asked for */
+        size_t n_found;
         QuiesceFileSystem *file_systems;
         size_t n_file_systems;
+        bool told_trees;
+        WriterTree *trees;
+        size_t n_trees;
         QuiesceSelection *selection;
         size_t n_selection;
-        char **stamps; /* of these, as answered: NULL or one for each */
+        ComponentNote *notes; /* of these, as answered: NULL or one for each */
         /* the answer */
         Declaration declaration;
         QuiesceFailure failure; /* 0: none said */
@@ -113,12 +152,25 @@ DEFINE_CLEANUP(QuiesceWriter *, quiesce_writer_free)
 
 /* writer.c */
 void writer_dispatch(QuiesceWriter *writer, QuiesceWriterEvent *event);
+void writer_let_go(QuiesceWriter *writer);
 void writer_end(QuiesceWriter *writer, int r);
+
+static inline bool writer_is_on_system_bus(const QuiesceWriter *writer) {
+        return writer->bus_name || writer->given_bus;
+}
 
 /* writer-bus.c */
 int writer_bus_connect(QuiesceWriter *writer);
+int writer_bus_start(QuiesceWriter *writer);
+int writer_bus_register(QuiesceWriter *writer, const char *destination, const char *path,
+                        const char *interface, sd_bus_message_handler_t registered);
+void writer_bus_refused(QuiesceWriter *writer, sd_bus_message *reply);
 void writer_bus_close(QuiesceWriter *writer);
 void writer_bus_answer(QuiesceWriterEvent *event, int r);
+
+/* writer-system-bus.c */
+int writer_system_bus_connect(QuiesceWriter *writer);
+void writer_system_bus_close(QuiesceWriter *writer);
 
 /* writer-event.c */
 int writer_event_new(QuiesceWriterEvent **ret, QuiesceWriter *writer, QuiesceWriterEventType type);
@@ -126,8 +178,21 @@ QuiesceWriterEvent *writer_event_free(QuiesceWriterEvent *event);
 DEFINE_CLEANUP(QuiesceWriterEvent *, writer_event_free)
 int writer_event_read_details(QuiesceWriterEvent *event, sd_bus_message *m);
 
+/* writer-places.c */
+#define WRITER_PLACES_FIELDS 4u
+void writer_places_fields(WriterPlaces *places, DictionaryField *fields);
+int writer_places_take(QuiesceWriterEvent *event, WriterPlaces *places);
+void writer_places_done(WriterPlaces *places);
+WriterPlaces *writer_places_unref(WriterPlaces *places);
+void writer_places_forget(QuiesceWriter *writer, const char *session);
+
+/* writer-recovery.c */
+int writer_trees_read(sd_bus_message *m, void *userdata);
+void writer_trees_free(QuiesceWriterEvent *event);
+
 /* writer-components.c */
 int writer_declaration_append(const Declaration *declaration, sd_bus_message *reply);
 void writer_declaration_done(Declaration *declaration);
 int writer_selection_read(sd_bus_message *m, void *userdata);
-int writer_stamps_append(const QuiesceWriterEvent *event, sd_bus_message *reply);
+void writer_notes_free(QuiesceWriterEvent *event);
+int writer_notes_append(const QuiesceWriterEvent *event, sd_bus_message *reply);

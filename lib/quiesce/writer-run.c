@@ -55,10 +55,14 @@ _public_ QuiesceWriter *quiesce_writer_free(QuiesceWriter *writer) {
         quiesce_writer_abort_frozen(writer);
         while (writer->events)
                 writer_event_free(writer->events);
+        writer_places_forget(writer, NULL);
         writer_bus_close(writer);
         sd_event_source_disable_unref(writer->end_limit);
         sd_event_unref(writer->event);
         free(writer->name);
+        free(writer->error);
+        free(writer->bus_name);
+        sd_bus_unref(writer->given_bus);
         free(writer->socket_path);
         free(writer);
         return NULL;
@@ -118,6 +122,61 @@ _public_ int quiesce_writer_set_socket_path(QuiesceWriter *writer, const char *p
         return 0;
 }
 
+static int check_on_bus(const QuiesceWriter *writer) {
+        return writer->bus || writer_is_on_system_bus(writer) ? -EBUSY : 0;
+}
+
+/**
+ * quiesce_writer_set_bus_name() - be a writer as a service on the system bus
+ * @writer: the writer, not started
+ * @bus_name: BusName= of its descriptor: the library connects, owns it, and registers (Manager.Register)
+ *
+ * Return: 0; -EINVAL: no well-known name; -EBUSY: started, or it has a bus already; -ENOMEM.
+ */
+_public_ int quiesce_writer_set_bus_name(QuiesceWriter *writer, const char *bus_name) {
+        int r;
+
+        if (!writer || !bus_name || bus_name[0] == ':' || !sd_bus_service_name_is_valid(bus_name))
+                return -EINVAL;
+        r = check_on_bus(writer);
+        if (r < 0)
+                return r;
+        writer->bus_name = strdup(bus_name);
+        return writer->bus_name ? 0 : -ENOMEM;
+}
+
+/**
+ * quiesce_writer_set_bus() - be a writer on the service's own connection to the system bus
+ * @writer: the writer, not started
+ * @bus: referenced; owns BusName= of its descriptor before the writer is started; in the writer's event
+ * loop, or in none: then the library puts it there
+ *
+ * The connection is one writer until it is closed: stop the writer only together with it.
+ *
+ * Return: 0; -EINVAL; -EBUSY: started, or it has a bus already.
+ */
+_public_ int quiesce_writer_set_bus(QuiesceWriter *writer, sd_bus *bus) {
+        int r;
+
+        if (!writer || !bus)
+                return -EINVAL;
+        r = check_on_bus(writer);
+        if (r < 0)
+                return r;
+        writer->given_bus = sd_bus_ref(bus);
+        return 0;
+}
+
+/**
+ * quiesce_writer_get_error() - why it was refused
+ * @writer: the writer
+ *
+ * Return: a sentence for people, as long as the writer lives or until the next; NULL: it was not.
+ */
+_public_ const char *quiesce_writer_get_error(const QuiesceWriter *writer) {
+        return writer ? writer->error : NULL;
+}
+
 /**
  * quiesce_writer_attach_event() - use the caller's event loop
  * @writer: the writer, not started
@@ -157,7 +216,8 @@ _public_ int quiesce_writer_set_closed_callback(QuiesceWriter *writer,
  * @writer: the writer, with an event loop
  *
  * Return: 0: Register is sent, its answer comes through the loop; -EINVAL: no event loop; -EBUSY: started
- * already; -ENOENT, -ECONNREFUSED: quiesced does not listen.
+ * already; -ENOENT, -ECONNREFUSED: quiesced does not listen. On the system bus quiesced need not be there:
+ * Register is sent when it is.
  */
 _public_ int quiesce_writer_start(QuiesceWriter *writer) {
         if (!writer || !writer->event)

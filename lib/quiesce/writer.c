@@ -144,6 +144,8 @@ void writer_dispatch(QuiesceWriter *writer, QuiesceWriterEvent *event) {
         FrozenSession *session = frozen_session_find(writer, event->session);
         int r = 0;
 
+        if (event->type == QUIESCE_EVENT_BACKUP_SHUTDOWN)
+                writer_places_forget(writer, event->session);
         if (event->type == QUIESCE_EVENT_FREEZE) {
                 r = frozen_session_add(writer, event);
         } else if (event->type == QUIESCE_EVENT_THAW && !session) {
@@ -182,6 +184,16 @@ static int on_end_limit(sd_event_source *source, uint64_t usec, void *userdata) 
 }
 
 /**
+ * writer_let_go() - nobody is there who could send a Thaw
+ * @writer: the writer
+ */
+void writer_let_go(QuiesceWriter *writer) {
+        while (writer->frozen)
+                guard_session(writer->frozen, "connection");
+        writer_places_forget(writer, NULL);
+}
+
+/**
  * writer_end() - the connection has ended, or is to end: nobody will send a Thaw
  * @writer: the writer
  * @r: what `closed` is told when all that was begun is done
@@ -194,8 +206,7 @@ void writer_end(QuiesceWriter *writer, int r) {
         /* An event that is never answered must not keep a process that nobody talks to any more. */
         (void) sd_event_add_time_relative(writer->event, &writer->end_limit, CLOCK_BOOTTIME,
                                           WRITER_END_LIMIT, 0, on_end_limit, writer);
-        while (writer->frozen)
-                guard_session(writer->frozen, "connection");
+        writer_let_go(writer);
         maybe_closed(writer);
 }
 

@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
 #ifdef __cplusplus
@@ -130,6 +131,8 @@ typedef struct QuiesceSelection {
         const char *restore_options; /* of the requester, in a restore; NULL: none */
         const char
                 *file_restore_status; /* PostRestore: "all", "failed" (some were), "none"; NULL: not said */
+        const char *backup_metadata;  /* this writer's, of this backup, or of the one that is restored; or
+                                       * NULL */
 } QuiesceSelection;
 
 /* name: as in the descriptor NAME.writer; NULL: from $QUIESCE_WRITER_NAME, which quiesced sets. */
@@ -143,9 +146,18 @@ int quiesce_writer_set_freeze_window(QuiesceWriter *writer, uint64_t usec);
 /* The socket; default: $QUIESCE_WRITERS_SOCKET, else /run/quiesced/writers. */
 int quiesce_writer_set_socket_path(QuiesceWriter *writer, const char *path);
 
+/* For a service that quiesced does not start, whose descriptor has BusName=: it registers on the system bus,
+ * again whenever quiesced has been started anew, and never at level system. Either on a connection that the
+ * library makes, on which it owns `bus_name`; or on the caller's, which owns that name already and is in no
+ * other event loop. */
+int quiesce_writer_set_bus_name(QuiesceWriter *writer, const char *bus_name);
+int quiesce_writer_set_bus(QuiesceWriter *writer, sd_bus *bus);
+
 /* The blocking form: connects, registers and serves until SIGTERM, SIGINT or the connection's end, then lets
  * go of whatever is frozen and returns 0. */
 int quiesce_writer_run(QuiesceWriter *writer);
+/* Why it was refused, for people: what quiesced or the bus said; NULL: nothing. */
+const char *quiesce_writer_get_error(const QuiesceWriter *writer);
 
 /* The sd-event form: the same on the caller's loop, without signals. `closed` is called once when the
  * connection has ended (0) or could not be made (negative errno), after what was frozen was let go. */
@@ -177,6 +189,21 @@ const char *quiesce_writer_event_get_guard(const QuiesceWriterEvent *event);
 const char *const *quiesce_writer_event_get_volumes(const QuiesceWriterEvent *event); /* NULL-terminated */
 const char *const *quiesce_writer_event_get_snapshots(
         const QuiesceWriterEvent *event); /* volume, device … */
+/* Where something of the set's volumes is mounted: PrepareForBackup to PostSnapshot. NULL-terminated; bytes,
+ * not necessarily UTF-8. */
+const char *const *quiesce_writer_event_get_mount_points(const QuiesceWriterEvent *event);
+/* Whether a path lies on a volume of the set, links followed: 1 or 0; PrepareForBackup to PostSnapshot, else
+ * -ENODATA. What is not there yet is judged by its folder. ret_mount_point (or NULL): where the path's file
+ * system is mounted, which is what to name if it is missing in the set; the event's. */
+int quiesce_writer_event_is_path_affected(QuiesceWriterEvent *event, const char *path,
+                                          const char **ret_mount_point);
+/* The same of a volume: "vg/lv", a device node, a mount point, or a key of get_volumes(). */
+int quiesce_writer_event_is_volume_affected(QuiesceWriterEvent *event, const char *volume);
+/* PostSnapshot, of a writer whose descriptor has WritableSnapshots=yes: an O_PATH descriptor, the caller's,
+ * of a folder as it is in the snapshot, where files may be written until the event is answered; all must be
+ * closed by then. -ENODATA: not in this event, or not asked for; -EXDEV: the folder's file system has no
+ * snapshot that can be written into; -ENOENT: it is not there, or not in the snapshot. */
+int quiesce_writer_event_open_in_snapshot(QuiesceWriterEvent *event, const char *path, int *ret);
 /* PrepareForBackup, PrepareForSnapshot, PostSnapshot, BackupComplete, PreRestore and PostRestore tell of the
  * components chosen. */
 size_t quiesce_writer_event_count_components(const QuiesceWriterEvent *event);
@@ -207,6 +234,11 @@ int quiesce_writer_event_set_frozen(QuiesceWriterEvent *event, const uint32_t *i
  * a log, say. PrepareForBackup and PostSnapshot, of a component that was chosen; at most 4096 bytes. */
 int quiesce_writer_event_set_backup_stamp(QuiesceWriterEvent *event, const char *logical_path,
                                           const char *name, const char *stamp);
+/* What a restore of a component will have to know: a text of this writer's own, kept in the backup's
+ * document and told in PreRestore and PostRestore. PrepareForBackup and PostSnapshot; at most 16384 bytes.
+ */
+int quiesce_writer_event_set_backup_metadata(QuiesceWriterEvent *event, const char *logical_path,
+                                             const char *name, const char *text);
 /* The late answer of an event whose callback returned QUIESCE_WRITER_PENDING; the event is gone then. */
 void quiesce_writer_event_answer(QuiesceWriterEvent *event, int r);
 

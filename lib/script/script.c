@@ -235,6 +235,6 @@ char *script_join(char *const *words) {
                 return NULL;
         *to = '\0';
         for (size_t i = 0; words[i]; i++)
-                to += sprintf(to, "%s%s", i > 0 ? " " : "", words[i]);
+                to += snprintf(to, size - (size_t) (to - text), "%s%s", i > 0 ? " " : "", words[i]);
         return text;
 }

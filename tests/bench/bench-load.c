@@ -5,14 +5,18 @@
  * file `log` there and fsyncs it, again and again, and keeps its longest pause, the time from one record's
  * being on the disk to the next one's.
  *
+ * It rests for a moment after each record: without, sixteen of them leave an emulated machine of two
+ * processors none for LVM, and what is measured is their fight. The rest is part of every pause.
+ *
  * Commands come as lines on standard input and are answered by one line each, "error …" if something is
  * wrong:
- *   dirty MIB       every process writes that much to its file `data`, to memory only, before its next
- * record begin           pauses count from now on end             pause_usec=LONGEST writes=N
- * usual_usec=MEAN, since begin, over all processes look LOG…       the logs as snapshots show them, one per
- * directory, in their order: a regular file, or a device that is mounted read-only, in a mount namespace of
- * its own, to read its `log`. apart_usec=N: how far apart the instants of two of them are at least; 0: they
- * may be one
+ *
+ *   dirty MIB   every process writes that much to its file `data`, to memory only, before its next record
+ *   begin       pauses count from now on
+ *   end         pause_usec=LONGEST writes=N usual_usec=MEAN, since begin, over all processes
+ *   look LOG…   the logs as snapshots show them, one per directory, in their order: a regular file, or a
+ *               device that is mounted read-only, in a mount namespace of its own, to read its `log`.
+ *               apart_usec=N: how far apart the instants of two of them are at least; 0: they may be one
  *
  * A log is a ring of blocks, each filled with its number: what a snapshot shows must be whole and without a
  * gap, and from when it is follows from the times between which each record was written. A process that dies
@@ -42,6 +46,7 @@
 #define LOG_BLOCKS  64u
 #define TIMES_KEPT  65536u
 #define MIB         1048576u
+#define REST_MSEC   10u
 #define LINE_MAX_   8192u
 #define MOUNT_POINT "/run/bench-load"
 
@@ -70,6 +75,12 @@ static uint64_t now_usec(void) {
 
         (void) clock_gettime(CLOCK_MONOTONIC, &t);
         return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / NSEC_PER_USEC;
+}
+
+static void rest(unsigned msec) {
+        struct timespec t = {.tv_nsec = (long) (msec * USEC_PER_MSEC * NSEC_PER_USEC)};
+
+        (void) nanosleep(&t, NULL);
 }
 
 _Noreturn static void writer_fail(const Load *load, const char *what) {
@@ -125,6 +136,7 @@ _Noreturn static void writer_run(Load *load) {
                         atomic_store(&load->longest_usec, pause);
                 atomic_store(&load->last_usec, now);
                 atomic_store(&load->counter, counter);
+                rest(REST_MSEC);
         }
 }
 
@@ -166,12 +178,6 @@ static bool all_alive(void) {
         return true;
 }
 
-static void nap(void) {
-        struct timespec t = {.tv_nsec = 2 * USEC_PER_MSEC * NSEC_PER_USEC};
-
-        (void) nanosleep(&t, NULL);
-}
-
 static bool command_dirty(unsigned n_mib) {
         for (int i = 0; i < n_loads; i++) {
                 atomic_store(&loads[i].dirty_done, 0);
@@ -181,7 +187,7 @@ static bool command_dirty(unsigned n_mib) {
                 while (atomic_load(&loads[i].dirty_done) != n_mib) {
                         if (!all_alive())
                                 return false;
-                        nap();
+                        rest(2);
                 }
         (void) puts("ok");
         return true;
@@ -194,7 +200,7 @@ static bool command_begin(void) {
                 while (atomic_load(&loads[i].seen) != atomic_load(&loads[i].generation)) {
                         if (!all_alive())
                                 return false;
-                        nap();
+                        rest(2);
                 }
                 loads[i].first = atomic_load(&loads[i].counter);
         }

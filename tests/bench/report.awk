@@ -169,7 +169,7 @@ END {
         printf "- Host: %s CPUs of %s, QEMU %s, %s.\n", said["host", "cpus"], said["host", "cpu"], said["host", "qemu"],
                 said["host", "accel"] == "kvm" ? "KVM" : "software emulation (TCG)"
         printf "- Medians of %d rounds; commit %s.\n", rounds, said["host", "commit"]
-        print "- Load: per volume a process that writes 4 KiB and fsyncs, without end, and 100 MB that are only in memory at the start."
+        print "- Load: per volume a process that writes 4 KiB, fsyncs and rests for 10 ms, without end, and 100 MB that are only in memory at the start."
         print ""
         print "![plot](results.svg)"
         print ""

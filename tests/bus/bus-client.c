@@ -211,6 +211,18 @@ void backup_ok(Client *client, const char *member) {
         assert_ok(backup_ask(client, member));
 }
 
+Call *backup_begin(Client *client, const char *member) {
+        return call_begin(client, client->session, BACKUP_INTERFACE, member, "a{sv}", 0);
+}
+
+char *backup_answer(Client *client, const char *member) {
+        sd_bus_message *m = backup_ask(client, member);
+        char *text = reply_to_text(m);
+
+        sd_bus_message_unref(m);
+        return text;
+}
+
 void session_ok(Client *client, const char *member) {
         assert_ok(call_ask(client, client->session, SESSION_INTERFACE, member, "a{sv}", 0));
 }
@@ -280,21 +292,43 @@ char *client_add(Client *client, const char *volume) {
         return copy;
 }
 
-void client_prepare(Client *client, const char *volume) {
-        sd_bus_message *m;
+void client_start_set(Client *client) {
+        sd_bus_message *m = backup_ask(client, "StartSnapshotSet");
         const char *set;
 
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        m = backup_ask(client, "StartSnapshotSet");
         if (sd_bus_message_get_error(m))
                 fail_msg("StartSnapshotSet: %s", sd_bus_message_get_error(m)->message);
         assert_true(sd_bus_message_read(m, "s", &set) > 0);
         (void) snprintf(client->set, sizeof(client->set), "%s", set);
         sd_bus_message_unref(m);
+}
+
+void client_open_set(Client *client) {
+        client_open(client);
+        backup_ok(client, "GatherWriterMetadata");
+        client_start_set(client);
+}
+
+void client_prepare(Client *client, const char *volume) {
+        client_open_set(client);
         if (volume)
                 free(client_add(client, volume));
         backup_ok(client, "PrepareForBackup");
+}
+
+void client_back_up(Client *client) {
+        backup_ok(client, "DoSnapshotSet");
+        backup_ok(client, "BackupComplete");
+        session_ok(client, "Release");
+}
+
+Client *bench_start_prepared(Bench *bench, const char *volume) {
+        Client *client;
+
+        bench_start(bench);
+        client = client_new(bench);
+        client_prepare(client, volume);
+        return client;
 }
 
 bool client_has_seen(Client *client, const char *text) {

@@ -21,12 +21,14 @@ static const char bus_config[] =
         " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
         "<busconfig>\n"
         "  <listen>unix:path=%s/bus</listen>\n"
+        "  <servicedir>%s/services</servicedir>\n"
         "  <policy context=\"default\">\n"
         "    <allow user=\"*\"/><allow send_type=\"*\"/>\n"
         "    <allow send_destination=\"org.freedesktop.DBus\"/><allow receive_type=\"signal\"/>\n"
         "    <allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>\n"
         "    <allow receive_type=\"error\"/>\n"
         "    <allow send_destination=\"org.freedesktop.PolicyKit1\"/>\n"
+        "    <allow own_prefix=\"org.example\"/>\n"
         "  </policy>\n"
         "  <policy user=\"root\"><allow own=\"org.freedesktop.PolicyKit1\"/></policy>\n"
         "  <limit name=\"max_match_rules_per_connection\">32</limit>\n"
@@ -97,7 +99,10 @@ void bench_wait_either(Bench *bench, const char *path, const char *text, const c
                 if (poll(&p, 1, PATIENCE_MSEC) <= 0) {
                         _cleanup_free_ char *all = bench_read(bench, path);
 
-                        fail_msg("%s never held \"%s\" (%u); it holds: %s", path, text, n, all);
+                        /* cmocka tells the first thousand bytes. */
+                        fail_msg("%s never held \"%.200s\" (%zu bytes, %u times); it holds %zu bytes: %s%s",
+                                 path, text, strlen(text), n, strlen(all), strlen(all) > 600 ? "…" : "",
+                                 strlen(all) > 600 ? all + strlen(all) - 600 : all);
                 }
                 while (read(fd, buffer, sizeof(buffer)) > 0)
                         ;
@@ -124,6 +129,19 @@ void bench_add_writer(Bench *bench, const char *name, const char *arguments) {
         bench_write(bench, path, text);
 }
 
+void bench_add_one(Bench *bench, const char *arguments) {
+        bench_add_volume(bench, "one");
+        bench_add_writer(bench, "alpha", arguments);
+}
+
+void bench_stop_at(Bench *bench, const char *phase, const char *volume) {
+        char script[128];
+
+        (void) snprintf(script, sizeof(script), "%s %s mark reached\n%s %s wait go\n", phase, volume, phase,
+                        volume);
+        bench_write(bench, "provider/script", script);
+}
+
 static pid_t spawn(const char *const *argv, int stderr_fd) {
         pid_t pid = fork();
 
@@ -141,7 +159,7 @@ static void start_bus(Bench *bench) {
         int pipes[2], log;
         ssize_t n;
 
-        (void) snprintf(config, sizeof(config), bus_config, bench->directory, BUS_POLICY);
+        (void) snprintf(config, sizeof(config), bus_config, bench->directory, bench->directory, BUS_POLICY);
         bench_write(bench, "bus.conf", config);
         assert_int_equal(pipe(pipes), 0);
         assert_true(fcntl(pipes[0], F_SETFD, FD_CLOEXEC) >= 0);
@@ -170,7 +188,7 @@ static void make_notify_socket(Bench *bench) {
         assert_int_equal(setenv("NOTIFY_SOCKET", address.sun_path, true), 0);
 }
 
-static void wait_ready(Bench *bench) {
+void bench_await_ready(Bench *bench) {
         struct pollfd p = {.fd = bench->notify_fd, .events = POLLIN};
         char text[256];
         ssize_t n;
@@ -189,7 +207,7 @@ static void wait_ready(Bench *bench) {
         }
 }
 
-void bench_start(Bench *bench) {
+void bench_spawn(Bench *bench) {
         char options[4][256];
         const char *argv[] = {QUIESCED,   options[0],        options[1], options[2],
                               options[3], "--launcher=fork", NULL};
@@ -203,7 +221,11 @@ void bench_start(Bench *bench) {
         assert_true(fd >= 0);
         bench->daemon_pid = spawn(argv, fd);
         (void) close(fd);
-        wait_ready(bench);
+}
+
+void bench_start(Bench *bench) {
+        bench_spawn(bench);
+        bench_await_ready(bench);
 }
 
 static int reap(pid_t *pid) {
@@ -241,6 +263,8 @@ int bench_setup(void **state) {
         in_directory(bench, bench->writers_log, sizeof(bench->writers_log), "writers.log");
         in_directory(bench, bench->daemon_log, sizeof(bench->daemon_log), "quiesced.log");
         in_directory(bench, bench->bus_log, sizeof(bench->bus_log), "bus.log");
+        in_directory(bench, volumes, sizeof(volumes), "services");
+        assert_int_equal(mkdir(volumes, 0755), 0);
         in_directory(bench, volumes, sizeof(volumes), "provider/volumes");
         assert_int_equal(mkdir(bench->writers_d, 0755), 0);
         assert_int_equal(mkdir(bench->provider, 0755), 0);

@@ -68,7 +68,9 @@ typedef struct Bench {
 int bench_setup(void **state); /* the bus; quiesced is started by bench_start() */
 int bench_setup_started(void **state);
 int bench_teardown(void **state);
-void bench_start(Bench *bench);
+void bench_start(Bench *bench); /* and wait until it is ready, or in two parts: */
+void bench_spawn(Bench *bench);
+void bench_await_ready(Bench *bench);
 void bench_kill(Bench *bench); /* SIGKILL, waited for */
 int bench_stop(Bench *bench);  /* SIGTERM; how it ended, as waitpid(2) says */
 void bench_write(Bench *bench, const char *path, const char *text);     /* below the directory */
@@ -78,6 +80,9 @@ void bench_wait_file(Bench *bench, const char *path, const char *text); /* until
 void bench_wait_either(Bench *bench, const char *path, const char *text, const char *other, unsigned n);
 void bench_add_volume(Bench *bench, const char *name);
 void bench_add_writer(Bench *bench, const char *name, const char *arguments);
+void bench_add_one(Bench *bench, const char *arguments); /* the volume "one" and the writer "alpha" */
+/* The test provider makes the file "provider/reached" there, and waits for "provider/go". */
+void bench_stop_at(Bench *bench, const char *phase, const char *volume);
 unsigned bench_count(Bench *bench, const char *path, const char *text);
 /* A FIFO of the directory's, for "EVENT=wait:FIFO"; its path is the answer's. */
 const char *bench_make_fifo(Bench *bench, const char *name, char path[static 128]);
@@ -114,13 +119,20 @@ sd_bus_message *call_ask(Client *client, const char *path, const char *interface
 /* Shorthands for methods of the client's session with no more than options; unref the answer. */
 sd_bus_message *backup_ask(Client *client, const char *member);
 void backup_ok(Client *client, const char *member);
+Call *backup_begin(Client *client, const char *member);
+char *backup_answer(Client *client, const char *member); /* as text; free() it */
 void session_ok(Client *client, const char *member);
 void assert_ok(sd_bus_message *reply);                                           /* and unref */
 void assert_refused(sd_bus_message *reply, const char *error, const char *text); /* and unref */
 void client_open(Client *client);
 void client_open_restore(Client *client, const char *document);
-/* A session up to the state created, with one volume. */
+void client_start_set(Client *client);
+/* A new session with an empty set; then with a volume, or NULL: none, up to the state prepared; then all the
+ * rest. */
+void client_open_set(Client *client);
 void client_prepare(Client *client, const char *volume);
+void client_back_up(Client *client);
+Client *bench_start_prepared(Bench *bench, const char *volume);
 char *client_add(Client *client, const char *volume); /* the snapshot's id; free() it */
 /* What GetSession, GetSnapshotSet or GetSnapshot answer; free() it. */
 char *client_path_of(Client *client, const char *member, const char *id);

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 #
-# What tests of quiescectl on a private bus share: results, the real quiesced there, the test provider's volumes test:one
+# What tests of programs on a private bus share: results, the real quiesced there, the test provider's volumes test:one
 # and test:two, a test writer named good.
 set -u
 build=${QUIESCED_BUILD:?}
 # shellcheck disable=SC2034 # the tests'
 srcdir=$(readlink -f "$(dirname "$0")/../..")
-work=$(mktemp -d /tmp/test-ctl.XXXXXX)
+work=$(mktemp -d "${work_parent:-/tmp}/test-ctl.XXXXXX")
 pids=()
 failures=0
 # shellcheck disable=SC2317 # called by trap
@@ -48,12 +48,33 @@ json() { ctl "${@:2}" | jq -e -r "$1"; }
 # is EXPECTED FILTER COMMAND…
 is() { [ "$(json "${@:2}")" = "$1" ] || { json "${@:2}"; return 1; }; }
 
+# await COMMAND…: until it succeeds
+await() {
+        local deadline=$((SECONDS + 30))
+        until "$@" > /dev/null 2>&1; do
+                [ "$SECONDS" -lt "$deadline" ] || return 1
+                read -r -t 0.1 <> <(:)
+        done
+        true
+}
+
 start_all() {
         mkdir -p "$work/provider/volumes" "$work/writers.d" "$work/run"
         echo one > "$work/provider/volumes/one"
         echo two > "$work/provider/volumes/two"
         printf '[Writer]\nExec=%s log=%s\nUser=%s\n' "$build/quiesce-test-writer" "$work/log" "$(id -un)" \
                 > "$work/writers.d/good.writer"
+        start_bus
+        fails "without quiesced it says so" 1 'quiesced is not there' ctl list sets
+        start_quiesced
+}
+# And an LVM that has no volumes.
+start_bus() {
+        cat > "$work/provider/lvm" <<'END'
+#!/bin/sh
+[ "$1" != lvs ] || echo '{"report": [{"lv": []}]}'
+END
+        chmod +x "$work/provider/lvm"
         cat > "$work/bus.conf" <<END
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -72,19 +93,10 @@ END
         dbus-daemon --config-file="$work/bus.conf" --nofork --nopidfile --print-address > "$work/address" 2> "$work/bus.log" &
         pids+=($!)
         read -r -t 30 _ < "$work/address" || { echo "not ok a bus"; exit 1; }
-        fails "without quiesced it says so" 1 'quiesced is not there' ctl list sets
-        start_quiesced
 }
 start_quiesced() {
         "$build/quiesced" "--runtime-dir=$work/run" "--writers-dir=$work/writers.d" "--config-dir=$work" \
                 "--test-provider=$work/provider" --launcher=fork 2>> "$work/quiesced.log" &
         pids[1]=$!
-        wait_for_name
-}
-wait_for_name() {
-        local deadline=$((SECONDS + 30))
-        until ctl list sets > /dev/null 2>&1; do
-                [ "$SECONDS" -lt "$deadline" ] || { echo "not ok quiesced starts"; sed 's/^/# /' "$work/quiesced.log"; exit 1; }
-                read -r -t 0.1 <> <(:)
-        done
+        await ctl list sets || { echo "not ok quiesced starts"; sed 's/^/# /' "$work/quiesced.log"; exit 1; }
 }

@@ -9,33 +9,19 @@
 #define PREPARED "identify prepare-for-backup "
 #define FROZEN   PREPARED "prepare-for-snapshot freeze "
 
-static void add_blocked(Bench *bench, const char *name, const char *phase) {
-        char script[128];
-
-        bench_add_volume(bench, name);
-        (void) snprintf(script, sizeof(script), "%s %s mark reached\n%s %s wait go\n", phase, name, phase,
-                        name);
-        bench_write(bench, "provider/script", script);
-}
-
-static Call *do_snapshot_set(Client *client) {
-        return call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
-}
-
 /* A failed Freeze: that writer gets one Abort and no Thaw; the others hear of it when the requester aborts.
  */
 static void test_T4_failed_freeze(void **state) {
         Client *client;
         Call *running;
 
-        add_blocked(*state, "one", "post-commit");
+        bench_add_volume(*state, "one");
+        bench_stop_at(*state, "post-commit", "one");
         bench_add_writer(*state, "alpha", "freeze=fail:Retryable:no");
         bench_add_writer(*state, "beta", "level=system");
         bench_add_writer(*state, "gamma", "freeze=exit");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        running = do_snapshot_set(client);
+        client = bench_start_prepared(*state, "test:one");
+        running = backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "provider/reached", "");
         client_round_trip(client);
         bench_assert_story(*state, "alpha", FROZEN "abort");
@@ -52,18 +38,12 @@ static void test_T4_failed_freeze(void **state) {
 /* A failed Thaw is a source of Abort, too; the set is made, and its answer names the writer. */
 static void test_T4_failed_thaw(void **state) {
         _cleanup_free_ char *answer = NULL;
-        sd_bus_message *m;
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "thaw=fail:NonRetryable:no");
+        bench_add_one(*state, "thaw=fail:NonRetryable:no");
         bench_add_writer(*state, "beta", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        m = backup_ask(client, "DoSnapshotSet");
-        answer = reply_to_text(m);
-        sd_bus_message_unref(m);
+        client = bench_start_prepared(*state, "test:one");
+        answer = backup_answer(client, "DoSnapshotSet");
         assert_non_null(strstr(answer, "'failed-writers'=['alpha']"));
         backup_ok(client, "BackupComplete");
         session_ok(client, "Release");
@@ -76,19 +56,14 @@ static void test_T4_failed_thaw(void **state) {
 static void test_T5_failures_without_abort(void **state) {
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "prepare-for-snapshot=fail:Retryable:no");
+        bench_add_one(*state, "prepare-for-snapshot=fail:Retryable:no");
         bench_add_writer(*state, "beta", "post-snapshot=fail:Retryable:no");
         bench_add_writer(*state, "gamma", "prepare-for-backup=fail:Retryable:no");
         bench_add_writer(*state, "delta", "backup-complete=fail:Retryable:no");
         bench_add_writer(*state, "epsilon", "identify=fail:Retryable:no");
         bench_add_writer(*state, "zeta", "backup-shutdown=fail:Retryable:no");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        backup_ok(client, "DoSnapshotSet");
-        backup_ok(client, "BackupComplete");
-        session_ok(client, "Release");
+        client = bench_start_prepared(*state, "test:one");
+        client_back_up(client);
         assert_int_equal(bench_count(*state, "writers.log", " abort "), 0);
         bench_assert_story(*state, "alpha", PREPARED "prepare-for-snapshot backup-shutdown");
         bench_assert_story(*state, "beta", FROZEN "thaw post-snapshot backup-shutdown");
@@ -101,9 +76,7 @@ static void test_T5_failures_without_abort(void **state) {
 
 /* A set of two volumes, the second of which is the one that fails. */
 static void prepare_two(Client *client) {
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         free(client_add(client, "test:one"));
         free(client_add(client, "test:two"));
         backup_ok(client, "PrepareForBackup");
@@ -160,9 +133,7 @@ static void test_T7_provider_fails_before(void **state) {
         bench_write(*state, "provider/script", "begin-prepare two fail UnexpectedProviderError it broke\n");
         bench_start(*state);
         client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         before = client_add(client, "test:one");
         assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "AddToSnapshotSet", "va{sv}", "s",
                                 "test:two", 0),
@@ -185,11 +156,8 @@ static void test_T7_provider_fails_before(void **state) {
 static void test_T8_abort_twice(void **state) {
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
+        bench_add_one(*state, "");
+        client = bench_start_prepared(*state, "test:one");
         backup_ok(client, "AbortBackup");
         backup_ok(client, "AbortBackup");
         session_ok(client, "Release");
@@ -213,17 +181,14 @@ static void test_T8_abort_twice(void **state) {
 static void test_T9_abort_before_anything(void **state) {
         Client *client, *other;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
+        bench_add_one(*state, "");
         bench_start(*state);
         client = client_new(*state);
         other = client_new(*state);
         client_open(client);
         backup_ok(client, "AbortBackup");
         session_ok(client, "Release");
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         free(client_add(client, "test:one"));
         backup_ok(client, "AbortBackup");
         bench_assert_story(*state, "alpha", "identify");
@@ -240,11 +205,8 @@ static void test_T10_abort_after_success(void **state) {
         char line[192];
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
+        bench_add_one(*state, "");
+        client = bench_start_prepared(*state, "test:one");
         backup_ok(client, "DoSnapshotSet");
         backup_ok(client, "AbortBackup");
         assert_int_equal(bench_count_snapshots(*state), 1); /* until Release, or DeleteSnapshots */
@@ -263,8 +225,7 @@ static void test_T11_calls_after_abort(void **state) {
                                               "StartSnapshotSet"};
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "component=filegroup::a:s");
+        bench_add_one(*state, "component=filegroup::a:s");
         bench_start(*state);
         client = client_new(*state);
         client_open(client);

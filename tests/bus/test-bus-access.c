@@ -153,6 +153,7 @@ static void test_denied(void **state) {
         DENIED("restore", QUIESCE_PATH, MANAGER_INTERFACE, "OpenRestore", "sa{sv}", "", 0);
         DENIED("backup", QUIESCE_PATH, MANAGER_INTERFACE, "GetVolumes", "a{sv}", 0);
         DENIED("backup", QUIESCE_PATH, MANAGER_INTERFACE, "GetWriters", "a{sv}", 0);
+        DENIED("register-writer", QUIESCE_PATH, MANAGER_INTERFACE, "Register", "sa{sv}", "db", 0);
         DENIED("administer", QUIESCE_PATH, MANAGER_INTERFACE, "ReleaseSession", "sa{sv}", owner->id, 0);
         DENIED("administer", QUIESCE_PATH, MANAGER_INTERFACE, "DeleteSnapshots", "sa{sv}", owner->set, 0);
         DENIED("administer", set_path, "org.quiesce1.SnapshotSet", "Delete", "a{sv}", 0);
@@ -236,6 +237,39 @@ static void test_administrator(void **state) {
         (void) client_free(bob);
 }
 
+/* polkit alone lets nobody be a writer: the descriptor and the name on the bus must be right, too. One whose
+ * service leaves while polkit thinks is none. */
+static void test_register(void **state) {
+        Client *alice, *bob;
+        Polkit polkit;
+        Call *call;
+
+        if (needs_root() < 0)
+                return;
+        bench_write(*state, "writers.d/db.writer", "[Writer]\nBusName=org.example.Db\n");
+        bench_start(*state);
+        polkit_start(&polkit, *state, "org.quiesce1.register-writer");
+        alice = client_new_as(*state, ALICE);
+        bob = client_new_as(*state, BOB);
+        assert_true(sd_bus_request_name(alice->bus, "org.example.Db", 0) >= 0);
+        assert_refused(call_ask(bob, QUIESCE_PATH, MANAGER_INTERFACE, "Register", "sa{sv}", "db", 0),
+                       "AccessDenied", "does not own org.example.Db");
+        assert_string_equal(polkit.asked, "org.quiesce1.register-writer\n");
+        polkit.hold = true;
+        (void) call_begin(alice, QUIESCE_PATH, MANAGER_INTERFACE, "Register", "sa{sv}", "db", 0);
+        wait_count(&polkit, &polkit.n_held, 1);
+        (void) client_free(alice);
+        wait_count(&polkit, &polkit.n_cancelled, 1);
+        polkit_answer_held(&polkit);
+        assert_true(sd_bus_request_name(bob->bus, "org.example.Db", 0) >= 0);
+        call = call_begin(bob, QUIESCE_PATH, MANAGER_INTERFACE, "Register", "sa{sv}", "db", 0);
+        assert_ok(call_wait(call));
+        assert_refused(call_ask(bob, QUIESCE_PATH, MANAGER_INTERFACE, "Register", "sa{sv}", "db", 0),
+                       "BadState", "already");
+        polkit_stop(&polkit);
+        (void) client_free(bob);
+}
+
 /* Snapshots that stay are their user's, whichever process asks; another user needs to be an administrator.
  */
 static void test_own_snapshots(void **state) {
@@ -285,8 +319,7 @@ static void test_listed_without_paths(void **state) {
 
         if (needs_root() < 0)
                 return;
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
+        bench_add_one(*state, "");
         bench_start(*state);
         owner = client_new(*state);
         snapshot = make_set(owner);
@@ -443,6 +476,7 @@ int main(void) {
                 STARTED(test_granted),
                 ACCESS(test_administrator),
                 ACCESS(test_own_snapshots),
+                ACCESS(test_register),
                 ACCESS(test_listed_without_paths),
                 ACCESS(test_calls_per_user),
                 STARTED(test_documents_per_user),

@@ -19,9 +19,7 @@ static void test_happy_path(void **state) {
         bench_add_writer(*state, "back", "level=back-end");
         bench_start(*state);
         client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         one = client_add(client, "test:one");
         two = client_add(client, "test:two");
         assert_string_not_equal(one, two);
@@ -131,9 +129,7 @@ static void test_C29_a_status_tells_all(void **state) {
         bench_add_writer(*state, "ill", "prepare-for-snapshot=fail:OutOfResources:no.room");
         bench_start(*state);
         client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         backup_ok(client, "PrepareForBackup");
         backup_ok(client, "DoSnapshotSet");
         m = call_ask(client, client->session, SESSION_INTERFACE, "GatherWriterStatus", "a{sv}", 0);
@@ -156,9 +152,7 @@ static void test_without_volumes(void **state) {
         Client *client;
 
         bench_add_writer(*state, "alpha", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, NULL);
+        client = bench_start_prepared(*state, NULL);
         m = backup_ask(client, "DoSnapshotSet");
         assert_null(sd_bus_message_get_error(m));
         set = reply_get_string(m, "set");
@@ -176,12 +170,9 @@ static void test_veto(void **state) {
         sd_bus_message *m;
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "freeze=fail:Retryable:no");
+        bench_add_one(*state, "freeze=fail:Retryable:no");
         bench_add_writer(*state, "beta", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
+        client = bench_start_prepared(*state, "test:one");
         m = backup_ask(client, "DoSnapshotSet");
         assert_null(sd_bus_message_get_error(m));
         consistency = reply_get_string(m, "consistency");
@@ -204,11 +195,8 @@ static void test_required_writer_ignored(void **state) {
         sd_bus_message *m;
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "freeze=fail:Retryable:no");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
+        bench_add_one(*state, "freeze=fail:Retryable:no");
+        client = bench_start_prepared(*state, "test:one");
         m = call_ask(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 2,
                      "require-writers", "b", 1, "ignore-writers", "as", 1, "alpha");
         assert_null(sd_bus_message_get_error(m));
@@ -222,16 +210,13 @@ static void test_abort_in_do_snapshot_set(void **state) {
         Call *running, *abort;
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
-        bench_write(*state, "provider/script", "end-prepare one mark reached\nend-prepare one wait go\n");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        running = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        bench_add_one(*state, "");
+        bench_stop_at(*state, "end-prepare", "one");
+        client = bench_start_prepared(*state, "test:one");
+        running = backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "provider/reached", "");
         assert_refused(backup_ask(client, "PrepareForBackup"), "BadState", "DoSnapshotSet");
-        abort = call_begin(client, client->session, BACKUP_INTERFACE, "AbortBackup", "a{sv}", 0);
+        abort = backup_begin(client, "AbortBackup");
         assert_refused(call_wait(running), "Aborted", "");
         assert_ok(call_wait(abort));
         assert_true(client_seen_at(client, "reply DoSnapshotSet") <
@@ -257,9 +242,7 @@ static void test_same_volume_twice(void **state) {
         bench_add_volume(*state, "one");
         bench_start(*state);
         client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         one = client_add(client, "test:one");
         assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "AddToSnapshotSet", "va{sv}", "s",
                                 "test:one", 0),
@@ -278,13 +261,10 @@ static void test_cancelled_volume(void **state) {
 
         bench_add_volume(*state, "one");
         bench_add_volume(*state, "two");
-        bench_write(*state, "provider/script",
-                    "begin-prepare two mark reached\nbegin-prepare two wait go\n");
+        bench_stop_at(*state, "begin-prepare", "two");
         bench_start(*state);
         client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         one = client_add(client, "test:one");
         running = call_begin(client, client->session, BACKUP_INTERFACE, "AddToSnapshotSet", "va{sv}", "s",
                              "test:two", 0);

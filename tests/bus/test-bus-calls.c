@@ -201,9 +201,7 @@ static void test_T21_disabled_writer(void **state) {
                        "BadState", "gathered");
         backup_ok(client, "StartSnapshotSet");
         backup_ok(client, "PrepareForBackup");
-        backup_ok(client, "DoSnapshotSet");
-        backup_ok(client, "BackupComplete");
-        session_ok(client, "Release");
+        client_back_up(client);
         bench_assert_story(*state, "alpha",
                            "identify prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot "
                            "backup-complete backup-shutdown");
@@ -245,9 +243,7 @@ static void test_unknown_options(void **state) {
 static void test_volume_argument(void **state) {
         Client *client = client_new(*state);
 
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         assert_refused(
                 call_ask(client, client->session, BACKUP_INTERFACE, "AddToSnapshotSet", "va{sv}", "u", 7, 0),
                 "InvalidArgument", "");
@@ -352,7 +348,7 @@ static void test_gather_again(void **state) {
         bench_start(*state);
         client = client_new(*state);
         client_open(client);
-        running = call_begin(client, client->session, BACKUP_INTERFACE, "GatherWriterMetadata", "a{sv}", 0);
+        running = backup_begin(client, "GatherWriterMetadata");
         bench_wait_file(*state, "writers.log", "alpha identify");
         session_ok(client, "Cancel");
         assert_refused(call_wait(running), "Cancelled", "");

@@ -62,9 +62,7 @@ static void test_metadata_is_what_the_writer_declared(void **state) {
         client_open(client);
         assert_refused(ask_writer(client, "GetWriterMetadata", "db"), "ObjectNotFound",
                        "GatherWriterMetadata");
-        m = backup_ask(client, "GatherWriterMetadata");
-        all = reply_to_text(m);
-        sd_bus_message_unref(m);
+        all = backup_answer(client, "GatherWriterMetadata");
         m = ask_writer(client, "GetWriterMetadata", "db");
         metadata = reply_to_text(m);
         sd_bus_message_unref(m);
@@ -118,9 +116,7 @@ static void test_T22_component_mode(void **state) {
         assert_string_equal(chosen, "[{'type'='filegroup', 'logical-path'='instance', 'name'='wiki'}, "
                                     "{'type'='filegroup', 'logical-path'='', 'name'='config'}]");
         backup_ok(client, "PrepareForBackup");
-        backup_ok(client, "DoSnapshotSet");
-        backup_ok(client, "BackupComplete");
-        session_ok(client, "Release");
+        client_back_up(client);
 
         prepare = log_line(*state, "db", "prepare-for-backup");
         assert_has(
@@ -253,7 +249,7 @@ static void test_backup_types(void **state) {
 }
 
 /* T30: what goes with a component is the writer's to say in PrepareForBackup and PostSnapshot only. */
-static void test_T30_when_a_writer_may_set_a_stamp(void **state) {
+static void test_T30_when_a_writer_may_set_stamp_and_metadata(void **state) {
         static const struct {
                 const char *event;
                 bool may;
@@ -266,7 +262,8 @@ static void test_T30_when_a_writer_may_set_a_stamp(void **state) {
                 char name[8], arguments[128];
 
                 (void) snprintf(name, sizeof(name), "w%zu", i);
-                (void) snprintf(arguments, sizeof(arguments), "component=filegroup::a:s stamp=%s:mine",
+                (void) snprintf(arguments, sizeof(arguments),
+                                "component=filegroup::a:s stamp=%s:mine metadata=%s:yours", cases[i].event,
                                 cases[i].event);
                 bench_add_writer(*state, name, arguments);
         }
@@ -290,7 +287,11 @@ static void test_T30_when_a_writer_may_set_a_stamp(void **state) {
                 chosen = reply_to_text(m);
                 sd_bus_message_unref(m);
                 assert_true(!strstr(chosen, "'backup-stamp'='mine'") == !cases[i].may);
+                assert_true(!strstr(chosen, "'backup-metadata'='yours'") == !cases[i].may);
                 assert_true(asprintf(&refused, "%s %s stamp-refused", name, cases[i].event) >= 0);
+                assert_int_equal(bench_count(*state, "writers.log", refused), cases[i].may ? 0 : 1);
+                free(refused);
+                assert_true(asprintf(&refused, "%s %s metadata-refused", name, cases[i].event) >= 0);
                 assert_int_equal(bench_count(*state, "writers.log", refused), cases[i].may ? 0 : 1);
                 session_ok(client, "Release");
                 (void) client_free(client);
@@ -351,7 +352,6 @@ static void test_bad_declarations(void **state) {
                 {"method", "restore=someday", "restore method"},
         };
         _cleanup_free_ char *all = NULL;
-        sd_bus_message *m;
         Client *client;
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
@@ -360,9 +360,7 @@ static void test_bad_declarations(void **state) {
         bench_start(*state);
         client = client_new(*state);
         client_open(client);
-        m = backup_ask(client, "GatherWriterMetadata");
-        all = reply_to_text(m);
-        sd_bus_message_unref(m);
+        all = backup_answer(client, "GatherWriterMetadata");
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_free_ char *start = NULL;
                 const char *at;
@@ -432,7 +430,7 @@ int main(void) {
                 TEST(test_what_cannot_be_added),
                 TEST(test_what_goes_with_a_component),
                 TEST(test_backup_types),
-                TEST(test_T30_when_a_writer_may_set_a_stamp),
+                TEST(test_T30_when_a_writer_may_set_stamp_and_metadata),
                 TEST(test_stamp_of_a_late_answer),
                 TEST(test_bad_declarations),
                 TEST(test_through_the_library),

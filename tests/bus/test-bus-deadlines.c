@@ -30,12 +30,8 @@ static void test_T16_past_the_window(void **state) {
         bench_add_writer(*state, "alpha", "level=front-end window=20");
         bench_add_writer(*state, "beta", "level=back-end freeze=hang");
         bench_add_writer(*state, "gamma", "level=front-end thaw=hang");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, NULL);
-        m = backup_ask(client, "DoSnapshotSet");
-        answer = reply_to_text(m);
-        sd_bus_message_unref(m);
+        client = bench_start_prepared(*state, NULL);
+        answer = backup_answer(client, "DoSnapshotSet");
         m = call_ask(client, client->session, SESSION_INTERFACE, "GatherWriterStatus", "a{sv}", 0);
         status = reply_to_text(m);
         sd_bus_message_unref(m);
@@ -103,7 +99,7 @@ static unsigned race(Bench *bench, Client *client) {
 
         bench_write(bench, "writers.log", "");
         client_prepare(client, NULL);
-        running = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        running = backup_begin(client, "DoSnapshotSet");
         bench_wait_either(bench, "writers.log", " thaw ", " abort ", WRITERS);
         stop_and_go(bench, SIGSTOP);
         bench_let_go(bench, "thaw");

@@ -5,7 +5,6 @@
  * not cut off, nothing of an unfinished set stays. The requester's death is in test-bus-killed.c.
  */
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,11 +21,6 @@ static void assert_well(Bench *bench) {
         (void) client_free(client);
 }
 
-static void prepare_bench(Bench *bench) {
-        bench_add_volume(bench, "one");
-        bench_add_writer(bench, "alpha", "");
-}
-
 /* quiesced is killed; the owner lives: writers are told, the snapshots stay until it lets go (C32). (That
  * they go then is tried with LVM: the test provider does not find its sets again.) */
 static void test_daemon_killed_owner_reads(void **state) {
@@ -34,10 +28,8 @@ static void test_daemon_killed_owner_reads(void **state) {
         Client *client;
         char signal[320];
 
-        prepare_bench(*state);
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
+        bench_add_one(*state, "");
+        client = bench_start_prepared(*state, "test:one");
         backup_ok(client, "DoSnapshotSet");
         bench_kill(*state);
         assert_int_equal(bench_count_snapshots(*state), 1);
@@ -57,46 +49,11 @@ static void test_daemon_killed_owner_reads(void **state) {
         (void) client_free(client);
 }
 
-/* A set that is made while quiesced still looks for what an earlier one left is not taken for such: given
- * up, it is nowhere. */
-static void test_set_amid_recovery(void **state) {
-        static const char lvm[] = "#!/bin/sh\n"
-                                  "[ \"$1\" = lvs ] || exit 0\n"
-                                  "read -r go < \"${0%/*}/go\"\n"
-                                  "echo '{\"report\": [{\"lv\": []}]}'\n";
-        char path[192], id[37];
-        Bench *bench = *state;
-        Client *client;
-        Call *call;
-        int fd;
-
-        prepare_bench(bench);
-        bench_write(bench, "provider/script", "post-commit one fail UnexpectedProviderError it broke\n");
-        bench_write(bench, "provider/lvm", lvm);
-        (void) snprintf(path, sizeof(path), "%s/lvm", bench->provider);
-        assert_int_equal(chmod(path, 0755), 0);
-        (void) snprintf(path, sizeof(path), "%s/go", bench->provider);
-        assert_int_equal(mkfifo(path, 0600), 0);
-        bench_start(bench);
-        client = client_new(bench);
-        client_prepare(client, "test:one");
-        call = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
-        fd = open(path, O_WRONLY | O_CLOEXEC); /* once LVM is being asked */
-        assert_true(fd >= 0);
-        (void) close(fd);
-        assert_refused(call_wait(call), "UnexpectedProviderError", "it broke");
-        (void) snprintf(id, sizeof(id), "%s", client->set);
-        session_ok(client, "Release");
-        assert_refused(call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "GetSnapshotSet", "s", id),
-                       "ObjectNotFound", id);
-        (void) client_free(client);
-}
-
 /* Both die. */
 static void test_daemon_and_owner_killed(void **state) {
         Client *client, *watcher;
 
-        prepare_bench(*state);
+        bench_add_one(*state, "");
         bench_start(*state);
         watcher = client_new(*state);
         client = client_new(*state);
@@ -115,12 +72,10 @@ static void test_daemon_and_owner_killed(void **state) {
 static void test_daemon_killed_at_step(void **state) {
         Client *client;
 
-        prepare_bench(*state);
-        bench_write(*state, "provider/script", "commit one mark reached\ncommit one wait go\n");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        (void) call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        bench_add_one(*state, "");
+        bench_stop_at(*state, "commit", "one");
+        client = bench_start_prepared(*state, "test:one");
+        (void) backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "provider/reached", "");
         bench_kill(*state);
         bench_write(*state, "provider/script", "");
@@ -132,15 +87,40 @@ static void test_daemon_killed_at_step(void **state) {
         (void) client_free(client);
 }
 
+/* A record that could not be written is written as soon as that goes. */
+static void test_record_not_written(void **state) {
+        char path[192], file[128];
+        Bench *bench = *state;
+        Client *client;
+
+        bench_add_one(bench, "");
+        bench_write(bench, "provider/script", "end-prepare one fail UnexpectedProviderError it broke\n");
+        bench_start(bench);
+        client = client_new(bench);
+        client_open_set(client);
+        free(client_add(client, "test:one"));
+        (void) snprintf(path, sizeof(path), "%s/sessions/.new", bench->runtime);
+        assert_int_equal(mkdir(path, 0700), 0); /* where the new one is written first */
+        backup_ok(client, "PrepareForBackup");
+        bench_wait_file(bench, "quiesced.log", "could not be written");
+        assert_int_equal(rmdir(path), 0);
+        assert_refused(backup_ask(client, "DoSnapshotSet"), "UnexpectedProviderError", "it broke");
+        (void) snprintf(file, sizeof(file), "run/sessions/%s.json", client->id);
+        assert_int_equal(bench_count(bench, file, "\"prepared\": true"), 1);
+        bench_kill(bench);
+        bench_start(bench);
+        session_ok(client, "Release");
+        assert_int_equal(bench_count(bench, "writers.log", "backup-shutdown"), 1);
+        (void) client_free(client);
+}
+
 /* SIGTERM: sessions end; one that only reads is left for the next start. */
 static void test_daemon_stopped(void **state) {
         _cleanup_free_ char *now = NULL;
         Client *reader, *other;
 
-        prepare_bench(*state);
-        bench_start(*state);
-        reader = client_new(*state);
-        client_prepare(reader, "test:one");
+        bench_add_one(*state, "");
+        reader = bench_start_prepared(*state, "test:one");
         backup_ok(reader, "DoSnapshotSet");
         other = client_new(*state);
         client_prepare(other, "test:one");
@@ -162,10 +142,8 @@ static void test_bus_lost(void **state) {
         Client *client;
         int status;
 
-        prepare_bench(bench);
-        bench_start(bench);
-        client = client_new(bench);
-        client_prepare(client, "test:one");
+        bench_add_one(bench, "");
+        client = bench_start_prepared(bench, "test:one");
         assert_int_equal(kill(bench->bus_pid, SIGKILL), 0);
         assert_int_equal(waitpid(bench->bus_pid, &status, 0), bench->bus_pid);
         bench->bus_pid = 0;
@@ -182,9 +160,9 @@ int main(void) {
                 TEST(test_daemon_killed_owner_reads),
                 TEST(test_daemon_and_owner_killed),
                 TEST(test_daemon_killed_at_step),
+                TEST(test_record_not_written),
                 TEST(test_daemon_stopped),
                 TEST(test_bus_lost),
-                TEST(test_set_amid_recovery),
         };
 
         return cmocka_run_group_tests_name("bus-death", tests, NULL, NULL);

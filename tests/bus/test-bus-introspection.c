@@ -138,8 +138,7 @@ static void test_session_set_snapshot_writer(void **state) {
                             *set = NULL;
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
+        bench_add_one(*state, "");
         bench_start(*state);
         client = client_new(*state);
         client_open(client);

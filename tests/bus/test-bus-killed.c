@@ -50,19 +50,6 @@ static void note_ids(Client *client) {
         bench_write(client->bench, "ids", ids);
 }
 
-static void start_set(Client *client) {
-        sd_bus_message *m = backup_ask(client, "StartSnapshotSet");
-        const char *set;
-
-        assert_true(sd_bus_message_read(m, "s", &set) > 0);
-        (void) snprintf(client->set, sizeof(client->set), "%s", set);
-        sd_bus_message_unref(m);
-}
-
-static void begin(Client *client, const char *member) {
-        (void) call_begin(client, client->session, BACKUP_INTERFACE, member, "a{sv}", 0);
-}
-
 static void reach(Client *client, const Point *point) {
         Reach to = point->reach;
 
@@ -72,7 +59,7 @@ static void reach(Client *client, const Point *point) {
                                    point->context, 0));
         note_ids(client);
         if (to == REACH_GATHER) {
-                begin(client, "GatherWriterMetadata");
+                (void) backup_begin(client, "GatherWriterMetadata");
                 return;
         }
         backup_ok(client, "GatherWriterMetadata");
@@ -81,21 +68,21 @@ static void reach(Client *client, const Point *point) {
                                   "wait", "b", 1);
                 return;
         }
-        start_set(client);
+        client_start_set(client);
         note_ids(client);
         free(client_add(client, "test:one"));
         if (to == REACH_PREPARE)
-                begin(client, "PrepareForBackup");
+                (void) backup_begin(client, "PrepareForBackup");
         if (to > REACH_PREPARE)
                 backup_ok(client, "PrepareForBackup");
         if (to == REACH_CREATE)
-                begin(client, "DoSnapshotSet");
+                (void) backup_begin(client, "DoSnapshotSet");
         if (to == REACH_ABORT)
-                begin(client, "AbortBackup");
+                (void) backup_begin(client, "AbortBackup");
         if (to == REACH_CREATED || to == REACH_COMPLETE || to == REACH_COMPLETED)
                 backup_ok(client, "DoSnapshotSet");
         if (to == REACH_COMPLETE)
-                begin(client, "BackupComplete");
+                (void) backup_begin(client, "BackupComplete");
         if (to == REACH_COMPLETED)
                 backup_ok(client, "BackupComplete");
 }
@@ -184,9 +171,7 @@ static void kill_at(Bench *bench, const Point *point) {
         set_up(bench, point);
         if (point->reach == REACH_WAIT) {
                 first = client_new(bench);
-                client_open(first);
-                backup_ok(first, "GatherWriterMetadata");
-                backup_ok(first, "StartSnapshotSet");
+                client_open_set(first);
         }
         watcher = client_new(bench);
         pid = spawn_requester(bench, point);
@@ -270,15 +255,10 @@ static void test_T19_writer_killed_while_frozen(void **state) {
         sd_bus_message *m;
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "freeze=die");
+        bench_add_one(*state, "freeze=die");
         bench_add_writer(*state, "beta", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        m = backup_ask(client, "DoSnapshotSet");
-        answer = reply_to_text(m);
-        sd_bus_message_unref(m);
+        client = bench_start_prepared(*state, "test:one");
+        answer = backup_answer(client, "DoSnapshotSet");
         assert_non_null(strstr(answer, "'failed-writers'=['alpha']"));
         m = call_ask(client, client->session, SESSION_INTERFACE, "GatherWriterStatus", "a{sv}", 0);
         status = reply_to_text(m);
@@ -303,12 +283,10 @@ static void test_T28_quiesced_killed_while_frozen(void **state) {
         Client *client;
 
         bench_add_volume(*state, "one");
-        bench_write(*state, "provider/script", "commit one mark reached\ncommit one wait go\n");
+        bench_stop_at(*state, "commit", "one");
         bench_add_writer(*state, "alpha", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        begin(client, "DoSnapshotSet");
+        client = bench_start_prepared(*state, "test:one");
+        (void) backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "provider/reached", "");
         bench_kill(*state);
         bench_wait_file(*state, "writers.log", " connection ");

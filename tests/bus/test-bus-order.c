@@ -22,22 +22,13 @@ static void add_later(Bench *bench, const char *name, const char *arguments, con
         bench_add_writer(bench, name, text);
 }
 
-static Call *do_snapshot_set(Client *client) {
-        return call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
-}
-
 static void test_T1_clean_backup(void **state) {
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
+        bench_add_one(*state, "");
         bench_add_writer(*state, "beta", "level=system");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        backup_ok(client, "DoSnapshotSet");
-        backup_ok(client, "BackupComplete");
-        session_ok(client, "Release");
+        client = bench_start_prepared(*state, "test:one");
+        client_back_up(client);
         bench_assert_story(*state, "alpha", WHOLE);
         bench_assert_story(*state, "beta", WHOLE);
         (void) client_free(client);
@@ -53,10 +44,8 @@ static void test_T2_level_by_level(void **state) {
         bench_add_writer(*state, "quick", "level=front-end");
         add_later(*state, "back", "level=back-end", "freeze");
         add_later(*state, "system", "level=system", "thaw");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, NULL);
-        running = do_snapshot_set(client);
+        client = bench_start_prepared(*state, NULL);
+        running = backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "writers.log", "quick freeze");
         bench_wait_file(*state, "writers.log", "front freeze");
         client_round_trip(client);
@@ -85,13 +74,11 @@ static void test_T3_commit_between_freeze_and_thaw(void **state) {
 
         bench_add_volume(*state, "one");
         bench_join_logs(*state);
-        bench_write(*state, "provider/script", "commit one mark reached\ncommit one wait go\n");
+        bench_stop_at(*state, "commit", "one");
         add_later(*state, "alpha", "level=system", "freeze");
         bench_add_writer(*state, "beta", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        running = do_snapshot_set(client);
+        client = bench_start_prepared(*state, "test:one");
+        running = backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "writers.log", "alpha freeze");
         bench_note(*state, "test last-answer");
         bench_let_go(*state, "alpha");
@@ -118,10 +105,8 @@ static void test_T18_identify_storm(void **state) {
 
         bench_write(*state, "quiesced.conf", "[Session]\nMaxPerUser=60\n");
         add_later(*state, "alpha", "", "freeze");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, NULL);
-        running = do_snapshot_set(client);
+        client = bench_start_prepared(*state, NULL);
+        running = backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "writers.log", "alpha freeze");
         for (size_t i = 0; i < STORM; i++) {
                 others[i] = client_new(*state);
@@ -157,15 +142,13 @@ static void test_T24_no_properties_while_creating(void **state) {
         Call *running;
 
         bench_add_volume(*state, "one");
-        bench_write(*state, "provider/script", "end-prepare one mark reached\nend-prepare one wait go\n");
+        bench_stop_at(*state, "end-prepare", "one");
         bench_start(*state);
         client = client_new(*state);
-        client_open(client);
-        backup_ok(client, "GatherWriterMetadata");
-        backup_ok(client, "StartSnapshotSet");
+        client_open_set(client);
         id = client_add(client, "test:one");
         backup_ok(client, "PrepareForBackup");
-        running = do_snapshot_set(client);
+        running = backup_begin(client, "DoSnapshotSet");
         bench_wait_file(*state, "provider/reached", "");
         assert_refused(call_ask(client, client->session, BACKUP_INTERFACE, "GetSnapshotProperties", "sa{sv}",
                                 id, 0),
@@ -193,14 +176,9 @@ static void test_T27_C24_set_and_device_in_their_events_only(void **state) {
         };
         Client *client;
 
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", "");
-        bench_start(*state);
-        client = client_new(*state);
-        client_prepare(client, "test:one");
-        backup_ok(client, "DoSnapshotSet");
-        backup_ok(client, "BackupComplete");
-        session_ok(client, "Release");
+        bench_add_one(*state, "");
+        client = bench_start_prepared(*state, "test:one");
+        client_back_up(client);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_free_ char *line = bench_log_line(*state, "alpha", cases[i].event);
                 char current[64];

@@ -228,7 +228,8 @@ static void test_with_a_document(void **state) {
 
         bench_add_volume(*state, "one");
         bench_add_writer(*state, "db",
-                         "component=filegroup::a:s component=filegroup::b:s stamp=post-snapshot:lsn-9");
+                         "component=filegroup::a:s component=filegroup::b:s stamp=post-snapshot:lsn-9\n "
+                         "metadata=prepare-for-backup:early metadata=post-snapshot:label");
         bench_start(*state);
         document = back_up(*state);
         assert_has(document, "\"document\": \"org.quiesce1.backup\"");
@@ -236,6 +237,9 @@ static void test_with_a_document(void **state) {
         assert_has(document, "\"consistency\": \"application\"");
         assert_has(document, "\"volume\": \"");
         assert_has(document, "\"backup-stamp\": \"lsn-9\"");
+        assert_has(document, "\"backup-metadata\": \"label\"");
+        assert_log(*state, "component=/a[|||-1]{early}"); /* PostSnapshot */
+        assert_log(*state, "component=/a[||lsn-9|1]{label}");
         assert_has(document, "\"succeeded\": true");
 
         /* The writer lost its component a since, and there is another writer. */
@@ -253,14 +257,16 @@ static void test_with_a_document(void **state) {
         chosen = reply_to_text(m);
         sd_bus_message_unref(m);
         assert_string_equal(chosen, "[{'type'='filegroup', 'logical-path'='', 'name'='a', "
-                                    "'backup-stamp'='lsn-9', 'succeeded'=true}]");
+                                    "'backup-stamp'='lsn-9', 'backup-metadata'='label', 'succeeded'=true}]");
         assert_refused(restore_ask(client, "SaveDocument"), "BadState", "gathered");
         assert_ok(restore_ask(client, "PreRestore"));
         assert_ok(set_text(client, "SetFileRestoreStatus", "a", "all"));
         assert_ok(restore_ask(client, "PostRestore"));
-        assert_log(*state, "component=/a[|all|lsn-9]");
+        assert_log(*state, "component=/a[||lsn-9]{label}");    /* PreRestore */
+        assert_log(*state, "component=/a[|all|lsn-9]{label}"); /* PostRestore */
         after = save(client, RESTORE_INTERFACE);
         assert_has(after, "\"file-restore-status\": \"all\"");
+        assert_has(after, "\"backup-metadata\": \"label\"");
         assert_has(after, "\"colour\": \"red\"");
         session_ok(client, "Release");
         (void) client_free(client);

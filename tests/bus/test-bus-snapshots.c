@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * T15, T25, T26: how many volumes a set takes, deleting what cannot be deleted, and what stays after Release
- * and after a restart of quiesced.
+ * T15, T25, T26: what is noted with snapshots, how many volumes a set takes, deleting what cannot be
+ * deleted, and what stays after Release and after a restart of quiesced.
  */
 
 #include "bus-harness.h"
@@ -124,9 +124,36 @@ static void test_T26_auto_release_and_persistent(void **state) {
         assert_int_equal(bench_count_snapshots(*state), 1);
 }
 
+/* What the set is good for stands with its snapshots, and is mended if a writer fails after that. */
+static void test_consistency_is_noted(void **state) {
+        _cleanup_free_ char *snapshot = NULL, *noted = NULL, *expected = NULL, *consistency = NULL;
+        Bench *bench = *state;
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_volume(bench, "v0");
+        bench_add_writer(bench, "alpha", "post-snapshot=fail:Retryable:no");
+        bench_start(bench);
+        client = client_new(bench);
+        client_open_set(client);
+        snapshot = add_volume(client, 0);
+        backup_ok(client, "PrepareForBackup");
+        m = backup_ask(client, "DoSnapshotSet");
+        consistency = reply_get_string(m, "consistency");
+        sd_bus_message_unref(m);
+        session_ok(client, "Release");
+        noted = bench_read(bench, "provider/tags");
+        assert_true(asprintf(&expected, "v0 %s application\nv0 %s %s\n", snapshot, snapshot, consistency) >=
+                    0);
+        assert_string_equal(noted, expected);
+        assert_string_not_equal(consistency, "application");
+        (void) client_free(client);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
+                TEST(test_consistency_is_noted),
                 TEST(test_T15_volumes_of_a_set),
                 TEST(test_T25_deletion_that_stops),
                 TEST(test_T26_auto_release_and_persistent),

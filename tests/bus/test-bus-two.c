@@ -87,8 +87,7 @@ static void test_T13_no_event_of_others_while_frozen(void **state) {
 
         (void) snprintf(arguments, sizeof(arguments), "freeze=wait:%s",
                         bench_make_fifo(*state, "fifo", fifo));
-        bench_add_volume(*state, "one");
-        bench_add_writer(*state, "alpha", arguments);
+        bench_add_one(*state, arguments);
         bench_add_writer(*state, "beta", "");
         bench_start(*state);
         first = client_new(*state);
@@ -96,9 +95,9 @@ static void test_T13_no_event_of_others_while_frozen(void **state) {
         open_without(first, "beta");
         open_without(second, NULL);
         prepare(first, "test:one");
-        creating = call_begin(first, first->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        creating = backup_begin(first, "DoSnapshotSet");
         bench_wait_file(*state, "writers.log", "alpha freeze");
-        preparing = call_begin(second, second->session, BACKUP_INTERFACE, "PrepareForBackup", "a{sv}", 0);
+        preparing = backup_begin(second, "PrepareForBackup");
         bench_wait_file(*state, "writers.log", "beta prepare-for-backup"); /* is not in the first */
         client_round_trip(second);
         bench_assert_story(*state, "alpha",

@@ -99,6 +99,12 @@ check "and makes the set less" is file-system,true \
 check "--no-writers asks none" ctl create --no-writers test:two
 check "and none was frozen" is 0 '[.sets[] | select(.snapshots | length == 1)] | sort_by(.created)[-1].freeze' list sets --json
 
+printf '[Writer]\nExec=%s log=%s prepare-for-snapshot=warn:half-of-it-is-elsewhere\nUser=%s\n' \
+        "$build/quiesce-test-writer" "$work/log" "$(id -un)" > "$work/writers.d/bad.writer"
+kill "${pids[1]}" && wait "${pids[1]}"
+start_quiesced
+check "a writer's warning is told" grep -q 'writer bad warns: half-of-it-is-elsewhere' <(ctl create test:one 2>&1)
+
 # An administrator ends a session that hangs.
 printf '[Writer]\nExec=%s log=%s identify=hang\nUser=%s\n' "$build/quiesce-test-writer" "$work/log" \
         "$(id -un)" > "$work/writers.d/bad.writer"
@@ -120,4 +126,10 @@ check "who owned it has failed" test $? -eq 1
 check "and is told that it was released" grep -q -i "released" "$work/created"
 unset 'pids[-1]'
 
+# What LVM cannot tell may be missing: that is said, beside the data.
+rm "$work/provider/lvm"
+kill "${pids[1]}" && wait "${pids[1]}"
+start_quiesced
+check "a list that may not be whole says so" grep -q 'there may be more snapshots' <(ctl list --json 2>&1 > /dev/null)
+check "one of writers is whole" test -z "$(ctl list writers 2>&1 > /dev/null)"
 [ "$failures" -eq 0 ]

@@ -173,7 +173,7 @@ static void test_die(void **state) {
         assert_status(*state, run(*state, "DoSnapshotSet=die", "test:one"), -SIGKILL);
         bench_wait_file(*state, "writers.log", "not-completed requester-vanished");
         bench_write(*state, "writers.log", "");
-        bench_write(*state, "provider/script", "end-prepare * mark reached\nend-prepare * wait go\n");
+        bench_stop_at(*state, "end-prepare", "*");
         bench_write(*state, "script",
                     "OpenBackup\nGatherWriterMetadata\nStartSnapshotSet\nAddToSnapshotSet test:one\n"
                     "PrepareForBackup\nDoSnapshotSet &\nwait provider/reached\ndie\n");
@@ -188,7 +188,7 @@ static void test_calls_at_once(void **state) {
         pid_t pid;
 
         (void) bench_make_fifo(*state, "fifo", fifo);
-        bench_write(*state, "provider/script", "end-prepare * mark reached\nend-prepare * wait go\n");
+        bench_stop_at(*state, "end-prepare", "*");
         bench_write(*state, "script",
                     "OpenBackup\nGatherWriterMetadata\nStartSnapshotSet\nAddToSnapshotSet test:one\n"
                     "PrepareForBackup\nDoSnapshotSet &\nwait provider/reached\n"
@@ -239,9 +239,10 @@ static void test_scripts_of_all_three(void **state) {
 
 /* The example's descriptor, with the paths of this build and this tree. */
 static void bench_use_example(Bench *bench) {
+        /* Names of one length wherever the build is: a descriptor's lines are short. */
         static const char *const paths[][2] = {
-                {"/usr/bin/quiesce-test-writer", TEST_WRITER},
-                {"/etc/quiesced/test.script", SOURCE_TREE "/kit/test.script"},
+                {"/usr/bin/quiesce-test-writer", "writer"},
+                {"/etc/quiesced/test.script", "example.script"},
         };
         char text[4096] = "", line[1024], *at;
         FILE *f = fopen(SOURCE_TREE "/kit/test.writer", "re");
@@ -255,11 +256,14 @@ static void bench_use_example(Bench *bench) {
                         if (!at || line[0] == '#')
                                 continue;
                         rest = strdup(at + strlen(paths[i][0]));
-                        (void) snprintf(at, sizeof(line) - (size_t) (at - line), "%s%s", paths[i][1], rest);
+                        (void) snprintf(at, sizeof(line) - (size_t) (at - line), "%s/%s%s", bench->directory,
+                                        paths[i][1], rest);
                 }
                 (void) strcat(text, line);
         }
         (void) fclose(f);
+        (void) snprintf(line, sizeof(line), "%s/%s", bench->directory, paths[1][1]);
+        assert_int_equal(symlink(SOURCE_TREE "/kit/test.script", line), 0);
         bench_write(bench, "writers.d/test.writer", text);
 }
 

@@ -71,6 +71,7 @@ static uint64_t digest_of(const ContractInput *input) {
                 (uintptr_t) input->fresh_id,
                 input->wait,
                 input->require_writers,
+                input->hold_limit_usec,
                 (uintptr_t) input->snapshot,
                 (uintptr_t) input->writer_name,
                 input->selected,

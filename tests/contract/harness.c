@@ -44,6 +44,7 @@ static void note_deadline(Harness *harness, const ContractEffect *effect) {
         harness->deadlines[i].id = effect->deadline;
         harness->deadlines[i].at_usec = effect->at_usec;
         harness->deadlines[i].session = effect->session;
+        harness->deadlines[i].after_dark = effect->after_dark;
         harness->n_deadlines++;
 }
 
@@ -105,8 +106,9 @@ static void print_effect(Harness *harness, const ContractEffect *effect, char *w
                 print_event(harness, effect, word, size);
                 break;
         case CONTRACT_EFFECT_STEP:
-                (void) snprintf(word, size, "step %s%s", contract_step_to_string(effect->step),
-                                effect->auto_release ? " auto-release" : "");
+                (void) snprintf(word, size, "step %s%s%s", contract_step_to_string(effect->step),
+                                effect->auto_release ? " auto-release" : "",
+                                effect->writable ? " writable" : "");
                 break;
         case CONTRACT_EFFECT_DARK_BEGIN:
                 (void) snprintf(word, size, "dark");
@@ -236,6 +238,7 @@ void launched(Harness *harness, uint64_t session, const TestWriter *writers, siz
                 specs[i].available = !writers[i].unavailable;
                 specs[i].text = writers[i].unavailable;
                 specs[i].freeze_window_usec = writers[i].window_usec;
+                specs[i].writable_snapshots = harness->db_writes && streq(writers[i].name, "db");
                 (void) snprintf(harness->writers[session][i], sizeof(harness->writers[session][i]), "%s",
                                 writers[i].name);
         }

@@ -5,10 +5,10 @@
  * Feeding the contract and reading what it does, as one line of words.
  *
  * Every input helper appends what it caused to a log; expect() compares the log with a line and empties it.
- * Words: "Freeze>db" an event, "step commit", "launch", "reply DoSnapshotSet ok" or "… BadState", "dark" and
- * "light", "window-end", "signal Abort …", "set-created application", "stop db", "gone"; joined by ", ".
- * What concerns another session than the first begins with its number. Armed deadlines are kept, not logged;
- * changes of state are logged only if asked for.
+ * Words: "Freeze>db" an event, "step commit", "step lock writable", "launch", "reply DoSnapshotSet ok" or "…
+ * BadState", "dark" and "light", "window-end", "signal Abort …", "set-created application", "stop db",
+ * "gone"; joined by ", ". What concerns another session than the first begins with its number. Armed
+ * deadlines are kept, not logged; changes of state are logged only if asked for.
  */
 
 #include <setjmp.h>
@@ -34,10 +34,12 @@ typedef struct Harness {
         char writers[4][4][32];       /* names by session and index */
         struct {
                 uint64_t id, at_usec, session;
+                bool after_dark;
         } deadlines[DEADLINES];
         size_t n_deadlines;
         const ContractEffects *last;
         bool show_states;
+        bool db_writes; /* asks for writable snapshots */
 } Harness;
 
 typedef struct TestWriter {

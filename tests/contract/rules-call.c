@@ -172,6 +172,7 @@ static void note_do(Observer *observer, SeenSession *session, const ContractInpu
         begin(session, input);
         session->state = CONTRACT_CREATING;
         session->require |= input->require_writers;
+        session->hold_limit_usec = input->hold_limit_usec ?: observer->config.hold_limit_usec;
         session->steps = 0;
         session->in_sequence = true;
         for (uint32_t i = 0; i < session->n_writers; i++) {

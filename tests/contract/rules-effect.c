@@ -256,6 +256,14 @@ static void check_event(Observer *observer, SeenSession *session, const Contract
         note_sent(observer, session, writer, effect);
 }
 
+/* C24: somebody will get PostSnapshot, as far as is known, who asks for writable snapshots. */
+static bool somebody_writes(const SeenSession *session) {
+        for (uint32_t i = 0; i < session->n_writers; i++)
+                if (session->writers[i].writes && in_sequence(&session->writers[i]))
+                        return true;
+        return false;
+}
+
 /* The steps of a set, in the order of C6 and C8. */
 static void check_set_step(Observer *observer, SeenSession *session, const ContractEffect *effect) {
         static const ContractStep before[_CONTRACT_STEP_MAX] = {
@@ -264,6 +272,7 @@ static void check_set_step(Observer *observer, SeenSession *session, const Contr
                 [CONTRACT_STEP_COMMIT] = CONTRACT_STEP_PRE_COMMIT,
                 [CONTRACT_STEP_POST_COMMIT] = CONTRACT_STEP_COMMIT,
                 [CONTRACT_STEP_FINAL_COMMIT] = CONTRACT_STEP_POST_COMMIT,
+                [CONTRACT_STEP_SEAL] = CONTRACT_STEP_FINAL_COMMIT,
         };
 
         RULE(observer, "C8", runs(session, CONTRACT_CALL_DO_SNAPSHOT_SET) && session->in_sequence);
@@ -276,7 +285,9 @@ static void check_set_step(Observer *observer, SeenSession *session, const Contr
                 RULE(observer, "C6",
                      all_answered(session, CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT, 0, _CONTRACT_LEVEL_MAX));
                 RULE(observer, "C31", observer->window == 0);
+                RULE(observer, "C24", effect->writable == somebody_writes(session));
                 observer->window = session->handle;
+                session->writable = effect->writable;
                 break;
         case CONTRACT_STEP_PRE_COMMIT:
                 RULE(observer, "C7", all_answered(session, CONTRACT_EVENT_FREEZE, 0, CONTRACT_LEVEL_SYSTEM));
@@ -294,6 +305,14 @@ static void check_set_step(Observer *observer, SeenSession *session, const Contr
                 break;
         case CONTRACT_STEP_FINAL_COMMIT:
                 RULE(observer, "C31", observer->window == 0);
+                RULE(observer, "C14", effect->consistency == observer_consistency(session));
+                RULE(observer, "C24", effect->writable == somebody_writes(session));
+                break;
+        case CONTRACT_STEP_SEAL: /* nobody writes any more, and it is waited for: see check_created() */
+                RULE(observer, "C24", session->writable);
+                RULE(observer, "C14", effect->consistency == observer_consistency(session));
+                RULE(observer, "C24",
+                     all_answered(session, CONTRACT_EVENT_POST_SNAPSHOT, 0, _CONTRACT_LEVEL_MAX));
                 break;
         default:
                 break;
@@ -371,13 +390,14 @@ static void check_step(Observer *observer, SeenSession *session, const ContractE
 }
 
 /* How long deadlines are that are no limit of an event. */
-static void check_time(const Observer *observer, SeenPurpose purpose, uint64_t at_usec) {
+static void check_time(const Observer *observer, const SeenSession *session, SeenPurpose purpose,
+                       uint64_t at_usec) {
         uint64_t now_usec = observer->now_usec;
 
         if (purpose == FOR_LEVEL)
                 RULE(observer, "C7", at_usec == now_usec + observer->config.thaw_level_delay_usec);
         else if (purpose == FOR_DARK)
-                RULE(observer, "C30", at_usec == now_usec + observer->config.hold_limit_usec);
+                RULE(observer, "C30", at_usec == now_usec + session->hold_limit_usec);
         else if (observer->n_waiting > 0)
                 RULE(observer, "C3", at_usec <= now_usec + observer->config.slot_idle_waited_usec);
         else
@@ -417,7 +437,7 @@ static void check_deadline(Observer *observer, const ContractEffect *effect) {
                 observer->deadlines[i].purpose = FOR_ANSWER;
                 expected->sent_to = NULL;
         } else {
-                check_time(observer, observer->deadlines[i].purpose, effect->at_usec);
+                check_time(observer, session, observer->deadlines[i].purpose, effect->at_usec);
         }
         observer->n_deadlines++;
 }

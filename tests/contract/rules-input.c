@@ -54,7 +54,8 @@ static ContractWriterState state_when_failed(ContractEvent event) {
 
 /* DoSnapshotSet fails (C11 c; C11 a if AbortBackup does it): those of C12 are owed an Abort. */
 void give_up(Observer *observer, SeenSession *session, ContractError error) {
-        unsigned source = session->abort_asked ? FROM_REQUESTER : FROM_COORDINATOR;
+        /* From the first PostSnapshot on AbortBackup stops nothing: then it is SEAL that has failed. */
+        unsigned source = session->abort_asked && !session->post ? FROM_REQUESTER : FROM_COORDINATOR;
 
         (void) observer;
         if (session->giving_up)
@@ -219,6 +220,7 @@ static void note_writers(Observer *observer, SeenSession *session, const Contrac
                                        .level = spec->level,
                                        .available = spec->available,
                                        .wish_usec = spec->freeze_window_usec,
+                                       .writes = spec->writable_snapshots,
                                        .enabled = is_enabled(session, spec->name)};
                 writer->failed = writer->veto = writer->enabled && !writer->available;
         }
@@ -261,7 +263,7 @@ static void note_volume(SeenSession *session, const ContractInput *input) {
 
 /* C8: whether the window of a writer that is frozen, or about to be, has less than the hold limit left. */
 static bool lacks_window(const Observer *observer, const SeenSession *session) {
-        uint64_t hold_usec = observer->config.hold_limit_usec;
+        uint64_t hold_usec = session->hold_limit_usec;
 
         for (size_t i = 0; i < observer->n_deadlines; i++) {
                 const SeenWriter *writer = observer->deadlines[i].writer == NOBODY

@@ -77,7 +77,7 @@ static void check_post_restored(Observer *observer, SeenSession *session, Contra
 }
 
 /* C14. */
-static ContractConsistency consistency_of(const SeenSession *session) {
+ContractConsistency observer_consistency(const SeenSession *session) {
         uint32_t n_good = 0, n_bad = 0;
 
         for (uint32_t i = 0; i < session->n_writers; i++) {
@@ -94,6 +94,8 @@ static void check_created(Observer *observer, SeenSession *session, const Contra
 
         RULE(observer, "C25", session->set_created);
         RULE(observer, "C8", session->n_volumes == 0 || step_was_done(session, CONTRACT_STEP_FINAL_COMMIT));
+        RULE(observer, "C24",
+             session->n_volumes == 0 || !session->writable || step_was_done(session, CONTRACT_STEP_SEAL));
         RULE(observer, "C6", !anything_in_flight(session));
         for (uint32_t i = 0; i < session->n_writers; i++) {
                 const SeenWriter *writer = &session->writers[i];
@@ -104,7 +106,7 @@ static void check_created(Observer *observer, SeenSession *session, const Contra
                      !session->require || writer->excepted || !writer->veto || !writer->takes_part ||
                              was_sent(writer, CONTRACT_EVENT_FREEZE));
         }
-        RULE(observer, "C14", effect->consistency == consistency_of(session));
+        RULE(observer, "C14", effect->consistency == observer_consistency(session));
         if (contract_get_session(observer->contract, session->handle, &info))
                 RULE(observer, "C14", info.consistency == effect->consistency);
         session->state = CONTRACT_CREATED;

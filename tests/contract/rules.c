@@ -182,8 +182,14 @@ static void check_session(Observer *observer, SeenSession *session) {
              (session->running == CONTRACT_CALL_NONE && !session->abort_asked && !session->release_asked) ||
                      is_outstanding(observer, session));
         RULE(observer, "C25", !session->removal_owed);
-        for (uint32_t i = 0; i < session->n_writers; i++)
-                RULE(observer, "C30", session->writers[i].stops_due == 0);
+        for (uint32_t i = 0; i < session->n_writers; i++) {
+                const SeenWriter *writer = &session->writers[i];
+
+                RULE(observer, "C30", writer->stops_due == 0);
+                RULE(observer, "C21",
+                     writer->gone || writer->sent == 0 ||
+                             !contract_may_replace_writer(observer->contract, writer->name));
+        }
 }
 
 static void check_after(Observer *observer) {
@@ -353,21 +359,23 @@ static void add_set(uint64_t *hash, const SeenSession *session) {
                       (session->state == CONTRACT_INITIALISED || session->state == CONTRACT_GATHERED ||
                        session->state == CONTRACT_OPEN || session->state == CONTRACT_PREPARED || making);
 
-        add(hash,
-            (uint64_t) session->slot | (uint64_t) session->set_started << 2 |
-                    (uint64_t) session->set_created << 3 | (uint64_t) session->removal_owed << 4 |
-                    (uint64_t) session->in_sequence << 5 | (uint64_t) (before && session->require) << 6 |
-                    (uint64_t) (making && session->post) << 7 |
-                    (uint64_t) (making && session->all_frozen) << 8 | (uint64_t) session->orphan << 10 |
-                    (uint64_t) session->abort_step << 11 | (uint64_t) session->delete_asked << 12 |
-                    (uint64_t) (!session->set_created && session->abort_asked_for) << 13 |
-                    (uint64_t) (!session->set_created && session->touched) << 14 |
-                    (uint64_t) session->signal_abort << 15 |
-                    (session->signal_abort ? (uint64_t) session->abort_outcome << 17 : 0) |
-                    (uint64_t) session->signal_shutdown << 16 | (uint64_t) session->n_volumes << 20 |
-                    (uint64_t) session->deleted << 24 | (uint64_t) step_kind(session) << 32 |
-                    (uint64_t) session->delete_one << 40);
+        add(hash, (uint64_t) session->slot | (uint64_t) session->set_started << 2 |
+                          (uint64_t) session->set_created << 3 | (uint64_t) session->removal_owed << 4 |
+                          (uint64_t) session->in_sequence << 5 |
+                          (uint64_t) (before && session->require) << 6 |
+                          (uint64_t) (making && session->post) << 7 |
+                          (uint64_t) (making && session->all_frozen) << 8 |
+                          (uint64_t) (making && session->writable) << 9 | (uint64_t) session->orphan << 10 |
+                          (uint64_t) session->abort_step << 11 | (uint64_t) session->delete_asked << 12 |
+                          (uint64_t) (!session->set_created && session->abort_asked_for) << 13 |
+                          (uint64_t) (!session->set_created && session->touched) << 14 |
+                          (uint64_t) session->signal_abort << 15 |
+                          (session->signal_abort ? (uint64_t) session->abort_outcome << 17 : 0) |
+                          (uint64_t) session->signal_shutdown << 16 | (uint64_t) session->n_volumes << 20 |
+                          (uint64_t) session->deleted << 24 | (uint64_t) step_kind(session) << 32 |
+                          (uint64_t) session->delete_one << 40);
         add(hash, making ? session->steps : 0);
+        add(hash, making ? session->hold_limit_usec : 0);
         add(hash, before && !making ? session->keys : 0);
 }
 

@@ -40,6 +40,7 @@ typedef struct SeenWriter {
         const ContractComponentSpec *components; /* static */
         uint32_t n_components, selected;         /* a bit per component */
         bool available, enabled, takes_part, placed, excepted, never;
+        bool writes; /* C24: asks for writable snapshots */
         bool gone, failed, veto;
         bool waited_for;    /* C7: its Thaw has kept the next level waiting as long as it may */
         bool frozen;        /* Freeze was sent, neither was Thaw answered well nor Abort sent since */
@@ -74,12 +75,14 @@ typedef struct SeenSession {
 
         SeenSlot slot;
         bool set_started, set_created, removal_owed, touched;
-        bool in_sequence;   /* PrepareForSnapshot may be sent: no veto was known before (C14) */
-        bool require, post; /* C14; the first PostSnapshot was sent (C15) */
+        bool in_sequence;         /* PrepareForSnapshot may be sent: no veto was known before (C14) */
+        bool require, post;       /* C14; the first PostSnapshot was sent (C15) */
+        uint64_t hold_limit_usec; /* C8, as DoSnapshotSet was told */
         uint32_t n_volumes, keys, deleted;
         char snapshots[OBSERVER_VOLUMES_MAX][CONTRACT_ID_MAX];
         char new_snapshot[CONTRACT_ID_MAX];
         bool all_frozen; /* COMMIT's answer */
+        bool writable;   /* C24: as LOCK was told */
         ContractStep step;
         uint32_t delete_one;                            /* DELETE: 0 all, else the volume's index + 1 */
         bool orphan;                                    /* nobody waits for that step */
@@ -164,6 +167,7 @@ uint64_t observer_hash_outside(const Observer *observer, const SeenSession *sess
 SeenSession *observer_session(Observer *observer, uint64_t handle);
 /* Whether what a bus would bring may come now: in the dark, only while the session has no call unanswered.
  */
+ContractConsistency observer_consistency(const SeenSession *session);
 bool observer_may_call(const Observer *observer, const SeenSession *session);
 bool observer_owns_slot(const SeenSession *session);
 

@@ -259,6 +259,14 @@ static void test_C4_options_and_stamps_before_prepare(void **state) {
         expect(harness, "reply SetBackupOptions BadState, reply SetPreviousBackupStamp BadState");
 }
 
+/* Neither within the freeze window nor when there is nothing to note it in any more; no restore's. */
+static void test_T30_which_events_take_notes(void **state) {
+        for (int event = 0; event < _CONTRACT_EVENT_MAX; event++)
+                assert_int_equal(contract_event_takes_notes((ContractEvent) event),
+                                 event == CONTRACT_EVENT_PREPARE_FOR_BACKUP ||
+                                         event == CONTRACT_EVENT_POST_SNAPSHOT);
+}
+
 static void test_C4_backup_succeeded_when_there_is_something_to_copy(void **state) {
         Harness *harness = *state;
 
@@ -426,6 +434,7 @@ int main(void) {
                 TEST(test_selectability_the_other_way_round),
                 TEST(test_selectability_what_must_be_added),
                 TEST(test_C4_options_and_stamps_before_prepare),
+                TEST(test_T30_which_events_take_notes),
                 TEST(test_C4_backup_succeeded_when_there_is_something_to_copy),
                 TEST(test_C4_backup_succeeded_without_a_set),
                 TEST(test_C4_writer_metadata_in_every_state_before_release),

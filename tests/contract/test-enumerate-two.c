@@ -20,7 +20,7 @@
 #include "tests/contract/enumerate.h"
 
 static const ContractWriterSpec writers[] = {
-        {.name = "db", .level = CONTRACT_LEVEL_BACK_END},
+        {.name = "db", .level = CONTRACT_LEVEL_BACK_END, .writable_snapshots = true},
         {.name = "fs", .level = CONTRACT_LEVEL_SYSTEM},
 };
 

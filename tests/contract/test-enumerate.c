@@ -32,7 +32,7 @@
 
 static const ContractWriterSpec writers[] = {
         {.name = "app", .level = CONTRACT_LEVEL_FRONT_END},
-        {.name = "db", .level = CONTRACT_LEVEL_BACK_END},
+        {.name = "db", .level = CONTRACT_LEVEL_BACK_END, .writable_snapshots = true},
         {.name = "fs", .level = CONTRACT_LEVEL_SYSTEM},
 };
 
@@ -50,7 +50,7 @@ static void test_one_writer_and_all_else(void **state) {
         walk(&(EnumerateBounds){.n_sessions = 1,
                                 .n_volumes = 1,
                                 .n_writers = 1,
-                                .writers = writers,
+                                .writers = writers + 1,
                                 .restores = true,
                                 .questions = true,
                                 .choices = true,

@@ -159,6 +159,132 @@ static void test_C24_an_abort_before_it_names_no_set(void **state) {
         expect_set(harness, CONTRACT_EVENT_ABORT, NULL_ID);
 }
 
+/* In PostSnapshot, with db asking for writable snapshots. */
+static void to_writing(Harness *harness) {
+        harness->db_writes = true;
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, true);
+        to_post_snapshot(harness, 1);
+}
+
+static void test_C24_writable_snapshots_are_sealed(void **state) {
+        Harness *harness = *state;
+
+        harness->db_writes = true;
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, true);
+        to_step(harness, 1, CONTRACT_STEP_END_PREPARE);
+        step(harness, 1, CONTRACT_STEP_END_PREPARE);
+        expect(harness, "step lock writable");
+        step(harness, 1, CONTRACT_STEP_LOCK);
+        answer(harness, 1, APP, CONTRACT_EVENT_FREEZE);
+        answer(harness, 1, DB, CONTRACT_EVENT_FREEZE);
+        step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        answer(harness, 1, FS, CONTRACT_EVENT_FREEZE);
+        step(harness, 1, CONTRACT_STEP_COMMIT);
+        answer(harness, 1, FS, CONTRACT_EVENT_THAW);
+        step(harness, 1, CONTRACT_STEP_POST_COMMIT);
+        answer(harness, 1, DB, CONTRACT_EVENT_THAW);
+        forget(harness);
+        answer(harness, 1, APP, CONTRACT_EVENT_THAW);
+        expect(harness, "window-end, step final-commit writable");
+        step(harness, 1, CONTRACT_STEP_FINAL_COMMIT);
+        expect(harness, "PostSnapshot>app, PostSnapshot>db, PostSnapshot>fs");
+        answer(harness, 1, APP, CONTRACT_EVENT_POST_SNAPSHOT);
+        answer(harness, 1, DB, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "");
+        answer(harness, 1, FS, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "step seal"); /* it is waited for */
+        step(harness, 1, CONTRACT_STEP_SEAL);
+        expect(harness, "set-created application, reply DoSnapshotSet ok");
+}
+
+static void test_C24_what_was_made_writable_is_sealed_whoever_failed(void **state) {
+        Harness *harness = *state;
+
+        harness->db_writes = true;
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        to_freeze(harness, 1, CONTRACT_LEVEL_BACK_END);
+        veto(harness, 1, DB, CONTRACT_EVENT_FREEZE, CONTRACT_FAILURE_RETRYABLE);
+        answer(harness, 1, DB, CONTRACT_EVENT_ABORT);
+        step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        answer(harness, 1, FS, CONTRACT_EVENT_FREEZE);
+        step(harness, 1, CONTRACT_STEP_COMMIT);
+        answer(harness, 1, FS, CONTRACT_EVENT_THAW);
+        step(harness, 1, CONTRACT_STEP_POST_COMMIT);
+        forget(harness);
+        answer(harness, 1, APP, CONTRACT_EVENT_THAW);
+        expect(harness, "window-end, step final-commit"); /* nobody is there to write */
+        step(harness, 1, CONTRACT_STEP_FINAL_COMMIT);
+        answer(harness, 1, APP, CONTRACT_EVENT_POST_SNAPSHOT);
+        forget(harness);
+        answer(harness, 1, FS, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "step seal");
+}
+
+static void test_C24_a_set_without_volumes_has_nothing_to_seal(void **state) {
+        Harness *harness = *state;
+
+        harness->db_writes = true;
+        to_prepared(harness, 1, 0);
+        begin_set(harness, 1, true);
+        finish_set(harness, 1);
+        assert_null(strstr(harness->log, "step"));
+        assert_non_null(strstr(harness->log, "reply DoSnapshotSet ok"));
+}
+
+static void test_C24_a_set_that_cannot_be_sealed_is_not_handed_out(void **state) {
+        Harness *harness = *state;
+
+        to_writing(harness);
+        answer_all(harness, 1, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "step seal");
+        step_fails(harness, 1, CONTRACT_STEP_SEAL, CONTRACT_ERROR_VOLUME_BUSY);
+        expect(harness, "step abort"); /* C12: all have had PostSnapshot */
+        step(harness, 1, CONTRACT_STEP_ABORT);
+        expect(harness, "reply DoSnapshotSet VolumeBusy");
+        expect_state(harness, 1, CONTRACT_FAILED);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP); /* C16 */
+        expect(harness, "reply AbortBackup ok");
+        call(harness, 1, CONTRACT_CALL_RELEASE);
+        expect(harness,
+               "BackupShutdown>app(null aborted released), BackupShutdown>db(null aborted released), "
+               "BackupShutdown>fs(null aborted released), signal BackupShutdown(null aborted released)");
+        answer_all(harness, 1, CONTRACT_EVENT_BACKUP_SHUTDOWN);
+        expect(harness, "reply Release ok, gone");
+}
+
+static void test_C15_abort_does_not_stop_the_seal(void **state) {
+        Harness *harness = *state;
+
+        to_writing(harness);
+        answer_all(harness, 1, CONTRACT_EVENT_POST_SNAPSHOT);
+        forget(harness);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        call(harness, 1, CONTRACT_CALL_CANCEL);
+        expect(harness, "reply Cancel BadState");
+        step(harness, 1, CONTRACT_STEP_SEAL);
+        expect(harness, "set-created application, reply DoSnapshotSet ok, reply AbortBackup ok");
+        expect_state(harness, 1, CONTRACT_ABORTED);
+}
+
+static void test_C26_a_dead_requester_leaves_nothing_writable(void **state) {
+        Harness *harness = *state;
+
+        to_writing(harness);
+        vanish(harness, 1);
+        expect(harness, "");
+        answer_all(harness, 1, CONTRACT_EVENT_POST_SNAPSHOT);
+        expect(harness, "step seal");
+        step(harness, 1, CONTRACT_STEP_SEAL);
+        expect(harness, "set-created application, reply DoSnapshotSet ok, "
+                        "BackupShutdown>app(A not-completed requester-vanished), "
+                        "BackupShutdown>db(A not-completed requester-vanished), "
+                        "BackupShutdown>fs(A not-completed requester-vanished), step delete auto-release, "
+                        "signal BackupShutdown(A not-completed requester-vanished)");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 
 int main(void) {
@@ -168,6 +294,12 @@ int main(void) {
                 TEST(test_C20_complete_goes_out_once),
                 TEST(test_C24_the_set_is_known_from_prepare_for_snapshot_on),
                 TEST(test_C24_an_abort_before_it_names_no_set),
+                TEST(test_C24_writable_snapshots_are_sealed),
+                TEST(test_C24_what_was_made_writable_is_sealed_whoever_failed),
+                TEST(test_C24_a_set_without_volumes_has_nothing_to_seal),
+                TEST(test_C24_a_set_that_cannot_be_sealed_is_not_handed_out),
+                TEST(test_C15_abort_does_not_stop_the_seal),
+                TEST(test_C26_a_dead_requester_leaves_nothing_writable),
         };
 
         return cmocka_run_group_tests_name("contract: sequence", tests, NULL, NULL);

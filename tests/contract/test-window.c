@@ -222,6 +222,39 @@ static void test_C8_just_enough_is_enough(void **state) {
         expect(harness, "dark, Freeze>fs");
 }
 
+/* A set that suspends nothing may be held for longer, and so needs more of the windows. */
+static void test_C8_a_set_with_a_limit_of_its_own(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        call_input(harness, (ContractInput){.session = 1,
+                                            .call = CONTRACT_CALL_DO_SNAPSHOT_SET,
+                                            .hold_limit_usec = SECONDS(30)});
+        to_step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        pass(harness, SECONDS(31));
+        step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        expect(harness,
+               "step abort, Abort>app(A not-completed released), Abort>db(A not-completed released), "
+               "Abort>fs(A not-completed released), signal Abort(A not-completed released)");
+        answer_all(harness, 1, CONTRACT_EVENT_ABORT);
+        step(harness, 1, CONTRACT_STEP_ABORT);
+        expect(harness, "window-end, reply DoSnapshotSet WriterTimeout");
+        expect_text(harness, "less than 30 s left");
+}
+
+static void test_C8_a_limit_of_its_own_that_fits(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        call_input(harness, (ContractInput){.session = 1,
+                                            .call = CONTRACT_CALL_DO_SNAPSHOT_SET,
+                                            .hold_limit_usec = SECONDS(30)});
+        to_step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        pass(harness, SECONDS(30));
+        step(harness, 1, CONTRACT_STEP_PRE_COMMIT);
+        expect(harness, "dark, Freeze>fs");
+}
+
 static void test_C8_a_wish_too_short(void **state) {
         Harness *harness = *state;
 
@@ -355,6 +388,37 @@ static void test_lock_without_writers(void **state) {
         assert_false(lock_system_writers(harness));
 }
 
+/* How many of the armed deadlines wait for the light, of how many. */
+static void expect_after_dark(const Harness *harness, unsigned n, unsigned of) {
+        unsigned after_dark = 0;
+
+        for (size_t i = 0; i < harness->n_deadlines; i++)
+                after_dark += harness->deadlines[i].after_dark;
+        assert_int_equal(harness->n_deadlines, of);
+        assert_int_equal(after_dark, n);
+}
+
+/* Levels front-end and back-end are open to writers on the system bus, which is not read in the dark: their
+ * answers are late only when what has come is heard. Windows pass all the same. */
+static void test_C30_answers_over_the_bus_wait_for_the_light(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        forget(harness);
+        expect_after_dark(harness, 0, 1); /* the slot's */
+        begin_set(harness, 1, false);
+        expect_after_dark(harness, 2, 3);
+}
+
+static void test_C30_windows_do_not_wait_for_the_light(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        begin_set(harness, 1, false);
+        to_freeze(harness, 1, CONTRACT_LEVEL_SYSTEM);
+        expect_after_dark(harness, 0, 3);
+}
+
 static void test_C31_no_event_of_others_in_the_window(void **state) {
         Harness *harness = *state;
 
@@ -480,6 +544,8 @@ int main(void) {
                 TEST(test_C7_writers_of_a_level_in_parallel),
                 TEST(test_C8_no_hold_in_a_window_too_short),
                 TEST(test_C8_just_enough_is_enough),
+                TEST(test_C8_a_set_with_a_limit_of_its_own),
+                TEST(test_C8_a_limit_of_its_own_that_fits),
                 TEST(test_C8_a_wish_too_short),
                 TEST(test_dark_keeps_replies_and_signals_back),
                 TEST(test_dark_keeps_what_was_left_of_a_deletion),
@@ -487,6 +553,8 @@ int main(void) {
                 TEST(test_lock_tells_whether_system_writers_freeze),
                 TEST(test_lock_after_a_veto_of_the_system_writer),
                 TEST(test_lock_without_writers),
+                TEST(test_C30_answers_over_the_bus_wait_for_the_light),
+                TEST(test_C30_windows_do_not_wait_for_the_light),
                 TEST(test_C31_no_event_of_others_in_the_window),
                 TEST(test_C31_other_writers_are_reached_in_the_window),
                 TEST(test_C10_no_identify_in_the_window),

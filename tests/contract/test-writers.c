@@ -455,6 +455,57 @@ static void test_names_are_complete_and_distinct(void **state) {
         assert_true(contract_context_from_string(NULL) < 0);
 }
 
+/* C18, C21: the process that a session began with stays the writer until the session has ended. */
+static void test_C21_nobody_takes_the_place_of_who_takes_part(void **state) {
+        Harness *harness = *state;
+
+        assert_true(contract_may_replace_writer(harness->contract, "app"));
+        open_session(harness, 1);
+        names_call(harness, CONTRACT_CALL_DISABLE_WRITERS, "db");
+        assert_true(contract_may_replace_writer(harness->contract, "app"));
+        call(harness, 1, CONTRACT_CALL_GATHER_WRITER_METADATA); /* they are being started */
+        assert_false(contract_may_replace_writer(harness->contract, "app"));
+        assert_true(contract_may_replace_writer(harness->contract, "db"));
+        launched(harness, 1,
+                 (const TestWriter[]){{"app", 0, NULL, 0}, {"none", 0, "nobody owns its name", 0}}, 2);
+        assert_false(contract_may_replace_writer(harness->contract, "app"));
+        assert_true(contract_may_replace_writer(harness->contract, "none")); /* it may come at last */
+        answer(harness, 1, APP, CONTRACT_EVENT_IDENTIFY);
+        assert_false(contract_may_replace_writer(harness->contract, "app"));
+        call(harness, 1, CONTRACT_CALL_RELEASE);
+        assert_true(contract_may_replace_writer(harness->contract, "app"));
+}
+
+static void test_C21_in_all_of_a_backup(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        assert_false(contract_may_replace_writer(harness->contract, "app"));
+        begin_set(harness, 1, true);
+        to_freeze(harness, 1, CONTRACT_LEVEL_FRONT_END);
+        veto(harness, 1, APP, CONTRACT_EVENT_FREEZE, CONTRACT_FAILURE_RETRYABLE);
+        assert_false(contract_may_replace_writer(harness->contract, "app")); /* it is sent Abort */
+        vanish(harness, 1);
+        assert_false(contract_may_replace_writer(harness->contract, "db"));
+        writer_process_gone(harness, 1, DB); /* BackupShutdown goes to whoever is there */
+        assert_true(contract_may_replace_writer(harness->contract, "db"));
+        assert_false(contract_may_replace_writer(harness->contract, "fs"));
+}
+
+/* It waits for somebody's window to be over: nothing was sent to it. */
+static void test_C31_nobody_takes_the_place_of_who_waits_for_identify(void **state) {
+        Harness *harness = *state;
+
+        to_prepared(harness, 1, 1);
+        open_session(harness, 2);
+        call(harness, 2, CONTRACT_CALL_GATHER_WRITER_METADATA);
+        begin_set(harness, 1, true);
+        to_freeze(harness, 1, CONTRACT_LEVEL_FRONT_END);
+        launched(harness, 2, (const TestWriter[]){{"other", 0, NULL, 0}}, 1);
+        assert_false(contract_may_replace_writer(harness->contract, "other"));
+        assert_true(contract_may_replace_writer(harness->contract, "stranger"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 
 int main(void) {
@@ -477,6 +528,9 @@ int main(void) {
                 TEST(test_C30_256_writers),
                 cmocka_unit_test(test_C14_consistency),
                 cmocka_unit_test(test_names_are_complete_and_distinct),
+                TEST(test_C21_nobody_takes_the_place_of_who_takes_part),
+                TEST(test_C21_in_all_of_a_backup),
+                TEST(test_C31_nobody_takes_the_place_of_who_waits_for_identify),
                 TEST(test_C29_a_status_tells_all),
                 TEST(test_C29_what_was_late_took_its_limit),
         };

@@ -232,6 +232,7 @@ static void make_call(World *world, SeenSession *session) {
                 .n_names = choose(world, 3),
                 .wait = one_in(world, 2),
                 .require_writers = one_in(world, 3),
+                .hold_limit_usec = one_in(world, 4) ? (1 + choose(world, 60)) * USEC_PER_SEC : 0,
                 .component_mode = one_in(world, 2),
                 .selected = !one_in(world, 5),
                 .writer_name = one_in(world, 6) ? "nobody" : writer_names[choose(world, WRITERS_MAX)],
@@ -263,6 +264,7 @@ static void launch(World *world, SeenSession *session) {
                         .available = !one_in(world, world->odds),
                         .text = "it did not start",
                         .freeze_window_usec = one_in(world, world->odds) ? 5 * USEC_PER_SEC : 0,
+                        .writable_snapshots = one_in(world, 3),
                 };
         feed(world,
              (ContractInput){.type = CONTRACT_INPUT_WRITERS,

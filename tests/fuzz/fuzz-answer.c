@@ -83,23 +83,15 @@ static int append_value(sd_bus_message *m, Bytes *bytes, unsigned depth) {
 }
 
 static int append_dictionary(sd_bus_message *m, Bytes *bytes, unsigned depth) {
-        static const char *const keys[] = {"description",
-                                           "paths",
-                                           "components",
-                                           "exclude-files",
-                                           "restore-method",
-                                           "warning",
-                                           "writer-restore",
-                                           "frozen",
-                                           "name",
-                                           "type",
-                                           "caption",
-                                           "logical-path",
-                                           "selectable",
-                                           "files",
-                                           "backup-stamp",
-                                           "unknown",
-                                           "selectable-for-restore"};
+        static const char *const keys[] = {"description",    "paths",
+                                           "components",     "exclude-files",
+                                           "restore-method", "warning",
+                                           "writer-restore", "frozen",
+                                           "name",           "type",
+                                           "caption",        "logical-path",
+                                           "selectable",     "files",
+                                           "backup-stamp",   "backup-metadata",
+                                           "unknown",        "selectable-for-restore"};
         int r;
 
         r = sd_bus_message_open_container(m, 'a', "{sv}");

@@ -31,9 +31,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (d->error && (!utf8_is_valid(d->error) || strlen(d->error) >= CONTRACT_TEXT_MAX))
                 abort();
         if (!d->error && (d->kind == DESCRIPTOR_NO_KIND || (d->exec && d->exec[0][0] != '/') ||
-                          (d->kind == DESCRIPTOR_STATIC) != (d->unit == NULL) ||
+                          (d->kind == DESCRIPTOR_STATIC || d->kind == DESCRIPTOR_BUS) != (d->unit == NULL) ||
+                          (d->kind == DESCRIPTOR_BUS) != (d->bus_name != NULL) ||
+                          (d->kind == DESCRIPTOR_BUS && d->level_set && d->level == CONTRACT_LEVEL_SYSTEM) ||
                           (d->kind == DESCRIPTOR_STATIC) != (d->metadata != NULL) ||
                           (d->kind == DESCRIPTOR_EXEC || d->kind == DESCRIPTOR_HOOK) != (d->user != NULL)))
+                abort();
+        if (!d->error &&
+            ((d->flavor != HOOK_FLAVOR_NONE && d->kind != DESCRIPTOR_HOOK) ||
+             (d->thaw_hook && (d->thaw_hook[0] != '/' || d->flavor != HOOK_FLAVOR_OPEN_VM_TOOLS))))
                 abort();
         if (!d->error && d->metadata &&
             writer_metadata_check(d->metadata, text_of_defect, sizeof(text_of_defect)))

@@ -237,6 +237,22 @@ static void test_durations(void **state) {
                 assert_int_equal(parse_duration(wrong[i], &usec), -EINVAL);
 }
 
+static void test_statuses(void **state) {
+        static const char *const wrong[] = {
+                "", "-1", "256", "0,", ",0", " 1", "0, 1", "+1", "1x", "0x1", "99999999999999999999"};
+        int *statuses = NULL;
+        size_t n = 0;
+
+        assert_int_equal(parse_statuses("0,1,255", &statuses, &n), 0);
+        assert_int_equal(n, 3);
+        assert_int_equal(statuses[0], 0);
+        assert_int_equal(statuses[1], 1);
+        assert_int_equal(statuses[2], 255);
+        free(statuses);
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+                assert_int_equal(parse_statuses(wrong[i], &statuses, &n), -EINVAL);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_resolve),         cmocka_unit_test(test_inside),
@@ -244,6 +260,7 @@ int main(void) {
                 cmocka_unit_test(test_one_file_system), cmocka_unit_test(test_root),
                 cmocka_unit_test(test_live_below),      cmocka_unit_test(test_doubles),
                 cmocka_unit_test(test_format),          cmocka_unit_test(test_durations),
+                cmocka_unit_test(test_statuses),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -43,14 +43,35 @@ static void assert_defects(const Defect *defects, size_t n) {
 
 static void one_defect_each(void **state) {
         static const Defect defects[] = {
-                {"", "w.writer: it needs exactly one of Service=, Exec=, Hook= and Type=static, not none"},
+                {"",
+                 "w.writer: it needs exactly one of Service=, Exec=, Hook=, BusName= and Type=static, not none"},
                 {"[Writer]\nHook=/h\n", "w.writer: User= is missing: say as whom it is to run"},
                 {"[Writer]\nExec=/h\n", "w.writer: User= is missing: say as whom it is to run"},
                 {"[Writer]\nHook=/h\nExec=/e\nUser=u\n",
-                 "w.writer: it needs exactly one of Service=, Exec=, Hook= and Type=static, not several"},
+                 "w.writer: it needs exactly one of Service=, Exec=, Hook=, BusName= and Type=static, not several"},
                 {"[Writer]\nService=a.service\nUser=u\n",
                  "w.writer: User= goes with Exec= and Hook=; a.service says itself who it runs as"},
+                {"[Writer]\nBusName=org.example.Db\nService=a.service\n",
+                 "w.writer: it needs exactly one of Service=, Exec=, Hook=, BusName= and Type=static, not several"},
+                {"[Writer]\nBusName=org.example.Db\nUser=u\n",
+                 "w.writer: User= goes with Exec= and Hook=; who owns org.example.Db on the bus says itself who "
+                 "it runs as"},
+                {"[Writer]\nBusName=org.example.Db\nLevel=system\n",
+                 "w.writer: Level=system does not go with BusName=: while that level is frozen quiesced does not "
+                 "use the bus. Say front-end or back-end, or make it a program that quiesced starts, with "
+                 "Service= or Exec="},
+                {"[Writer]\nBusName=:1.7\n",
+                 "w.writer:2: BusName=:1.7 is no well-known name that a service can own on the bus"},
+                {"[Writer]\nBusName=database\n",
+                 "w.writer:2: BusName=database is no well-known name that a service can own on the bus"},
+                {"[Writer]\nBusName=org.freedesktop.DBus\n",
+                 "w.writer:2: BusName=org.freedesktop.DBus is no well-known name that a service can own on the "
+                 "bus"},
+                {"[Writer]\nBusName=org.example.Db\n[Component]\nName=c\n",
+                 "w.writer: [Component], ExcludeFiles=, Restore= and RestoreMethod= go with Type=static; a "
+                 "writer with a process says itself what it has"},
                 {HOOK "Level=middle\n", "w.writer:4: Level=middle is none of front-end, back-end, system"},
+                {HOOK "WritableSnapshots=1\n", "w.writer:4: WritableSnapshots=1 is neither yes nor no"},
                 {HOOK "FreezeWindowSec=0\n",
                  "w.writer:4: FreezeWindowSec=0 is no number of seconds from 1 to 600"},
                 {HOOK "FreezeWindowSec=601\n",
@@ -97,19 +118,37 @@ static void one_defect_each(void **state) {
         assert_defects(defects, ELEMENTSOF(defects));
 }
 
+static void defects_of_scripts_of_others(void **state) {
+        static const Defect defects[] = {
+                {HOOK "Flavor=vss\n", "w.writer:4: Flavor=vss is none of qemu-ga, open-vm-tools, run-parts"},
+                {HOOK "Flavor=none\n",
+                 "w.writer:4: Flavor=none is none of qemu-ga, open-vm-tools, run-parts"},
+                {"[Writer]\nExec=/h\nUser=u\nFlavor=qemu-ga\n", "w.writer: Flavor= goes with Hook="},
+                {STATIC "Paths=/a\nFlavor=run-parts\n", "w.writer: Flavor= goes with Hook="},
+                {HOOK "ThawHook=/t\n", "w.writer: ThawHook= goes with Flavor=open-vm-tools"},
+                {HOOK "Flavor=run-parts\nThawHook=/t\n",
+                 "w.writer: ThawHook= goes with Flavor=open-vm-tools"},
+                {"[Writer]\nExec=/h\nUser=u\nThawHook=/t\n",
+                 "w.writer: ThawHook= goes with Flavor=open-vm-tools"},
+                {HOOK "Flavor=open-vm-tools\nThawHook=t\n", "w.writer:5: ThawHook=t is no absolute path"},
+        };
+
+        assert_defects(defects, ELEMENTSOF(defects));
+}
+
 static void defects_of_static_writers(void **state) {
         static const Defect defects[] = {
                 {STATIC,
                  "w.writer: Type=static needs Paths= or a [Component]: there is nothing else that tells "
                  "what is to be backed up"},
                 {HOOK "Type=static\n",
-                 "w.writer: it needs exactly one of Service=, Exec=, Hook= and Type=static, not several"},
+                 "w.writer: it needs exactly one of Service=, Exec=, Hook=, BusName= and Type=static, not several"},
                 {HOOK "Type=dynamic\n", "w.writer:4: Type=dynamic is not static"},
                 {HOOK "[Component]\nName=c\n",
                  "w.writer: [Component], ExcludeFiles=, Restore= and RestoreMethod= go with Type=static; a "
                  "writer with a process says itself what it has"},
                 {STATIC "Paths=/a\nLevel=system\n",
-                 "w.writer: User=, Level= and FreezeWindowSec= are of a process, and a writer of Type=static "
+                 "w.writer: User=, Level=, FreezeWindowSec= and WritableSnapshots= are of a process, and a writer of Type=static "
                  "has none"},
                 {STATIC "[Component]\nColour=red\n", "w.writer:4: unknown key Colour="},
                 {STATIC "[Component]\nName=a\nName=b\n", "w.writer:5: Name= is given twice"},
@@ -157,7 +196,7 @@ static void bytes(void **state) {
 static void all_keys(void **state) {
         static const char text[] =
                 "# a comment\n; another\n[Writer]\nName=w\nDescription=Größe und so\nLevel=system\n"
-                "FreezeWindowSec=45\nExec=/opt/w \"a b\" c\\ d '$x'\nUser=www-data\n"
+                "FreezeWindowSec=45\nWritableSnapshots=yes\nExec=/opt/w \"a b\" c\\ d '$x'\nUser=www-data\n"
                 "Paths=/a \"/b c\"\nPaths=/d\n";
         _cleanup_(descriptor_unrefp) Descriptor *d = parse(text, strlen(text));
 
@@ -166,6 +205,7 @@ static void all_keys(void **state) {
         assert_true(d->level_set);
         assert_int_equal(d->level, CONTRACT_LEVEL_SYSTEM);
         assert_int_equal(d->freeze_window_usec, 45 * USEC_PER_SEC);
+        assert_true(d->writable_snapshots);
         assert_int_equal(d->kind, DESCRIPTOR_EXEC);
         assert_string_equal(d->exec[0], "/opt/w");
         assert_string_equal(d->exec[1], "a b");
@@ -197,6 +237,20 @@ static void long_values(void **state) {
         assert_string_equal(d->exec[59], "59");
         assert_string_equal(d->exec[60], "last");
         assert_string_equal(d->description, "a b");
+}
+
+static void bus_writer(void **state) {
+        static const char text[] = "[Writer]\nBusName=org.example.Db\nLevel=back-end\nPaths=/srv/db\n"
+                                   "FreezeWindowSec=30\n";
+        _cleanup_(descriptor_unrefp) Descriptor *d = parse(text, strlen(text));
+
+        assert_null(d->error);
+        assert_int_equal(d->kind, DESCRIPTOR_BUS);
+        assert_string_equal(descriptor_kind_to_string(d->kind), "bus");
+        assert_string_equal(d->bus_name, "org.example.Db");
+        assert_int_equal(d->level, CONTRACT_LEVEL_BACK_END);
+        assert_int_equal(d->n_paths, 1);
+        assert_null(d->unit);
 }
 
 static void static_writer(void **state) {
@@ -296,6 +350,39 @@ static void load(const Tree *t, Descriptors *ret) {
         assert_int_equal(descriptors_load(ret, (const char *const[]){t->a, "/nowhere", t->b, NULL}), 0);
 }
 
+/* Those that are installed beside the documentation say what they are there for. */
+static void examples(void **state) {
+        static const struct {
+                const char *name;
+                HookFlavor flavor;
+                bool pair;
+        } cases[] = {
+                {"qemu-ga", HOOK_FLAVOR_QEMU_GA, false},
+                {"open-vm-tools", HOOK_FLAVOR_OPEN_VM_TOOLS, false},
+                {"pre-freeze", HOOK_FLAVOR_OPEN_VM_TOOLS, true},
+                {"run-parts", HOOK_FLAVOR_RUN_PARTS, false},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const char *source = getenv("srcdir");
+                _cleanup_(descriptor_unrefp) Descriptor *d = NULL;
+                _cleanup_fclose_ FILE *f = NULL;
+                char path[512], text[4096];
+
+                (void) snprintf(path, sizeof(path), "%s/writers.d/hook/%s.writer", source ? source : ".",
+                                cases[i].name);
+                f = fopen(path, "re");
+                assert_non_null(f);
+                d = parse(text, fread(text, 1, sizeof(text), f));
+                if (d->error)
+                        fail_msg("%s: %s", path, d->error);
+                assert_int_equal(d->kind, DESCRIPTOR_HOOK);
+                assert_int_equal(d->flavor, cases[i].flavor);
+                assert_int_equal(d->thaw_hook != NULL, cases[i].pair);
+                assert_string_equal(d->user, "root");
+        }
+}
+
 static void search_order(void **state) {
         const Tree *t = *state;
         Descriptors list;
@@ -363,12 +450,15 @@ static void not_to_be_trusted(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(one_defect_each),
+                cmocka_unit_test(defects_of_scripts_of_others),
                 cmocka_unit_test(defects_of_static_writers),
                 cmocka_unit_test(bytes),
                 cmocka_unit_test(all_keys),
                 cmocka_unit_test(long_values),
+                cmocka_unit_test(bus_writer),
                 cmocka_unit_test(static_writer),
                 cmocka_unit_test(drop_in),
+                cmocka_unit_test(examples),
                 cmocka_unit_test_setup_teardown(search_order, tree_setup, tree_teardown),
                 cmocka_unit_test_setup_teardown(not_to_be_trusted, tree_setup, tree_teardown),
         };

@@ -68,6 +68,7 @@ static Document *make(void) {
         set(&component->name, "instance");
         set(&component->options, "fast");
         set(&component->backup_stamp, "lsn 17");
+        set(&component->backup_metadata, "label\nof the backup");
         component->succeeded = true;
         assert_int_equal(document_add_writer(document, &writer), 0);
         set(&writer->name, "other");
@@ -116,6 +117,7 @@ static void test_round_trip(void **state) {
         assert_string_equal(component->options, "fast");
         assert_null(component->previous_stamp);
         assert_string_equal(component->backup_stamp, "lsn 17");
+        assert_string_equal(component->backup_metadata, "label\nof the backup");
         assert_int_equal(component->succeeded, 1);
         assert_string_equal(document_find_writer(document, "other")->failure, "Timeout");
         assert_true(document_find_writer(document, "other")->metadata->never_restored);
@@ -148,7 +150,7 @@ static void test_what_is_unknown_is_kept(void **state) {
                 {"\"level\":", "\"colour\": \"of a writer\", \"level\":", "of a writer"},
                 {"\"caption\":", "\"colour\": \"declared\", \"caption\":", "declared"},
                 {"\"options\":", "\"colour\": \"selected\", \"options\":", "selected"},
-                {"\"minor\": 0", "\"minor\": 7", "\"minor\": 7"},
+                {"\"minor\": 1", "\"minor\": 7", "\"minor\": 7"},
         };
         _cleanup_free_ char *text = make_text();
         char error[DOCUMENT_ERROR_SIZE];

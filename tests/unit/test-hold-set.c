@@ -72,7 +72,7 @@ static void test_begin(void **state) {
         REFUSED(n_groups, HOLD_GROUPS_MAX + 1);
         REFUSED(n_mounts, HOLD_MOUNTS_MAX + 1);
         REFUSED(hold_limit_usec, 0);
-        REFUSED(hold_limit_usec, HOLD_LIMIT_MAX_USEC + 1);
+        REFUSED(hold_limit_usec, HOLD_LONG_LIMIT_MAX_USEC + 1);
         REFUSED(lock_limit_usec, HOLD_LOCK_LIMIT_MAX_USEC + 1);
         REFUSED(pool_margin, 1001);
         assert_int_equal(hold_set_begin(set, &good_begin), 0);
@@ -108,7 +108,7 @@ static void test_volumes(void **state) {
         v = cow(1, "o", "s");
         assert_int_equal(hold_set_add_volume(set, &v), -EINVAL);
         v = cow(0, "o", "s");
-        v.kind = 3;
+        v.kind = 4;
         assert_int_equal(hold_set_add_volume(set, &v), -EINVAL);
         v = cow(0, "o", "s");
         v.cow_uuid[0] = '\0';
@@ -138,6 +138,29 @@ static void test_volumes(void **state) {
         v = thin(3, "t3", 7);
         assert_int_equal(hold_set_add_volume(set, &v), -EINVAL);
         assert_string_equal(hold_set_volume_name(set, 1), "LVM-t");
+}
+
+/* Nothing of these is suspended, so they may be held for longer; beside others they may not. */
+static void test_file_systems_alone(void **state) {
+        _cleanup_(hold_set_freep) HoldSet *set = NULL;
+        HoldVolume v = {.kind = HOLD_VOLUME_FILE_SYSTEMS}, other;
+        HoldBegin b = good_begin;
+
+        (void) state;
+        b.n_volumes = 3;
+        b.hold_limit_usec = HOLD_LIMIT_MAX_USEC + 1;
+        assert_int_equal(hold_set_new(&set), 0);
+        assert_int_equal(hold_set_begin(set, &b), 0);
+        assert_int_equal(hold_set_add_volume(set, &v), -EINVAL);
+        (void) snprintf(v.origin_uuid, sizeof(v.origin_uuid), "sda1");
+        assert_int_equal(hold_set_add_volume(set, &v), 0);
+        v.index = 1;
+        assert_int_equal(hold_set_add_volume(set, &v), -EEXIST);
+        (void) snprintf(v.origin_uuid, sizeof(v.origin_uuid), "sda2");
+        assert_int_equal(hold_set_add_volume(set, &v), 0);
+        other = cow(2, "o", "s");
+        assert_int_equal(hold_set_add_volume(set, &other), -ERANGE);
+        assert_false(hold_set_is_suspended(set, 1));
 }
 
 static int add_mount(HoldSet *set, uint32_t index, uint32_t volume, uint32_t direct) {
@@ -241,6 +264,7 @@ int main(void) {
                 cmocka_unit_test(test_begin),
                 cmocka_unit_test_setup_teardown(test_groups, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_volumes, set_up, tear_down),
+                cmocka_unit_test(test_file_systems_alone),
                 cmocka_unit_test_setup_teardown(test_mounts, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_names_of_what_is_held, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_complete, set_up, tear_down),

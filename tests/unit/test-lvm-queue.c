@@ -17,6 +17,7 @@ typedef struct World {
         sd_event *event;
         Lvm *lvm;
         char directory[64], program[96];
+        int fifos[4]; /* a, b, c, d: what "wait" waits for */
         unsigned n_answers, n_closed, n_listed;
         int last_error;
         char last_text[512];
@@ -26,11 +27,8 @@ static void world_path(const World *world, const char *name, char ret[static 128
         (void) snprintf(ret, 128, "%s/%s", world->directory, name);
 }
 
-static void touch(const World *world, const char *name) {
-        char path[128];
-
-        world_path(world, name, path);
-        (void) fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+static void let_go(const World *world, const char *name) {
+        assert_int_equal(write(world->fifos[*name - 'a'], "\n", 1), 1);
 }
 
 static bool log_has(const World *world, const char *text) {
@@ -42,6 +40,21 @@ static bool log_has(const World *world, const char *text) {
         if (file)
                 log[fread(log, 1, sizeof(log) - 1, file)] = '\0';
         return strstr(log, text);
+}
+
+/* Open for reading, too: whoever waits may come before or after the line. */
+static int make_fifos(World *world) {
+        for (size_t i = 0; i < ELEMENTSOF(world->fifos); i++) {
+                char path[128], name[] = {(char) ('a' + i), '\0'};
+
+                world_path(world, name, path);
+                if (mkfifo(path, 0600) < 0)
+                        return -1;
+                world->fifos[i] = open(path, O_RDWR | O_CLOEXEC);
+                if (world->fifos[i] < 0)
+                        return -1;
+        }
+        return 0;
 }
 
 static int setup(void **state) {
@@ -58,7 +71,7 @@ static int setup(void **state) {
         if (!real || symlink(real, world->program) < 0 || sd_event_new(&world->event) < 0 ||
             lvm_new(&world->lvm, world->event, world->program) < 0)
                 return -1;
-        return 0;
+        return make_fifos(world);
 }
 
 static int teardown(void **state) {
@@ -72,6 +85,8 @@ static int teardown(void **state) {
                 world_path(world, names[i], path);
                 (void) unlink(path);
         }
+        for (size_t i = 0; i < ELEMENTSOF(world->fifos); i++)
+                (void) fd_close(world->fifos[i]);
         (void) rmdir(world->directory);
         free(world);
         return 0;
@@ -134,13 +149,13 @@ static void test_lanes(void **state) {
         assert_int_equal(world->n_answers, 0);
         until(log_has(world, "begin a") && log_has(world, "begin c"));
         assert_string_equal(world->lvm->locking_dir, "/run/lock/lvm");
-        touch(world, "c");
+        let_go(world, "c");
         until(world->n_answers == 1);
         /* vg0's second waits for its first, whatever vg1 does. */
         settle();
         assert_false(log_has(world, "begin b"));
-        touch(world, "b");
-        touch(world, "a");
+        let_go(world, "b");
+        let_go(world, "a");
         until(world->n_answers == 3);
         assert_true(log_has(world, "end a\nbegin b\nend b"));
 }
@@ -156,13 +171,13 @@ static void test_gate(void **state) {
         /* One runs, so it is not closed yet; the other must not start. */
         assert_int_equal(world->n_closed, 0);
         assert_false(log_has(world, "begin b"));
-        touch(world, "a");
+        let_go(world, "a");
         until(world->n_closed == 1);
         assert_int_equal(world->n_answers, 1);
         settle();
         assert_int_equal(world->n_closed, 1);
         assert_false(log_has(world, "begin b"));
-        touch(world, "b");
+        let_go(world, "b");
         lvm_gate_open(world->lvm);
         until(world->n_answers == 2);
         assert_true(log_has(world, "begin b"));
@@ -175,7 +190,7 @@ static void test_gate_opened_early(void **state) {
         until(log_has(world, "begin a"));
         assert_int_equal(lvm_gate_close(world->lvm, on_closed, world), 0);
         lvm_gate_open(world->lvm);
-        touch(world, "a");
+        let_go(world, "a");
         until(world->n_answers == 1);
         settle();
         assert_int_equal(world->n_closed, 0);
@@ -206,10 +221,10 @@ static void test_deadline(void **state) {
 
         run_limited(world, "vg0", "wait", "a", 300 * USEC_PER_MSEC);
         run(world, "vg0", "wait", "b");
-        touch(world, "b");
+        let_go(world, "b");
         until(world->n_answers == 1);
         assert_int_equal(world->last_error, -ETIMEDOUT);
-        touch(world, "a");
+        let_go(world, "a");
         until(world->n_answers == 2);
         assert_int_equal(world->last_error, 0);
         assert_false(log_has(world, "end a"));
@@ -264,7 +279,7 @@ static void test_origin_is_noted(void **state) {
         assert_false(has_note(world));
         assert_int_equal(lvm_origins_each_dead(world->lvm, on_dead, world), 0);
         assert_int_equal(world->n_listed, 1);
-        touch(world, "b");
+        let_go(world, "b");
         run_on_origin(world, "b", 20 * USEC_PER_SEC);
         until(world->n_answers == 2);
         assert_int_equal(world->last_error, 0);
@@ -287,7 +302,7 @@ static void test_cancel(void **state) {
         settle();
         /* LVM is never killed in the middle. */
         assert_int_equal(world->n_answers, 1);
-        touch(world, "a");
+        let_go(world, "a");
         until(world->n_answers == 2);
         assert_int_equal(world->last_error, 0);
         assert_false(log_has(world, "begin b"));
@@ -303,10 +318,10 @@ static void test_forget(void **state) {
         lvm_command_forget(first);
         lvm_command_forget(second);
         run(world, "vg0", "wait", "c");
-        touch(world, "c");
+        let_go(world, "c");
         settle();
         assert_false(log_has(world, "begin c"));
-        touch(world, "a");
+        let_go(world, "a");
         until(world->n_answers == 1);
         assert_true(log_has(world, "end c"));
         assert_false(log_has(world, "begin b"));

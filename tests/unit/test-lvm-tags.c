@@ -113,12 +113,33 @@ static void test_damaged(void **state) {
         }
 }
 
+static void test_consistency(void **state) {
+        char tag[LVM_TAG_SIZE];
+        LvmSnapshot s;
+
+        for (ContractConsistency c = CONTRACT_CONSISTENCY_NONE; c < _CONTRACT_CONSISTENCY_MAX; c++) {
+                lvm_tag_consistency(tag, c);
+                assert_true(read_back(&s, NAME,
+                                      (const char *[]){WHOLE, TOLD, tag, "quiesced.persistent", NULL}));
+                assert_true(s.final);
+                assert_int_equal(s.consistency, c);
+        }
+        assert_string_equal(tag, "quiesced.consistency=application");
+        /* An older quiesced tells none, a newer one perhaps another. */
+        assert_true(read_back(&s, NAME, (const char *[]){WHOLE, TOLD, "quiesced.persistent", NULL}));
+        assert_int_equal(s.consistency, CONTRACT_CONSISTENCY_NONE);
+        assert_true(read_back(
+                &s, NAME,
+                (const char *[]){WHOLE, TOLD, "quiesced.persistent", "quiesced.consistency=perfect", NULL}));
+        assert_true(s.final);
+        assert_int_equal(s.consistency, CONTRACT_CONSISTENCY_NONE);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_name),
-                cmocka_unit_test(test_birth),
-                cmocka_unit_test(test_not_ours),
-                cmocka_unit_test(test_damaged),
+                cmocka_unit_test(test_name),        cmocka_unit_test(test_birth),
+                cmocka_unit_test(test_not_ours),    cmocka_unit_test(test_damaged),
+                cmocka_unit_test(test_consistency),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

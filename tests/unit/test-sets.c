@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "daemon/providers/test.h"
@@ -329,6 +330,13 @@ static void on_recovered(int r, void *userdata) {
         f->recovered = true;
 }
 
+/* Here without LVM: nothing is found. */
+static void on_found(int r, void *userdata) {
+        Fixture *f = userdata;
+
+        sets_remove_left_over(f->sets, on_recovered, f);
+}
+
 static bool keep(const char *set_id, void *userdata) {
         return streq(set_id, "00000000-0000-4000-8000-00000000000c");
 }
@@ -341,7 +349,7 @@ static void test_recover(void **state) {
         put(f, "snapshots/auto-release.00000000-0000-4000-8000-00000000000c.3", "");
         put(f, "snapshots/persistent." SET_ID ".4", "");
         assert_int_equal(sets_recover_held(f->sets), 0);
-        assert_int_equal(sets_recover(f->sets, keep, on_recovered, f), 0);
+        assert_int_equal(sets_recover(f->sets, keep, on_found, f), 0);
         while (!f->recovered)
                 assert_true(sd_event_run(f->event, 20 * USEC_PER_SEC) > 0);
         assert_int_equal(count_snapshots(f), 2);
@@ -436,6 +444,54 @@ static void test_file_system_on_two_devices(void **state) {
         }
 }
 
+static Volume *origin_new(dev_t device, dev_t carried, const char *journal) {
+        Volume *origin = calloc(1, sizeof(*origin));
+
+        assert_non_null(origin);
+        origin->device = device;
+        origin->above = calloc(2, sizeof(dev_t));
+        assert_non_null(origin->above);
+        origin->above[origin->n_above++] = device;
+        if (carried)
+                origin->above[origin->n_above++] = carried;
+        assert_int_equal(volume_note_beside(origin, journal), 0);
+        return origin;
+}
+
+/* Who is frozen while it is suspended writes into its journal: that is suspended later, wherever it lies. */
+static void test_order_of_suspends(void **state) {
+        static const struct {
+                unsigned carried[2];
+                const char *journal[2];
+                unsigned depths[2];
+        } cases[] = {
+                {{0, 0}, {"", ""}, {0, 0}},
+                {{2, 0}, {"", ""}, {1, 0}},                             /* the second lies on the first */
+                {{9, 0}, {"", "253:9 secret\n"}, {1, 0}},               /* so does its journal */
+                {{0, 0}, {"", "253:7 elsewhere\n"}, {0, 0}},            /* not in the set */
+                {{0, 0}, {"253:2 vg/two\n", "253:1 vg/one\n"}, {1, 1}}, /* one btrfs */
+        };
+        Fixture *f = *state;
+
+        make(f, CONTRACT_STEP_NONE);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                uint32_t depths[CONTRACT_VOLUMES_MAX];
+
+                for (unsigned k = 0; k < 2; k++) {
+                        Volume **origin = &f->set->volumes[k]->given.origin;
+
+                        volume_free(*origin);
+                        *origin = origin_new(makedev(253, k + 1),
+                                             cases[i].carried[k] ? makedev(253, cases[i].carried[k]) : 0,
+                                             cases[i].journal[k]);
+                }
+                snapshot_set_get_depths(f->set, depths);
+                assert_int_equal(depths[0], cases[i].depths[0]);
+                assert_int_equal(depths[1], cases[i].depths[1]);
+        }
+        assert_int_equal(step(f, CONTRACT_STEP_ABORT)->error, CONTRACT_OK);
+}
+
 /* A provider that leaves its part to the hold, as LVM's do. */
 static int describe_hold(const ProviderVolume *volume, HoldVolume *ret, const char **ret_lock_path) {
         *ret = (HoldVolume){};
@@ -477,6 +533,7 @@ static void test_volume_at_fault_beside_one_without_hold(void **state) {
         assert_int_equal(listen(listener, 1), 0);
         assert_true(sd_event_add_io(f->event, NULL, listener, EPOLLIN, on_hold_connection, f) >= 0);
         held.describe_hold = describe_hold;
+        held.is_suspended = true;
         make(f, CONTRACT_STEP_END_PREPARE);
         f->set->volumes[1]->given.ops = &held;
         answer = step(f, CONTRACT_STEP_LOCK);
@@ -498,6 +555,7 @@ int main(void) {
                 TEST(test_mount_record),
                 TEST(test_failure),
                 TEST(test_file_system_on_two_devices),
+                TEST(test_order_of_suspends),
                 TEST(test_volume_at_fault_beside_one_without_hold),
                 TEST(test_wait),
                 TEST(test_abort_overtakes),

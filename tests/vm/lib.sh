@@ -93,6 +93,16 @@ finish() {
         exit
 }
 
+# await SECONDS COMMAND…: until the command succeeds.
+await() {
+        local end=$((SECONDS + $1))
+        shift
+        until "$@" > /dev/null 2>&1; do
+                [ "$SECONDS" -lt "$end" ] || return 1
+                read -r -t 0.1 <> <(:) || :
+        done
+}
+
 # within SECONDS COMMAND…: the command with a deadline that also holds when it hangs in the kernel, where no signal ends
 # it: then it is left behind, and the answer is 124. It must not need standard input. What it prints is printed.
 within() {

@@ -298,6 +298,15 @@ static void on_recovered(int r, void *userdata) {
                                          on_delete_found, driver);
 }
 
+static void on_found(int r, void *userdata) {
+        Driver *driver = userdata;
+
+        if (r < 0)
+                on_recovered(r, driver);
+        else
+                sets_remove_left_over(driver->sets, on_recovered, driver);
+}
+
 static void on_removed(const char *set_id, const char *snapshot_id, const char *reason, void *userdata) {
         printf("removed %s: %s\n", snapshot_id, reason);
 }
@@ -376,7 +385,7 @@ int main(int argc, char **argv) {
         if (driver.recover) {
                 r = sets_recover_held(driver.sets);
                 printf("recover-held: %s\n", r < 0 ? strerror(-r) : "OK");
-                r = sets_recover(driver.sets, NULL, on_recovered, &driver);
+                r = sets_recover(driver.sets, NULL, on_found, &driver);
         } else {
                 r = sets_new_set(driver.sets, &driver.set, id, session_id, getuid(), driver.persistent);
                 if (r >= 0)

@@ -10,15 +10,6 @@
 
 snapshots() { lvs --noheadings -o lv_name vg | grep -c quiesced_; }
 
-# await SECONDS COMMAND…: until the command succeeds.
-await() {
-        local end=$((SECONDS + $1))
-        shift
-        until "$@" > /dev/null 2>&1; do
-                [ "$SECONDS" -lt "$end" ] || return 1
-                read -r -t 0.2 <> <(:) || :
-        done
-}
 no_snapshots() { [ "$(snapshots)" = 0 ]; }
 
 # A requester that has its set and waits, in a process group of its own.

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # vm: --disk 2G --disk 2G --disk 2G --timeout 1800
 #
-# kill -9 of quiescectl, and of quiesced with all that is in its cgroup, at twelve points of a backup each: nothing stays
-# suspended, frozen, mounted or left over, no process of the command is left, the session is released, the writer hears
-# what contract C26 and C32 promise it, and the next run gets further than this one, the last to its end.
+# T12: kill -9 of the requester in each of the seven states of a backup, and inside its calls at twelve points; and of
+# quiesced with all that is in its cgroup (C32; at "holding" T28). Nothing stays suspended, frozen, mounted or left over, no
+# process of the command is left, the session is released, the slot is free, the writer hears what contract C26 and C32 promise
+# it, and the next run gets further than this one, the last to its end.
 # Three points of each, all with --all. Arguments: who is killed, and the points.
 # shellcheck disable=SC2016,SC2317 # the commands' own shells expand; points are called by name
 # shellcheck source=tests/vm/lib.sh
@@ -17,52 +18,17 @@ points=(identify adding prepare-for-backup making prepare-for-snapshot freeze ho
 
 [ "${QUIESCED_TEST_ALL:-no}" != no ] || [ $# -gt 0 ] || points=(making holding command)
 
-# The pool lies on a device that can be made to answer nothing.
 set_up() {
-        must dmsetup create pv --table "0 $(($(blockdev --getsz /dev/vdc) - 2048)) linear /dev/vdc 2048"
-        make_vg one /dev/vdb
-        make_vg two /dev/mapper/pv
-        make_thick one srv 300M
-        make_pool two pool 800M
-        make_thin two pool db 400M
-        make_fs ext4 /dev/one/srv /srv
-        must mkdir -p /srv/db
-        make_fs xfs /dev/two/db /srv/db
+        make_gated_volumes
         must systemctl daemon-reload
         make_gate
         must systemctl restart quiesced.service
         out=$test_work/out err=$test_work/err
 }
 
-# await SECONDS COMMAND…: until the command succeeds.
-await() {
-        local end=$((SECONDS + $1))
-        shift
-        until "$@" > /dev/null 2>&1; do
-                [ "$SECONDS" -lt "$end" ] || return 1
-                read -r -t 0.1 <> <(:)
-        done
-        return 0
-}
-
 err_says() { grep -q -E -e "$1" "$err"; }
-no_session() { [ -z "$(quiescectl list sessions --no-legend)" ]; }
 command_processes() { grep -l -s -z -x '4321[0]' /proc/[0-9]*/cmdline; }
 no_command() { [ -z "$(command_processes)" ]; }
-is_suspended() { [ "$(dmsetup info -c --noheadings -o suspended "$1")" = Suspended ]; }
-# Also those that quiesced removes after it was started again; it is done when no lvm of its is left.
-no_snapshot() {
-        local pid
-        pid=$(systemctl show -P MainPID quiesced.service)
-        [ -z "$(< "/proc/$pid/task/$pid/children")" ] && [ -z "$(lvs --noheadings -o lv_name -S 'lv_name=~^quiesced_')" ] &&
-                [ -z "$(< "/proc/$pid/task/$pid/children")" ]
-}
-has_heard() {
-        heard+=$(gate_seen)
-        grep -q -x -E " $1" <<< "$heard"
-}
-# The kernel shows who waits for a lock as "-> FLOCK".
-lvm_waits() { grep -q -e '-> FLOCK' /proc/locks; }
 lock_vg() { exec {vg_lock}> /run/lock/lvm/V_one && flock "$vg_lock"; }
 unlock_vg() { exec {vg_lock}>&-; }
 
@@ -137,8 +103,14 @@ let_go() {
 # is gone is started again to hear the end, and asked who it is first.
 expected_events() {
         local who=$1 point=$2 begin='identify' end
-        end="backup-shutdown/not-completed/requester-vanished"
-        [ "$who" = quiescectl ] || end="identify/not-completed/daemon-restarted backup-shutdown/not-completed/daemon-restarted"
+        end="backup-shutdown/not-completed/requester-vanished/null"
+        [ "$who" = quiescectl ] ||
+                end="identify/not-completed/daemon-restarted backup-shutdown/not-completed/daemon-restarted/null"
+        case $point in
+        # The set's id is known when DoSnapshotSet has ended; the requester's death lets it end.
+        post-snapshot) [ "$who" = quiesced ] || end=${end/%null/set} ;;
+        command | backup-complete | backup-shutdown) end=${end/%null/set} ;;
+        esac
         case $point in
         identify | adding) echo "$begin" ;;
         prepare-for-backup) echo "$begin prepare-for-backup $end" ;;
@@ -148,15 +120,15 @@ expected_events() {
         freeze | holding | thaw)
                 echo "$begin prepare-for-backup prepare-for-snapshot freeze( thaw[a-z/-]*| abort[a-z/-]*)+ $end" ;;
         post-snapshot | command)
-                echo "$begin prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot $end" ;;
+                echo "$begin prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot/devices $end" ;;
         backup-complete)
                 end=${end//not-completed/completed}
-                echo "$begin prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-complete $end" ;;
+                echo "$begin prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot/devices backup-complete $end" ;;
         backup-shutdown)
                 end=${end//not-completed/completed}
-                [ "$who" = quiesced ] || end=backup-shutdown/completed/released
-                [ "$who" = quiescectl ] || end="backup-shutdown/completed/released $end"
-                echo "$begin prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot backup-complete $end" ;;
+                [ "$who" = quiesced ] || end=backup-shutdown/completed/released/set
+                [ "$who" = quiescectl ] || end="backup-shutdown/completed/released/set $end"
+                echo "$begin prepare-for-backup prepare-for-snapshot freeze thaw post-snapshot/devices backup-complete $end" ;;
         esac
 }
 
@@ -178,7 +150,7 @@ after_quiesced() {
                 kill -TERM "$run" # it is passed on, and a second one ends the command
                 kill -INT "$run"
         fi
-        await 60 run_ended || kill -KILL "$run"
+        await 60 ended "$run" || kill -KILL "$run"
         wait "$run"
         status=$?
         if [ "$1" = command ]; then # which a signal has ended
@@ -189,16 +161,19 @@ after_quiesced() {
         check_status "quiesced, $1: nobody is told that it is another's session" 1 err_says 'belongs to another'
         check "quiesced, $1: and says why" err_says 'session is lost|disconnected from message bus' || explain < "$err"
 }
-run_ended() { ! grep -q '^State:.[^Z]' "/proc/$run/status"; }
 
 kill_at() {
         local who=$1 point=$2 name="$1, $2" settled started=$SECONDS
+        [ "$who" = quiesced ] || name="T12: $name"
+        [ "$who/$point" != quiesced/holding ] || name="T28: $name"
         counter='' heard=''
         if ! reach "$point"; then
                 not_ok "$name: the point is reached"
                 { cat "$err"; journalctl -q -n 30 -o short-monotonic -u quiesced.service; } | explain
         fi
         end_of "$who"
+        [ "$who/$point" != quiesced/holding ] ||
+                check "$name: what the disks that answer carry takes writes again" within 30 probe_write /srv
         let_go "$point"
         [ "$who" = quiescectl ] || after_quiesced "$point"
         check "$name: the session is released" await 60 no_session
@@ -209,27 +184,86 @@ kill_at() {
         check "$name: no process of the command is left" await 10 no_command
         [ -z "$counter" ] || check "$name: the write that was held is done" stop_counter
         outside_check "$name: nothing is left"
+        [ "$who" = quiesced ] || check "$name: the slot is free" slot_is_free
         heard+=$(gate_seen)
         check_equal "$name: the writer hears no more" "$settled" "$heard"
         echo "# $((SECONDS - started)) s"
 }
 
+slot_is_free() { printf '%s\n' OpenBackup 'SetContext nas-rollback' StartSnapshotSet Release | quiesce-test-requester --script=-; }
+
+# --- T12, the states (contract C4): a requester that kills itself when it has got there --------------------------------
+
+states=(initialised gathered open prepared creating created completed)
+
+# steps_to STATE: a requester's calls up to there.
+steps_to() {
+        echo OpenBackup
+        [ "$1" != initialised ] || return
+        echo GatherWriterMetadata
+        [ "$1" != gathered ] || return
+        printf '%s\n' StartSnapshotSet 'AddToSnapshotSet /srv' 'AddToSnapshotSet /srv/db'
+        [ "$1" != open ] || return
+        echo PrepareForBackup
+        [ "$1" != prepared ] || return
+        if [ "$1" = creating ]; then
+                printf '%s\n' 'DoSnapshotSet &' "wait $gate/told"
+                return
+        fi
+        echo DoSnapshotSet
+        [ "$1" != created ] || return
+        echo BackupComplete
+}
+
+expected_in_state() {
+        local vanished=requester-vanished begin='identify prepare-for-backup' made='prepare-for-snapshot freeze thaw post-snapshot/devices'
+        case $1 in
+        initialised) ;;
+        gathered | open) echo identify ;;
+        prepared) echo "$begin backup-shutdown/not-completed/$vanished/null" ;;
+        creating) echo "$begin prepare-for-snapshot freeze( thaw[a-z/-]*| abort[a-z/-]*)+ backup-shutdown/not-completed/$vanished/null" ;;
+        created) echo "$begin $made backup-shutdown/not-completed/$vanished/set" ;;
+        completed) echo "$begin $made backup-complete backup-shutdown/completed/$vanished/set" ;;
+        esac
+}
+
+die_in() {
+        local state=$1 name="T12: killed when $1" settled
+        heard=''
+        gate_seen > /dev/null
+        set_gate "$([ "$state" = creating ] && echo freeze || echo none)"
+        { steps_to "$state"; echo die; } > "$test_work/steps"
+        check_status "$name: it gets there" 137 within 120 quiesce-test-requester --script="$test_work/steps"
+        [ "$state" != creating ] || open_gate
+        check "$name: the session is released" await 60 no_session
+        check "$name: the slot is free" slot_is_free
+        check "$name: the writer hears what it must" await 60 has_heard "$(expected_in_state "$state")" ||
+                echo "# it has heard:$heard"
+        settled=$heard
+        check "$name: no snapshot is left" await 60 no_snapshot
+        outside_check "$name: no LV is left, nothing suspended"
+        heard+=$(gate_seen)
+        check_equal "$name: the writer hears no more" "$settled" "$heard"
+}
+
 set_up
 outside_baseline
-who=(quiescectl quiesced)
+who=(states quiescectl quiesced)
 if [ $# -gt 0 ]; then
         who=("$1")
         shift
         [ $# -eq 0 ] || points=("$@")
 fi
 for killed in "${who[@]}"; do
-        for point in "${points[@]}"; do kill_at "$killed" "$point"; done
-        set_gate none
-        check "$killed: after all that a run ends well" within 120 quiescectl run -q /srv -- true
+        if [ "$killed" = states ]; then
+                for state in "${states[@]}"; do die_in "$state"; done
+        else
+                for point in "${points[@]}"; do kill_at "$killed" "$point"; done
+                set_gate none
+        fi
 done
+check "after all that a run ends well" within 120 quiescectl run -q /srv -- true
 outside_check "at the end nothing is left"
 remove_gate
-must umount /srv/db /srv
-clean_disks
-must dmsetup remove pv
+remove_gated_volumes
 finish

@@ -47,4 +47,5 @@ for line in "${lines[@]}"; do
 done
 outside_check "after the tour nothing is left"
 must umount /var/lib/db /srv
+must rmdir /mnt/snapshots
 finish

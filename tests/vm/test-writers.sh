@@ -173,6 +173,61 @@ tell release 2
 stop_driver "hook"
 check_equal "no unit is left" "" "$(systemctl list-units --all --plain --no-legend 'quiesced-writer-*')"
 
+# --- scripts of another tool: they may do what they were written for, and PID 1 thaws when the adaptor is killed -------
+
+rm "$descriptors"/*.writer
+must mkdir -p /etc/qemu/fsfreeze-hook.d
+freeze_log=/var/log/test-freeze.log
+for name in 10-first 20-second; do
+        # shellcheck disable=SC2016 # the script expands it
+        printf '#!/bin/sh\necho "%s $1 $(id -un)" >> %s\n' "$name" "$freeze_log" > "/etc/qemu/fsfreeze-hook.d/$name"
+done
+# shellcheck disable=SC2016 # the script expands it
+printf 'case $1 in freeze) [ ! -e /run/test-hang ] || { trap "" TERM; setsid env -i sleep 4711; } ;; esac\n' \
+        >> /etc/qemu/fsfreeze-hook.d/20-second
+chmod 755 /etc/qemu/fsfreeze-hook.d/*
+printf '[Writer]\nFlavor=qemu-ga\nHook=/etc/qemu/fsfreeze-hook.d\nUser=root\n' > "$descriptors/a-others.writer"
+all='10-first freeze root;20-second freeze root;20-second thaw root;10-first thaw root;'
+log_line() { tr '\n' ';' < "$freeze_log"; }
+# shellcheck disable=SC2317
+logged() { [ "$(log_line)" = "$1" ]; }
+# shellcheck disable=SC2317
+await() { local n=0; until "$@"; do n=$((n + 1)); [ "$n" -lt 200 ] || return 1; read -r -t 0.1 <> <(:); done; true; }
+
+start_driver
+tell launch 1
+expect "others' scripts start" '^launched 1 a-others available'
+tell send 1 0 Identify
+expect "they are trusted" '^answered 1 0 Identify  '
+tell send 1 0 Freeze
+expect "they freeze" '^answered 1 0 Freeze  '
+tell send 1 0 Thaw
+expect "they thaw" '^answered 1 0 Thaw  '
+check_equal "as root, with /var/log, in the reverse order" "$all" "$(log_line)"
+rm "$freeze_log"
+tell send 1 0 Freeze
+expect "frozen before the adaptor is killed" '^answered 1 0 Freeze  '
+must kill -KILL "$(main_pid quiesced-writer-a-others)"
+expect "the adaptor's death is told" '^gone 1 0$'
+check "PID 1 thaws" await logged "$all"
+stop_driver "after the adaptor's death"
+check_equal "thawed once" "$all" "$(log_line)"
+
+rm "$freeze_log"
+touch /run/test-hang
+start_driver
+tell launch 1
+expect "again after that" '^launched 1 a-others available'
+tell send 1 0 Freeze
+check "a freeze hangs" await logged "${all%20-second thaw*}"
+must kill -KILL "$(main_pid quiesced-writer-a-others)"
+expect "its adaptor's death is told" '^gone 1 0$'
+check "PID 1 kills what hangs, then thaws" await logged "$all"
+check_equal "nothing of it is left" "" "$(pgrep -xf "sleep 4711")"
+stop_driver "after the second death"
+check_equal "no unit is left of them" "" "$(systemctl list-units --all --plain --no-legend 'quiesced-writer-*')"
+rm -r "$freeze_log" /run/test-hang /etc/qemu
+
 must umount "${mounts[@]}"
 rm -rf /run/systemd/system/quiesced-writer-fsfreeze.service.d /usr/local/bin/test-hook
 systemctl daemon-reload

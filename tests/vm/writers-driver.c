@@ -94,6 +94,7 @@ static int send_event(uint64_t session, uint32_t writer, const char *name, bool 
                              .outcome = CONTRACT_OUTCOME_COMPLETED,
                              .cause = CONTRACT_CAUSE_RELEASED,
                              .volumes = volumes,
+                             .volume_names = volumes,
                              .n_volumes = 1,
                              .file_systems = file_systems,
                              .n_file_systems = n_file_systems};

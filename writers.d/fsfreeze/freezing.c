@@ -12,6 +12,8 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
+#include <sys/ioctl.h>
 #include <sys/utsname.h>
 
 #include "util/error.h"
@@ -20,7 +22,8 @@
 #include "writers.d/fsfreeze/pool.h"
 #include "writers.d/fsfreeze/suspend.h"
 
-#define NAMES_MAX 200u
+#define NAMES_MAX              200u
+#define DEVICES_DIRECTORY_SIZE 64u /* "fs/btrfs/UUID/devices" */
 
 typedef struct Set Set;
 typedef struct Round Round;
@@ -29,13 +32,11 @@ typedef struct FileSystem {
         uint32_t index;
         char *mount_point;
         char *type;
-        dev_t device;
         int fd;
-        unsigned depth;   /* 0: innermost, frozen first */
+        bool direct;      /* on a volume's own device */
         bool unsupported; /* EOPNOTSUPP at the trial */
         bool by_suspend;  /* left to device-mapper, see suspend_freezes() */
         bool touched;     /* a FREEZE job has gone out: ours to thaw */
-        size_t same_as;   /* the first with this device; itself normally */
 } FileSystem;
 
 struct Set {
@@ -44,6 +45,7 @@ struct Set {
         unsigned n_ref; /* the list's, and one per round */
         char *session;
         FileSystem *file_systems;
+        Nested *nested; /* of each its place */
         size_t n_file_systems;
         unsigned max_depth;
         atomic_bool given_up;
@@ -66,6 +68,7 @@ struct Round {
 struct Freezing {
         sd_event *event;
         bool suspend_is_certain; /* on this kernel */
+        bool refuse;             /* what knows no freezing is no warning, but a veto */
         Pool *pool;
         Set *sets;
 };
@@ -79,6 +82,7 @@ static Set *set_unref(Set *set) {
                 free(set->file_systems[i].type);
         }
         free(set->file_systems);
+        free(set->nested);
         free(set->session);
         free(set);
         return NULL;
@@ -121,12 +125,23 @@ static bool is_ours(const FileSystem *fs) {
         return !fs->unsupported && !fs->by_suspend;
 }
 
-static bool wanted(const Round *round, const FileSystem *fs, size_t i) {
-        if (fs->same_as != i)
+/* What the suspend of no volume holds still, and FIFREEZE cannot: what is written is put on the disk at
+ * least, before what it lies in is frozen. */
+static bool is_synced(const FileSystem *fs) {
+        return fs->unsupported && !fs->direct;
+}
+
+static bool wanted(const Round *round, size_t i) {
+        const FileSystem *fs = &round->set->file_systems[i];
+        const Nested *nested = &round->set->nested[i];
+
+        if (nested->same_as != i)
                 return false;
         if (round->type == JOB_TRY)
                 return true;
-        return is_ours(fs) && fs->depth == round->depth && (round->type != JOB_THAW || fs->touched);
+        if (nested->depth != round->depth)
+                return false;
+        return round->type == JOB_THAW ? is_ours(fs) && fs->touched : is_ours(fs) || is_synced(fs);
 }
 
 /* Hands out the jobs of one depth. */
@@ -135,13 +150,16 @@ static void hand_out(Round *round) {
 
         for (size_t i = 0; i < set->n_file_systems; i++) {
                 FileSystem *fs = &set->file_systems[i];
+                JobType type = round->type;
 
-                if (!wanted(round, fs, i))
+                if (!wanted(round, i))
                         continue;
-                if (round->type == JOB_FREEZE)
+                if (type == JOB_FREEZE && is_synced(fs))
+                        type = JOB_SYNC;
+                if (type == JOB_FREEZE)
                         fs->touched = true;
-                round->jobs[i] = (Job){
-                        .type = round->type, .fd = fs->fd, .given_up = &set->given_up, .userdata = round};
+                round->jobs[i] =
+                        (Job){.type = type, .fd = fs->fd, .given_up = &set->given_up, .userdata = round};
                 round->n_running++;
                 pool_add(set->freezing->pool, &round->jobs[i]);
         }
@@ -217,7 +235,7 @@ static int on_pool(sd_event_source *source, int fd, uint32_t revents, void *user
 
 static int add_file_system(const Freezing *freezing, FileSystem *fs, const QuiesceFileSystem *q) {
         *fs = (FileSystem){.index = q->index,
-                           .device = q->device,
+                           .direct = q->direct != 0,
                            .by_suspend = freezing->suspend_is_certain && suspend_freezes(q)};
         fs->fd = fcntl(q->fd, F_DUPFD_CLOEXEC, 3);
         if (fs->fd < 0)
@@ -227,43 +245,29 @@ static int add_file_system(const Freezing *freezing, FileSystem *fs, const Quies
         return fs->mount_point && fs->type ? 0 : error_origin(-ENOMEM);
 }
 
-/* Those on which a file system lies are deeper than it. Return: whether that was new. */
-static bool push_down(Set *set, const FileSystem *inner, const dev_t *outer, size_t n_outer) {
-        bool changed = false;
+/* A btrfs has a device number of its own; sysfs knows it by its UUID. */
+static bool find_btrfs(int fd, char ret[static DEVICES_DIRECTORY_SIZE]) {
+        struct btrfs_ioctl_fs_info_args info = {};
+        char text[37];
+        size_t at = 0;
 
-        for (size_t i = 0; i < n_outer; i++)
-                for (size_t k = 0; k < set->n_file_systems; k++) {
-                        FileSystem *fs = &set->file_systems[k];
-
-                        if (fs->device != outer[i] || fs->device == inner->device ||
-                            fs->depth > inner->depth)
-                                continue;
-                        fs->depth = inner->depth + 1;
-                        if (fs->depth > set->max_depth)
-                                set->max_depth = fs->depth;
-                        changed = true;
-                }
-        return changed;
+        if (ioctl(fd, BTRFS_IOC_FS_INFO, &info) < 0)
+                return false;
+        for (size_t i = 0; i < sizeof(info.fsid); i++)
+                at += (size_t) snprintf(text + at, sizeof(text) - at, "%s%02x",
+                                        i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", info.fsid[i]);
+        (void) snprintf(ret, DEVICES_DIRECTORY_SIZE, "fs/btrfs/%s/devices", text);
+        return true;
 }
 
-/* Which of them is frozen first, and which are one. */
-static void find_order(Set *set) {
-        dev_t outer[NESTING_MAX];
-        bool again = true;
+static void add_place(Set *set, dev_t device) {
+        Nested *nested = &set->nested[set->n_file_systems - 1];
+        const FileSystem *fs = &set->file_systems[set->n_file_systems - 1];
+        char directory[DEVICES_DIRECTORY_SIZE];
+        bool apart = streq(fs->type, "btrfs") && find_btrfs(fs->fd, directory);
 
-        for (size_t i = 0; i < set->n_file_systems; i++) {
-                FileSystem *fs = &set->file_systems[i];
-
-                for (fs->same_as = 0; set->file_systems[fs->same_as].device != fs->device; fs->same_as++)
-                        ;
-        }
-        /* As many rounds as there are depths; a circle cannot be, but must not hang us. */
-        for (unsigned n = 0; again && n < NESTING_MAX; n++) {
-                again = false;
-                for (size_t i = 0; i < set->n_file_systems; i++)
-                        again |= push_down(set, &set->file_systems[i], outer,
-                                           nesting_find_outer("/sys", set->file_systems[i].device, outer));
-        }
+        nested->device = device;
+        nesting_find_outer(nested, "/sys", apart ? directory : NULL);
 }
 
 static int set_new(Set **ret, Freezing *freezing, const QuiesceWriterEvent *event) {
@@ -278,7 +282,8 @@ static int set_new(Set **ret, Freezing *freezing, const QuiesceWriterEvent *even
         set->freezing = freezing;
         set->session = strdup(quiesce_writer_event_get_session(event));
         set->file_systems = calloc(n + 1, sizeof(*set->file_systems));
-        if (!set->session || !set->file_systems)
+        set->nested = calloc(n + 1, sizeof(*set->nested));
+        if (!set->session || !set->file_systems || !set->nested)
                 return error_origin(-ENOMEM);
         for (size_t i = 0; i < n; i++) {
                 QuiesceFileSystem q = {.size = sizeof(q)};
@@ -288,25 +293,34 @@ static int set_new(Set **ret, Freezing *freezing, const QuiesceWriterEvent *even
                         r = add_file_system(freezing, &set->file_systems[set->n_file_systems++], &q);
                 if (r)
                         return error_trace(r);
+                add_place(set, q.device);
         }
-        find_order(set);
+        set->max_depth = nesting_order(set->nested, set->n_file_systems);
         *ret = TAKE_PTR(set);
         return 0;
 }
 
-static void warn_unsupported(const Round *round) {
+/* Return: what the event is answered with. */
+static int check_unsupported(const Round *round) {
         char names[NAMES_MAX] = "";
         size_t at = 0;
 
         for (size_t i = 0; i < round->set->n_file_systems && at < sizeof(names); i++)
-                if (round->set->file_systems[i].unsupported)
+                if (round->set->file_systems[round->set->nested[i].same_as].unsupported)
                         at += (size_t) snprintf(names + at, sizeof(names) - at, "%s%s (%s)", at ? ", " : "",
                                                 round->set->file_systems[i].mount_point,
                                                 round->set->file_systems[i].type);
-        if (at > 0)
-                (void) quiesce_writer_event_warn(
-                        round->event, "cannot be frozen, because their file system knows no freezing: %s",
+        if (at == 0)
+                return 0;
+        if (round->set->freezing->refuse)
+                return quiesce_writer_event_fail(
+                        round->event, QUIESCE_FAILURE_INCONSISTENT_SNAPSHOT,
+                        "cannot be frozen, because their file system knows no freezing, and fsfreeze.conf "
+                        "refuses that: %s; unmount them, leave their volumes out, or say Unfreezable=skip",
                         names);
+        return quiesce_writer_event_warn(
+                round->event,
+                "cannot be frozen, because their file system knows no freezing, and are skipped: %s", names);
 }
 
 static void prepared(Round *round) {
@@ -324,7 +338,7 @@ static void prepared(Round *round) {
                                               "%s (%s) cannot be frozen: %s", fs->mount_point, fs->type,
                                               strerror(round->first_error));
         else
-                warn_unsupported(round);
+                r = check_unsupported(round);
         if (r < 0 || atomic_load(&round->set->given_up))
                 forget(round->set);
         quiesce_writer_event_answer(round->event, r);
@@ -363,7 +377,7 @@ static int answer_frozen(const Round *round) {
         if (!indices)
                 return error_origin(-ENOMEM);
         for (size_t i = 0; i < set->n_file_systems; i++)
-                if (is_ours(&set->file_systems[set->file_systems[i].same_as]))
+                if (is_ours(&set->file_systems[set->nested[i].same_as]))
                         indices[n++] = set->file_systems[i].index;
         return error_trace(quiesce_writer_event_set_frozen(round->event, indices, n));
 }
@@ -501,10 +515,11 @@ void freezing_forget(Freezing *freezing, const char *session) {
  * freezing_new() - nothing prepared yet
  * @ret: the freezing; it lives as long as the process
  * @event: the loop on which events are answered
+ * @refuse: a set with a file system that knows no freezing is refused, else that one is named and skipped
  *
  * Return: 0 or a negative errno.
  */
-int freezing_new(Freezing **ret, sd_event *event) {
+int freezing_new(Freezing **ret, sd_event *event, bool refuse) {
         struct utsname system;
         Freezing *freezing;
         int r;
@@ -513,6 +528,7 @@ int freezing_new(Freezing **ret, sd_event *event) {
         if (!freezing)
                 return error_origin(-ENOMEM);
         freezing->event = event;
+        freezing->refuse = refuse;
         freezing->suspend_is_certain = uname(&system) == 0 && suspend_is_certain(system.release);
         r = pool_new(&freezing->pool);
         if (r >= 0)

@@ -9,13 +9,14 @@
  * itself.
  */
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "quiesce/writer.h"
 
 typedef struct Freezing Freezing;
 
-int freezing_new(Freezing **ret, sd_event *event);
+int freezing_new(Freezing **ret, sd_event *event, bool refuse);
 void freezing_prepare(Freezing *freezing, QuiesceWriterEvent *event);
 void freezing_freeze(Freezing *freezing, QuiesceWriterEvent *event);
 void freezing_thaw(Freezing *freezing, QuiesceWriterEvent *event);

@@ -9,20 +9,18 @@
  * are older than the freeze.
  */
 
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-#include "quiesce/writer.h"
 #include "util/error.h"
 #include "util/macro.h"
+#include "writers.d/fsfreeze/config.h"
 #include "writers.d/fsfreeze/freezing.h"
+#include "writers.d/server/program.h"
 
 #ifndef PR_SET_IO_FLUSHER
 #        define PR_SET_IO_FLUSHER 57
 #endif
-
-DEFINE_CLEANUP(QuiesceWriter *, quiesce_writer_free)
 
 typedef struct Program {
         sd_event *event;
@@ -58,17 +56,6 @@ static int on_identify(QuiesceWriter *writer, QuiesceWriterEvent *event, void *u
         return quiesce_writer_event_set_description(event, "File systems of the set's volumes (FIFREEZE)");
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        quiesce_writer_stop(userdata);
-        return 0;
-}
-
-static void on_closed(QuiesceWriter *writer, int r, void *userdata) {
-        if (r < 0)
-                fprintf(stderr, "quiesced does not let this writer in: %s\n", strerror(-r));
-        (void) sd_event_exit(((Program *) userdata)->event, r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-}
-
 /* What can be had of it: in tests without root there is less. */
 static void stay_in_memory(void) {
         if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
@@ -77,21 +64,7 @@ static void stay_in_memory(void) {
         (void) prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }
 
-static int set_up_signals(sd_event *event, QuiesceWriter *writer) {
-        sigset_t mask;
-        int r;
-
-        (void) sigemptyset(&mask);
-        (void) sigaddset(&mask, SIGTERM);
-        (void) sigaddset(&mask, SIGINT);
-        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
-        r = sd_event_add_signal(event, NULL, SIGTERM, on_signal, writer);
-        if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGINT, on_signal, writer);
-        return error_trace(r < 0 ? r : 0);
-}
-
-static int run(void) {
+static int run(const char *config_path) {
         QuiesceWriterCallbacks callbacks = {
                 .size = sizeof(callbacks),
                 .identify = on_identify,
@@ -103,27 +76,19 @@ static int run(void) {
         };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(quiesce_writer_freep) QuiesceWriter *writer = NULL;
-        const char *name = getenv("QUIESCE_WRITER_NAME");
+        FsfreezeConfig config;
         Program program;
         int r;
 
-        r = sd_event_new(&event);
+        r = fsfreeze_config_load(&config, config_path);
+        if (r >= 0)
+                r = sd_event_default(&event);
         if (r < 0)
                 return error_trace(r);
         program.event = event;
-        r = freezing_new(&program.freezing, event);
+        r = freezing_new(&program.freezing, event, config.refuse);
         if (!r)
-                r = quiesce_writer_new(&writer, name ? name : "fsfreeze", &callbacks, &program);
-        if (!r)
-                r = set_up_signals(event, writer);
-        if (!r)
-                r = quiesce_writer_set_level(writer, QUIESCE_LEVEL_SYSTEM);
-        if (!r)
-                r = quiesce_writer_attach_event(writer, event, 0);
-        if (!r)
-                r = quiesce_writer_set_closed_callback(writer, on_closed);
-        if (!r)
-                r = quiesce_writer_start(writer);
+                r = writer_program_start(&writer, "fsfreeze", QUIESCE_LEVEL_SYSTEM, &callbacks, &program);
         if (r < 0)
                 return error_trace(r);
         stay_in_memory();
@@ -133,7 +98,11 @@ static int run(void) {
 int main(int argc, char **argv) {
         int r;
 
-        r = run();
+        if (argc > 2) {
+                fprintf(stderr, "usage: quiesced-writer-fsfreeze [CONFIGURATION]\n");
+                return EXIT_FAILURE;
+        }
+        r = run(argc == 2 ? argv[1] : SYSCONFDIR "/quiesced/fsfreeze.conf");
         if (r < 0)
                 fprintf(stderr, "quiesced-writer-fsfreeze: %s\n", strerror(-r));
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

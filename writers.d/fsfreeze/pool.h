@@ -18,6 +18,7 @@ typedef struct Job Job;
 typedef enum JobType {
         JOB_TRY,    /* freeze and thaw */
         JOB_FREEZE, /* and thaw again if `given_up` is set by then */
+        JOB_SYNC,   /* what cannot be frozen */
         JOB_THAW,
 } JobType;
 

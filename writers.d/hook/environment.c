@@ -72,8 +72,37 @@ static void add_list(Builder *b, const char *name, const char *const *words, siz
                 return;
         }
         for (size_t i = 0; words[i]; i++)
-                at += (size_t) sprintf(text + at, "%s%s", i == 0 ? "" : i % n ? "\t" : "\n", words[i]);
+                at += (size_t) snprintf(text + at, size - at, "%s%s",
+                                        i == 0  ? ""
+                                        : i % n ? "\t"
+                                                : "\n",
+                                        words[i]);
         add(b, "%s=%s", name, text);
+}
+
+/* Return: 0 or -ENOMEM: nothing is left. */
+static int begin(Builder *b, const char *step, const char *session) {
+        const char *name = getenv("QUIESCE_WRITER_NAME");
+
+        *b = (Builder){.variables = calloc(VARIABLES_MAX + 1, sizeof(*b->variables))};
+        if (!b->variables)
+                return error_origin(-ENOMEM);
+        add(b, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        add(b, "LANG=C.UTF-8");
+        add_inherited(b);
+        add(b, "QUIESCE_WRITER_NAME=%s", name ? name : "");
+        add(b, "QUIESCE_STEP=%s", step);
+        add(b, "QUIESCE_SESSION=%s", session);
+        return 0;
+}
+
+static int finish(Builder *b, char ***ret) {
+        if (b->r < 0) {
+                environment_free(b->variables);
+                return error_trace(b->r);
+        }
+        *ret = b->variables;
+        return 0;
 }
 
 /**
@@ -85,19 +114,14 @@ static void add_list(Builder *b, const char *name, const char *const *words, siz
  * Return: 0 or -ENOMEM.
  */
 int environment_new(char ***ret, const QuiesceWriterEvent *event, const char *step) {
-        const char *guard = quiesce_writer_event_get_guard(event), *name = getenv("QUIESCE_WRITER_NAME");
-        Builder b = {};
+        const char *guard = quiesce_writer_event_get_guard(event);
+        Builder b;
+        int r;
 
-        b.variables = calloc(VARIABLES_MAX + 1, sizeof(*b.variables));
-        if (!b.variables)
-                return error_origin(-ENOMEM);
-        add(&b, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        add(&b, "LANG=C.UTF-8");
-        add_inherited(&b);
-        add(&b, "QUIESCE_WRITER_NAME=%s", name ? name : "");
+        r = begin(&b, step, quiesce_writer_event_get_session(event));
+        if (r)
+                return error_trace(r);
         add(&b, "QUIESCE_EVENT=%s", quiesce_writer_event_get_type_name(event));
-        add(&b, "QUIESCE_STEP=%s", step);
-        add(&b, "QUIESCE_SESSION=%s", quiesce_writer_event_get_session(event));
         add(&b, "QUIESCE_SET=%s", quiesce_writer_event_get_set(event));
         if (quiesce_writer_event_get_limit_usec(event) != UINT64_MAX)
                 add(&b, "QUIESCE_LIMIT_USEC=%" PRIu64, quiesce_writer_event_get_limit_usec(event));
@@ -109,10 +133,25 @@ int environment_new(char ***ret, const QuiesceWriterEvent *event, const char *st
                 add(&b, "QUIESCE_GUARD=%s", guard);
         add_list(&b, "QUIESCE_VOLUMES", quiesce_writer_event_get_volumes(event), 1);
         add_list(&b, "QUIESCE_SNAPSHOTS", quiesce_writer_event_get_snapshots(event), 2);
-        if (b.r < 0) {
-                environment_free(b.variables);
-                return error_trace(b.r);
-        }
-        *ret = b.variables;
-        return 0;
+        return error_trace(finish(&b, ret));
+}
+
+/**
+ * environment_new_rescue() - the environment of a thaw after our predecessor's death
+ * @ret: NULL-terminated, environment_free() it
+ * @session: which backup had it frozen
+ * @step: what the script is run for
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int environment_new_rescue(char ***ret, const char *session, const char *step) {
+        Builder b;
+        int r;
+
+        r = begin(&b, step, session);
+        if (r)
+                return error_trace(r);
+        add(&b, "QUIESCE_EVENT=abort");
+        add(&b, "QUIESCE_GUARD=died");
+        return error_trace(finish(&b, ret));
 }

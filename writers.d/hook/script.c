@@ -5,25 +5,22 @@
  *
  * A script may leave something in the background that holds an application's lock until thaw. That is its
  * business: it is left alone, and its output is read and dropped from then on so that it never gets SIGPIPE.
- * Only a script that is killed takes everything along: its process group, and every process that has its
- * mark in the environment, whichever way it has detached itself.
+ * Only a script that is killed takes everything along, see processes.c. If we die, it dies at once, so that
+ * it does not go on freezing while what it has frozen is undone.
  */
 
 #include "writers.d/hook/script.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <systemd/sd-id128.h>
 
 #include "util/error.h"
 #include "util/macro.h"
-
-#define MARK_KEY    "QUIESCE_INVOCATION="
-#define KILL_ROUNDS 10u
+#include "writers.d/hook/processes.h"
 
 /* One of its pipes; it outlives the script as long as somebody has the other end. */
 typedef struct Output {
@@ -35,15 +32,25 @@ typedef struct Output {
 } Output;
 
 struct Script {
+        Script *next;
         sd_event *event;
         pid_t pid;
-        char mark[sizeof(MARK_KEY) + SD_ID128_STRING_MAX];
+        char mark[sizeof(SCRIPT_MARK) + SD_ID128_STRING_MAX];
         sd_event_source *child, *limit;
         Output *output, *errors;
         bool timed_out, killed;
         ScriptDone done;
         void *userdata;
 };
+
+static Script *running; /* those that have not ended */
+
+static bool is_script(pid_t pid) {
+        for (const Script *s = running; s; s = s->next)
+                if (s->pid == pid)
+                        return true;
+        return false;
+}
 
 static Output *output_free(Output *output) {
         if (!output)
@@ -119,6 +126,11 @@ static int output_new(Output **ret, Script *script, int *ret_fd) {
 static Script *script_free(Script *script) {
         if (!script)
                 return NULL;
+        for (Script **s = &running; *s; s = &(*s)->next)
+                if (*s == script) {
+                        *s = script->next;
+                        break;
+                }
         sd_event_source_disable_unref(script->child);
         sd_event_source_disable_unref(script->limit);
         output_detach(script->output);
@@ -128,42 +140,8 @@ static Script *script_free(Script *script) {
 }
 DEFINE_CLEANUP(Script *, script_free)
 
-/* Whether a process has our mark in its environment. */
-static bool is_marked(const char *pid, const char *mark) {
-        _cleanup_close_ int fd = -EBADF;
-        char path[64], text[65536];
-        ssize_t n;
-
-        (void) snprintf(path, sizeof(path), "/proc/%.20s/environ", pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return false;
-        n = read(fd, text, sizeof(text));
-        return n > 0 && memmem(text, (size_t) n, mark, strlen(mark));
-}
-
-/* Return: how many were killed. */
-static unsigned kill_marked(const char *mark) {
-        struct dirent *entry;
-        unsigned n = 0;
-        DIR *proc;
-
-        proc = opendir("/proc");
-        while (proc && (entry = readdir(proc)))
-                if (isdigit((unsigned char) entry->d_name[0]) && is_marked(entry->d_name, mark) &&
-                    kill((pid_t) atoi(entry->d_name), SIGKILL) == 0)
-                        n++;
-        if (proc)
-                (void) closedir(proc);
-        return n;
-}
-
-static void kill_all(Script *script) {
-        (void) kill(-script->pid, SIGKILL);
-        /* Again until none is left: one may have been in the middle of a fork. A dying one has no
-         * environment. */
-        for (unsigned i = 0; i < KILL_ROUNDS && kill_marked(script->mark) > 0; i++)
-                ;
+static void kill_all(const Script *script) {
+        processes_kill(script->pid, script->mark, is_script);
 }
 
 static int on_child(sd_event_source *source, const siginfo_t *info, void *userdata) {
@@ -190,11 +168,14 @@ static int on_limit(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static _Noreturn void run_child(const char *const *arguments, char **environment, int output, int errors) {
+static _Noreturn void run_child(pid_t parent, const char *const *arguments, char **environment, int output,
+                                int errors) {
         sigset_t none;
         int null;
 
         (void) setsid();
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+                _exit(127);
         null = open("/dev/null", O_RDONLY);
         if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
             dup2(errors, STDERR_FILENO) < 0)
@@ -210,6 +191,7 @@ static _Noreturn void run_child(const char *const *arguments, char **environment
 static int fork_script(Script *script, const char *const *arguments, const char *const *environment) {
         _cleanup_close_ int output = -EBADF, errors = -EBADF;
         _cleanup_free_ char **marked = NULL;
+        pid_t parent = getpid();
         size_t n = 0;
         int r;
 
@@ -228,8 +210,11 @@ static int fork_script(Script *script, const char *const *arguments, const char 
         script->pid = fork();
         if (script->pid < 0)
                 return error_origin(-errno);
-        if (script->pid == 0)
-                run_child(arguments, marked, output, errors);
+        if (script->pid > 0) {
+                script->next = running;
+                running = script;
+        } else
+                run_child(parent, arguments, marked, output, errors);
         return 0;
 }
 
@@ -260,7 +245,7 @@ int script_run(Script **ret, sd_event *event, const char *const *arguments, cons
         if (!script)
                 return error_origin(-ENOMEM);
         *script = (Script){.event = event, .done = done, .userdata = userdata};
-        (void) snprintf(script->mark, sizeof(script->mark), MARK_KEY SD_ID128_FORMAT_STR,
+        (void) snprintf(script->mark, sizeof(script->mark), SCRIPT_MARK SD_ID128_FORMAT_STR,
                         SD_ID128_FORMAT_VAL(id));
         r = fork_script(script, arguments, environment);
         if (r)
@@ -285,4 +270,11 @@ void script_kill(Script *script) {
         assert(script);
         script->killed = true;
         kill_all(script);
+}
+
+/**
+ * script_reap_orphans() - wait for what scripts have left in the background and has ended since
+ */
+void script_reap_orphans(void) {
+        processes_reap(is_script);
 }

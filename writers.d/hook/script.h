@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #define SCRIPT_OUTPUT_MAX 65536u
+#define SCRIPT_MARK       "QUIESCE_INVOCATION=" /* in the environment of all that a run has started */
 
 typedef struct Script Script;
 
@@ -33,3 +34,5 @@ int script_run(Script **ret, sd_event *event, const char *const *arguments, cons
                uint64_t limit_usec, ScriptDone done, void *userdata);
 /* It is to end at once; `done` follows from the event loop. */
 void script_kill(Script *script);
+/* Waits for what scripts have left in the background and has ended since; looks through /proc. */
+void script_reap_orphans(void);

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# quiescectl mount and umount, of snapshots that the test provider has made of directories. All in a mount namespace of
+# its own. With real volumes, and over a restart of quiesced: tests/vm/test-run.sh.
+[ "${1:-}" = inside ] || exec unshare --mount "$0" inside
+# shellcheck source=tests/bus/ctl-functions.sh
+. "$(dirname "$0")/ctl-functions.sh"
+
+is_mounted() { grep -q -F " $1 " /proc/self/mountinfo; }
+is_not_mounted() { ! is_mounted "$1"; }
+
+start_all
+rm "$work/provider/volumes/one"
+mkdir "$work/provider/volumes/one" "$work/look" "$work/other" "$work/by-hand"
+echo hello > "$work/provider/volumes/one/letter"
+set=$(ctl create --quiet test:one)
+snapshot=$(json '.sets[0].snapshots[0]' show --json "$set")
+
+check "a snapshot is mounted" ctl mount "$snapshot" "$work/look"
+check "and can be read there" grep -q hello "$work/look/letter"
+check "it is unmounted by its id" ctl umount "$snapshot"
+check "and is gone" is_not_mounted "$work/look"
+
+check "it is mounted again" ctl mount "$snapshot" "$work/look"
+mount --bind "$work/look" "$work/by-hand"
+fails "a directory in it is no mount point" 1 "letter: nothing is mounted there" ctl umount "$work/look/letter"
+fails "nor is another one" 1 "other: nothing is mounted there" ctl umount "$work/other"
+fails "what others have mounted stays theirs" 1 "by-hand: .*not mounted by 'quiescectl mount'.*umount\(8\)" \
+        ctl umount "$work/by-hand"
+check "it is there" is_mounted "$work/by-hand"
+umount "$work/by-hand"
+check "so is the snapshot" is_mounted "$work/look"
+fails "no id and no directory" 1 "nowhere: .*No such file" ctl umount "$work/nowhere"
+check "it is unmounted by its directory" ctl umount "$work/look"
+check "and is gone, too" is_not_mounted "$work/look"
+fails "not twice" 1 "look: nothing is mounted there" ctl umount "$work/look"
+
+ln -s look "$work/link"
+check "it is mounted through a link" ctl mount "$snapshot" "$work/link"
+cd "$work" || exit
+check "and unmounted through it, from here" ctl umount link
+check "and is gone after all" is_not_mounted "$work/look"
+check "what is not mounted is unmounted by its id" ctl umount "$snapshot"
+check "it is mounted once more" ctl mount "$snapshot" "$work/look"
+check "deleted" ctl delete "$set"
+check "it is mounted no more" is_not_mounted "$work/look"
+[ $failures -eq 0 ]
