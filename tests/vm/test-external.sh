@@ -16,16 +16,19 @@ frozen_now() {
 # Written at the time: what was frozen has it all, and nothing after the freeze.
 canary() { printf '%s\n' "$1" > /mnt/data/canary; }
 
-must mkfs.ext4 -q -F /dev/vdb 256M
-must mkdir -p /mnt/data
+must mkfs.ext4 -q -F /dev/vdb 32M
+must mkdir -p /mnt/data /etc/quiesced/quiesced.conf.d
+# It is copied meanwhile, however slow the machine is.
+printf '[External]\nLimitSec=60s\n' > /etc/quiesced/quiesced.conf.d/test-external.conf
+must systemctl restart quiesced.service
 must mount /dev/vdb /mnt/data
 outside_baseline
 
 canary before
 { while :; do echo line >> /mnt/data/busy; done; } &
 load=$!
-check "a raw disk is copied while it is frozen" within 120 quiescectl freeze /mnt/data -- \
-        dd if=/dev/vdb of="$copy" bs=4M count=64 status=none
+check "a raw disk is copied while it is frozen" within 120 quiescectl freeze --limit 60s /mnt/data -- \
+        dd if=/dev/vdb of="$copy" bs=4M count=8 status=none
 kill "$load"
 wait "$load" 2> /dev/null
 canary after
@@ -108,6 +111,7 @@ check "nothing is frozen then" within 10 touch /mnt/data/probe
 rm /run/app/fails
 kill "$agent" "$reader"
 wait "$agent" "$reader" 2> /dev/null
-rm -r /etc/quiesced/writers.d/app.writer /usr/local/bin/test-app /run/app
+rm -r /etc/quiesced/quiesced.conf.d/test-external.conf /etc/quiesced/writers.d/app.writer /usr/local/bin/test-app /run/app
+must systemctl restart quiesced.service
 outside_check "agent"
 finish

@@ -8,6 +8,8 @@
 # shellcheck disable=SC2317 # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/vm/gate-functions.sh
+. "$(dirname "$0")/gate-functions.sh"
 
 directory=/run/test-recovery log=/run/test-recovery/log
 declare -A plain
@@ -54,9 +56,6 @@ END
 
 recovers() { grep -q -x -F "db recovers $1 $2 $3" "$log"; }
 snapshots() { lvs --noheadings -o lv_path -S 'lv_name !~ "^(data|pool|db)$" && vg_name = vg0' | tr -d ' '; }
-no_snapshots() { [ -z "$(snapshots)" ]; }
-# Its end comes a little later than that of the last volume.
-removal_is_over() { no_snapshots && [ "$(< /sys/kernel/rcu_expedited)" = "$base_rcu" ]; }
 origin_is() { case $(blkid -o value -s TYPE "$1") in ext4) echo data ;; *) echo db ;; esac; }
 is_read_only() { [ "$(blockdev --getro "$1")" = 1 ]; }
 attributes() { lvs --noheadings -o lv_attr "$1" | tr -d ' '; }
@@ -111,7 +110,7 @@ outside_check "nothing is left of it"
 set_up WritableSnapshots=yes keep-open=yes
 check_fails "who goes on writing makes the set fail" "vg0/.* open for writing" \
         within 240 quiescectl create --quiet /mnt/data /mnt/db
-await 60 removal_is_over
+await 60 no_snapshot
 outside_check "and nothing is left of that"
 
 set_up WritableSnapshots=yes "post-snapshot=wait:$directory/fifo"
@@ -122,7 +121,7 @@ must systemctl kill --signal=KILL quiesced.service
 echo >&"$fifo"
 wait "$creator"
 must systemctl start quiesced.service
-check "what it has made goes, as it never counted" await 60 removal_is_over
+check "what it has made goes, as it never counted" await 60 no_snapshot
 outside_check "and nothing is left of that, either"
 
 rm -f /etc/quiesced/writers.d/db.writer /run/systemd/system/test-recovery.service
