@@ -10,13 +10,16 @@
 #include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "bus-harness.h"
 
-#define SERVERS_MAX 4u
+#define SERVERS_MAX   4u
+#define FILE_MAX_SIZE 65536u /* of a server whose files may not grow */
 
 typedef struct Instance {
         char name[16], data[160], log[160], socket[108];
@@ -39,8 +42,8 @@ _printf_(1, 2) static void shell(const char *format, ...) {
                 fail_msg("failed: %s", command);
 }
 
-/* Debian's program is one under several names. */
-static void start(Bench *bench, Instance *server, const char *settings) {
+/* Debian's program is one under several names. Returns when its log has @until in it. */
+static void start_until(Bench *bench, Instance *server, const char *settings, const char *until) {
         char path[160], text[1024], said[64];
 
         (void) snprintf(path, sizeof(path), "%s.conf", server->name);
@@ -59,10 +62,18 @@ static void start(Bench *bench, Instance *server, const char *settings) {
         if (server->pid == 0) {
                 if (strstr(settings, "# slow"))
                         (void) setenv("LD_PRELOAD", SLOW_SYNC, 1);
+                if (strstr(settings, "# small")) {
+                        (void) signal(SIGXFSZ, SIG_IGN);
+                        (void) setrlimit(RLIMIT_FSIZE, &(struct rlimit){FILE_MAX_SIZE, FILE_MAX_SIZE});
+                }
                 (void) execlp("redis-check-rdb", "redis-server", path, NULL);
                 _exit(127);
         }
-        bench_wait_file(bench, said, "eady to accept connections");
+        bench_wait_file(bench, said, until);
+}
+
+static void start(Bench *bench, Instance *server, const char *settings) {
+        start_until(bench, server, settings, "eady to accept connections");
 }
 
 static void stop(Instance *server) {
@@ -548,6 +559,79 @@ static void test_logins(void **state) {
         assert_backup(bench, BOTH, "'failed-at-prepare-snapshot'", "one: no connection: ");
 }
 
+/* It has not read its file yet: try again later. */
+static void test_server_that_loads(void **state) {
+        Bench *bench = *state;
+        Instance *server = make(bench, "one", SAVED "enable-debug-command yes\n");
+        _cleanup_free_ char *text = NULL;
+        Client *client;
+
+        (void) ask(server, "DEBUG POPULATE 100000");
+        (void) ask(server, "SAVE");
+        stop(server);
+        start_until(bench, server,
+                    SAVED "key-load-delay 2000\nloading-process-events-interval-bytes 1024\n",
+                    "Loading RDB");
+        add_writer(bench, LIST("one"), "");
+        client = prepare(bench, NULL, BOTH);
+        backup_ok(client, "DoSnapshotSet");
+        text = status_of(client);
+        assert_has(text, "one: it still loads its data");
+        assert_has(text, "'Retryable'");
+        release(client);
+}
+
+/* What it acknowledges is not in its file. */
+static void test_server_that_cannot_write(void **state) {
+        Bench *bench = *state;
+        Instance *server = make(bench, "one", LOGGED "# small\n");
+        redisContext *context = log_in(server);
+        redisReply *reply = NULL;
+
+        add_writer(bench, LIST("one"), "");
+        do {
+                freeReplyObject(reply);
+                reply = redisCommand(context, "RPUSH log %b", (char[4096]){}, (size_t) 4096);
+                assert_non_null(reply);
+        } while (reply->type != REDIS_REPLY_ERROR);
+        assert_has(reply->str, "MISCONF");
+        freeReplyObject(reply);
+        redisFree(context);
+        assert_backup(bench, BOTH, "'NonRetryable'", "one: it cannot write to its append-only file");
+}
+
+/* No Redis of before 6.2 is to be had here: one that says it is. */
+static void test_server_that_is_too_old(void **state) {
+        static const char answer[] = "$22\r\nredis_version:6.0.16\r\n\r\n";
+        Bench *bench = *state;
+        Instance *server = &servers[n_servers++];
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        *server = (Instance){};
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/one.sock", bench->directory);
+        assert_int_equal(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(chmod(address.sun_path, 0777), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        server->pid = fork();
+        assert_true(server->pid >= 0);
+        for (int peer; server->pid == 0 && (peer = accept(fd, NULL, NULL)) >= 0; (void) close(peer)) {
+                char text[512];
+
+                for (ssize_t n; (n = read(peer, text, sizeof(text) - 1)) > 0;) {
+                        const char *said = strstr((text[n] = '\0', text), "INFO") ? answer : "+OK\r\n";
+
+                        if (write(peer, said, strlen(said)) < 0)
+                                break;
+                }
+        }
+        (void) close(fd);
+        shell("mkdir %s/provider/volumes/one-data", bench->directory);
+        add_writer(bench, LIST("one"), "");
+        assert_backup(bench, LIST("test:one-data"), "'NonRetryable'",
+                      "one: it is Redis 6.0.16: 6.2 or later is needed");
+}
+
 /* It does not answer; the other is held, and let go, all the same. */
 static void test_server_that_hangs(void **state) {
         Bench *bench = *state;
@@ -703,6 +787,9 @@ int main(void) {
                 TEST(test_discovered),
                 TEST(test_set_that_lacks_something),
                 TEST(test_logins),
+                TEST(test_server_that_loads),
+                TEST(test_server_that_cannot_write),
+                TEST(test_server_that_is_too_old),
                 TEST(test_server_that_hangs),
                 TEST(test_server_that_hangs_in_freeze),
                 TEST(test_unpaused_while_held),

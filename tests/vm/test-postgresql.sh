@@ -111,6 +111,7 @@ check_fails "without the log's volume" 'port-5432: the set lacks /srv/wal, where
         within 120 quiescectl run /srv/data /srv/space -- true
 check_fails "without the tablespace's volume" 'port-5432: the set lacks /srv/space, where the tablespace fast ' \
         within 120 quiescectl run /srv/data /srv/wal -- true
+check_fails "with nothing but the log's volume" 'port-5432: the set lacks /srv/data, where ' within 120 quiescectl run /srv/wal -- true
 check_equal "no client has ever failed" '' "$(< "$work/said")"
 sql "SELECT pg_terminate_backend($backend)" > /dev/null
 wait "$load" 2> /dev/null

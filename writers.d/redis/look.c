@@ -27,9 +27,9 @@ static int read_setting(Server *server, Report *report, const char *name, char *
         return error_trace(r);
 }
 
-static int look_at_version(Server *server, Facts *facts, Report *report, const redisReply *info) {
+static int look_at_version(Server *server, Report *report, const redisReply *info) {
         State *state = server_state(server);
-        char text[64], shown[128];
+        char text[64];
         int major = 0, minor = 0;
 
         (void) client_value(info, "redis_version", text, sizeof(text)); /* Valkey: what it is as good as */
@@ -43,6 +43,12 @@ static int look_at_version(Server *server, Facts *facts, Report *report, const r
         (void) snprintf(state->version, sizeof(state->version), "%s", text);
         if (client_value(info, "valkey_version", text, sizeof(text))[0])
                 (void) snprintf(state->version, sizeof(state->version), "%.40s (Valkey)", text);
+        return 0;
+}
+
+static int tell_version(const State *state, Facts *facts) {
+        char shown[128];
+
         (void) snprintf(shown, sizeof(shown), "%s%s", state->version,
                         state->keeping == KEEPS_NOTHING ? "; keeps nothing on disk" : "");
         return error_trace(facts_set_version(facts, shown));
@@ -147,9 +153,11 @@ int look(Server *server, Facts *facts, Report *report) {
                 return error_trace(r);
         (void) client_value(info, "run_id", state->run_id, sizeof(state->run_id));
         (void) client_value(info, "config_file", state->config_file, sizeof(state->config_file));
-        r = look_at_keeping(server, report);
+        r = look_at_version(server, report, info);
         if (r == 0)
-                r = look_at_version(server, facts, report, info);
+                r = look_at_keeping(server, report);
+        if (r == 0)
+                r = tell_version(state, facts);
         if (r < 0)
                 return error_trace(r);
         if (state->keeping == KEEPS_NOTHING)
