@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,7 +20,7 @@
 
 /* Small, so that one starts soon. Acknowledged commits are in memory alone for up to a second; damaged
  * tables are not mended when they are opened. */
-static const char *const settings[] = {
+static const char *const options[] = {
         "--no-defaults",
         "--user=root",
         "--skip-networking",
@@ -47,36 +46,18 @@ static size_t n_loads;
 
 /* ── Processes ── */
 
-static void run_program(const char *const *argv) {
-        pid_t pid;
-        int status;
-
-        assert_int_equal(posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *) argv, environ), 0);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                fail_msg("%s ended with %d", argv[0], status);
-}
-
 int mariadb_group_setup(void **state) {
-        char data[128];
-        const char *const argv[] = {
-                "sh", "-c",
-                "exec mariadb-install-db --no-defaults --user=root --datadir=\"$0\" "
-                "--skip-test-db --auth-root-authentication-method=socket "
-                "--innodb-buffer-pool-size=8M --innodb-log-file-size=4M > \"$0.said\" 2>&1",
-                data, NULL};
-
         (void) snprintf(template, sizeof(template), "/tmp/test-mariadb.XXXXXX");
         assert_non_null(mkdtemp(template));
-        (void) snprintf(data, sizeof(data), "%s/data", template);
-        run_program(argv);
+        shell("exec mariadb-install-db --no-defaults --user=root --datadir=%s/data --skip-test-db "
+              "--auth-root-authentication-method=socket --innodb-buffer-pool-size=8M "
+              "--innodb-log-file-size=4M > %s/data.said 2>&1",
+              template, template);
         return 0;
 }
 
 int mariadb_group_teardown(void **state) {
-        const char *const argv[] = {"rm", "-rf", template, NULL};
-
-        run_program(argv);
+        shell("rm -rf %s", template);
         return 0;
 }
 
@@ -122,8 +103,8 @@ void mariadb_start(Bench *bench, MariadbServer *server) {
         size_t n = 1, t = 0;
         int fd;
 
-        for (size_t i = 0; i < ELEMENTSOF(settings); i++)
-                argv[n++] = settings[i];
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                argv[n++] = options[i];
         (void) snprintf(text[t], sizeof(text[0]), "--datadir=%s", server->data);
         argv[n++] = text[t++];
         (void) snprintf(text[t], sizeof(text[0]), "--innodb-log-group-home-dir=%s", server->log);
@@ -160,11 +141,12 @@ void mariadb_kill(MariadbServer *server) {
         server->pid = 0;
 }
 
-void mariadb_kill_all(void) {
+int mariadb_teardown(void **state) {
         while (n_loads > 0)
                 load_stop(&loads[--n_loads]);
         while (n_servers > 0)
                 mariadb_kill(&servers[--n_servers]);
+        return bench_teardown(state);
 }
 
 static void make_folder(Bench *bench, char path[static 192], const char *name, const char *kind) {
@@ -174,10 +156,6 @@ static void make_folder(Bench *bench, char path[static 192], const char *name, c
 
 MariadbServer *mariadb_new(Bench *bench, const char *name) {
         MariadbServer *server = &servers[n_servers++];
-        const char *const copy[] = {
-                "sh",     "-c",         "cp -a \"$0\"/data/. \"$1\" && mv \"$1\"/ib_logfile0 \"$2\"",
-                template, server->data, server->log,
-                NULL};
         MYSQL *mysql;
 
         *server = (MariadbServer){};
@@ -186,7 +164,8 @@ MariadbServer *mariadb_new(Bench *bench, const char *name) {
         make_folder(bench, server->data, name, "data");
         make_folder(bench, server->log, name, "log");
         make_folder(bench, server->binary_log, name, "binary-log");
-        run_program(copy);
+        shell("cp -a %s/data/. %s && mv %s/ib_logfile0 %s", template, server->data, server->data,
+              server->log);
         mariadb_start(bench, server);
         mysql = mariadb_log_in(server);
         /* Just what the manual page tells to grant. */
@@ -203,6 +182,59 @@ MariadbServer *mariadb_new(Bench *bench, const char *name) {
                            "TRANSACTIONAL=1");
         mysql_close(mysql);
         return server;
+}
+
+static void lead_to_copy(Client *client, const MariadbServer *server, char path[static 192],
+                         const char *kind) {
+        char volume[64];
+
+        (void) snprintf(volume, sizeof(volume), "%s-%s", server->name, kind);
+        (void) snapshot_path(client, path, volume);
+}
+
+/* Transactions that were committed in the binary log alone come from there, so it has to be as after a
+ * restore to other folders: the index names the files by path. */
+void mariadb_start_snapshot(Bench *bench, Client *client, MariadbServer *server) {
+        char before[192];
+
+        (void) snprintf(before, sizeof(before), "%s", server->binary_log);
+        lead_to_copy(client, server, server->data, "data");
+        lead_to_copy(client, server, server->log, "log");
+        lead_to_copy(client, server, server->binary_log, "binary-log");
+        shell("sed -i 's|%s|%s|' %s/binlog.index", before, server->binary_log, server->binary_log);
+        mariadb_start(bench, server);
+}
+
+/* ── The writer ── */
+
+void mariadb_add_writer(Bench *bench, const char *const *names, const char *settings) {
+        char text[1024];
+        size_t n;
+
+        n = (size_t) snprintf(text, sizeof(text), "[Discovery]\nDiscover=no\n");
+        for (; *names; names++)
+                n += (size_t) snprintf(text + n, sizeof(text) - n, "[Instance %s]\nSocket=%s/%s.sock\n%s",
+                                       *names, bench->directory, *names, settings);
+        add_real_writer(bench, "mariadb", AS_NOBODY_WHO_READS, text);
+}
+
+Client *mariadb_prepare(Bench *bench, const char *const *names, const char *without) {
+        static const char *const kinds[] = {"data", "log", "binary-log"};
+        char text[SERVERS_MAX * (1 + ELEMENTSOF(kinds))][64];
+        const char *components[SERVERS_MAX + 1] = {}, *volumes[SERVERS_MAX * ELEMENTSOF(kinds) + 1] = {};
+        size_t n_components = 0, n_volumes = 0, n = 0;
+
+        for (; *names; names++) {
+                assert_true(n_components < SERVERS_MAX);
+                (void) snprintf(text[n], sizeof(text[n]), "mariadb/%s", *names);
+                components[n_components++] = text[n++];
+                for (size_t k = 0; k < ELEMENTSOF(kinds); k++) {
+                        (void) snprintf(text[n], sizeof(text[n]), "test:%s-%s", *names, kinds[k]);
+                        if (!without || !streq(text[n], without))
+                                volumes[n_volumes++] = text[n++];
+                }
+        }
+        return prepare_set(bench, components, volumes);
 }
 
 /* ── Statements ── */
@@ -280,17 +312,11 @@ static void work(const Load *load) {
 }
 
 long load_count(const Load *load) {
-        struct stat st;
-
-        return stat(load->noted, &st) == 0 ? (long) st.st_size : 0;
+        return noted_count(load->noted);
 }
 
 void load_await(Bench *bench, const Load *load, long n) {
-        _cleanup_free_ char *text = calloc(1, (size_t) n + 1);
-
-        assert_non_null(text);
-        memset(text, '+', (size_t) n);
-        bench_wait_file(bench, strrchr(load->noted, '/') + 1, text);
+        noted_await(bench, load->noted, n);
 }
 
 Load *load_start(Bench *bench, const MariadbServer *server, const char *table) {

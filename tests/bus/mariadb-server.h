@@ -10,7 +10,7 @@
 
 #include <mysql.h>
 
-#include "bus-harness.h"
+#include "writer-bench.h"
 
 typedef struct MariadbServer {
         char name[32];
@@ -26,13 +26,21 @@ typedef struct Load {
 /* For all tests of a program: an empty data directory, which is slow to make. */
 int mariadb_group_setup(void **state);
 int mariadb_group_teardown(void **state);
+/* For each test, instead of bench_teardown(): no server and no load is left. */
+int mariadb_teardown(void **state);
 
 /* In three volumes, "NAME-data", "NAME-log", "NAME-binary-log", with a user for the writer; started. */
 MariadbServer *mariadb_new(Bench *bench, const char *name);
 /* With the files as they are. */
 void mariadb_start(Bench *bench, MariadbServer *server);
 void mariadb_kill(MariadbServer *server);
-void mariadb_kill_all(void); /* and all loads */
+/* On the copies of its volumes, which were made by this session, after it was killed. */
+void mariadb_start_snapshot(Bench *bench, Client *client, MariadbServer *server);
+
+/* The writer, as nobody with the one capability that its unit gives; settings: lines for each instance. */
+void mariadb_add_writer(Bench *bench, const char *const *names, const char *settings);
+/* A session with these servers chosen, and their volumes in the set but for one, or NULL. */
+Client *mariadb_prepare(Bench *bench, const char *const *names, const char *without);
 
 MYSQL *mariadb_log_in(const MariadbServer *server);
 void mariadb_run(MYSQL *mysql, const char *statement);

@@ -20,17 +20,6 @@ size_t n_postgresql_clusters;
 
 /* ── Servers ── */
 
-__attribute__((format(printf, 1, 2))) void shell(const char *format, ...) {
-        char command[1024];
-        va_list arguments;
-
-        va_start(arguments, format);
-        (void) vsnprintf(command, sizeof(command), format, arguments);
-        va_end(arguments);
-        if (system(command) != 0)
-                fail_msg("failed: %s", command);
-}
-
 int postgresql_group_setup(void **state) {
         char path[] = "/tmp/quiesced-postgresql.XXXXXX";
         glob_t found = {};
@@ -174,21 +163,10 @@ Cluster *postgresql_make_spread(Bench *bench, const char *setting) {
 /* ── The bench ── */
 
 void postgresql_add_writer(Bench *bench, const char *configuration) {
-        char text[1024];
-        FILE *f;
+        char as[128];
 
-        (void) snprintf(text, sizeof(text), "%s/postgresql", bench->directory);
-        f = fopen(text, "we");
-        assert_non_null(f);
-        (void) fprintf(f, "#!/bin/sh\nSTATE_DIRECTORY=%s exec %s/quiesced-writer-postgresql \"$@\"\n",
-                       bench->directory, BUILD_TREE);
-        assert_int_equal(fchmod(fileno(f), 0755), 0);
-        assert_int_equal(fclose(f), 0);
-        bench_write(bench, "postgresql.conf", configuration);
-        (void) snprintf(text, sizeof(text),
-                        "[Writer]\nExec=%s/postgresql\n %s/postgresql.conf\nUser=root\nLevel=back-end\n",
-                        bench->directory, bench->directory);
-        bench_write(bench, "writers.d/postgresql.writer", text);
+        (void) snprintf(as, sizeof(as), AS_ROOT " STATE_DIRECTORY=%s", bench->directory);
+        add_real_writer(bench, "postgresql", as, configuration);
 }
 
 /* No discovery, and a section for each of the clusters. */
@@ -232,93 +210,18 @@ Bench *postgresql_begin(void **state) {
         return *state;
 }
 
-char *status_of(Client *client) {
-        sd_bus_message *m =
-                call_ask(client, client->session, SESSION_INTERFACE, "GatherWriterStatus", "a{sv}", 0);
-        char *text = reply_to_text(m);
-
-        sd_bus_message_unref(m);
-        return text;
-}
-
-void assert_has(const char *text, const char *part) {
-        if (!strstr(text, part))
-                fail_msg("\"%s\" is not in: %s", part, text);
-}
-
-void assert_status(Client *client, const char *part) {
-        _cleanup_free_ char *text = status_of(client);
-
-        assert_has(text, part);
-}
-
-/* A session with these volumes up to the state prepared; in component mode with one component. */
-Client *prepare_set(Bench *bench, const char *component, const char *const *volumes) {
-        Client *client = client_new(bench);
-
-        client_open(client);
-        if (component)
-                assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupState", "a{sv}", 1,
-                                   "component-mode", "b", 1));
-        backup_ok(client, "GatherWriterMetadata");
-        if (component)
-                assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "AddComponent", "sssa{sv}",
-                                   "postgresql", "", component, 0));
-        client_start_set(client);
-        for (; *volumes; volumes++)
-                free(client_add(client, *volumes));
-        backup_ok(client, "PrepareForBackup");
-        return client;
-}
-
-void end_session(Client *client) {
-        session_ok(client, "Release");
-        (void) client_free(client);
-}
-
-/* A whole backup of which only the writer's status counts. */
-void assert_backup(Bench *bench, const char *component, const char *const *volumes, const char *state,
-                   const char *text) {
-        Client *client = prepare_set(bench, component, volumes);
-
-        backup_ok(client, "DoSnapshotSet");
-        assert_status(client, state);
-        assert_status(client, text);
-        end_session(client);
-}
-
-/* The provider waits before it copies: writers are frozen then. */
-Call *snapshot_begin(Bench *bench, Client *client, const char *volume) {
-        Call *call;
-
-        bench_stop_at(bench, "commit", volume);
-        call = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
-        bench_wait_file(bench, "provider/reached", "");
-        return call;
-}
-
-void snapshot_end(Bench *bench, Call *call) {
-        bench_write(bench, "provider/go", "");
-        assert_ok(call_wait(call));
-}
-
 /* What is on the snapshots, links left out; a cluster that is not started yet. */
 Cluster *postgresql_copy_snapshots(Bench *bench, Client *client, const Cluster *original,
                                    const char *const *volumes) {
-        _cleanup_free_ char *log = bench_read(bench, "provider/log");
         Cluster *cluster = &postgresql_clusters[n_postgresql_clusters++];
+        char path[192];
 
         *cluster = (Cluster){.name = "restored", .port = original->port + 100};
         (void) snprintf(cluster->folder, sizeof(cluster->folder), "%s/restored/data/pg", bench->directory);
         shell("mkdir %s/restored", bench->directory);
-        for (; *volumes; volumes++) {
-                char line[32], id[37] = "";
-
-                (void) snprintf(line, sizeof(line), "commit %s ", *volumes);
-                assert_int_equal(sscanf(strstr(log, line) + strlen(line), "%36s", id), 1);
-                shell("cp -a %s/provider/snapshots/auto-release.%s.%s %s/restored/%s", bench->directory,
-                      client->set, id, bench->directory, *volumes);
-        }
+        for (; *volumes; volumes++)
+                shell("cp -a %s %s/restored/%s", snapshot_path(client, path, *volumes), bench->directory,
+                      *volumes);
         return cluster;
 }
 

@@ -9,10 +9,9 @@
  * as the user postgres, and its log is a file of the bench.
  */
 
-#include "bus-harness.h"
+#include "writer-bench.h"
 
 #define POSTGRESQL_CLUSTERS_MAX 4u
-#define SET(...)                ((const char *const[]){__VA_ARGS__, NULL})
 
 typedef struct Cluster {
         char name[16], folder[160];
@@ -34,8 +33,6 @@ int postgresql_teardown(void **state);
 /* The bench; the test is skipped if there is no server to be had here. */
 Bench *postgresql_begin(void **state);
 
-/* A command of the shell, as root. */
-void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A name in a volume, which is a folder. Returns path. */
 const char *postgresql_path(Bench *bench, char path[static 160], const char *volume, const char *name);
 
@@ -59,17 +56,3 @@ Cluster *postgresql_copy_snapshots(Bench *bench, Client *client, const Cluster *
 /* The writer, with a configuration, or with a section for each of the first clusters. */
 void postgresql_add_writer(Bench *bench, const char *configuration);
 void postgresql_add_writer_for(Bench *bench, unsigned n_sections);
-
-void assert_has(const char *text, const char *part);
-/* The writers' status; free it. */
-char *status_of(Client *client);
-void assert_status(Client *client, const char *part);
-/* A session with these volumes up to the state prepared; in component mode with one component. */
-Client *prepare_set(Bench *bench, const char *component, const char *const *volumes);
-void end_session(Client *client);
-/* A whole backup of which only the writer's status counts. */
-void assert_backup(Bench *bench, const char *component, const char *const *volumes, const char *state,
-                   const char *text);
-/* DoSnapshotSet, which stops before a volume is copied: writers are frozen then; and goes on. */
-Call *snapshot_begin(Bench *bench, Client *client, const char *volume);
-void snapshot_end(Bench *bench, Call *call);

@@ -59,27 +59,24 @@ static Cluster *restore_base_backup(Bench *bench, Client *client, const Cluster 
 
 /* All that is written until the restore point is there after the restore, and nothing of later. */
 static void test_base_backup_to_a_point_in_time(void **state) {
+        _cleanup_free_ char *document = NULL;
         Bench *bench = postgresql_begin(state);
         Cluster *cluster, *restored;
-        sd_bus_message *m;
-        const char *said;
         Client *client;
 
         cluster = make_archived_cluster(bench);
         grant_base_backup(bench, cluster);
         add_base_backup_writer(bench, true);
         bench_start(bench);
-        client = prepare_set(bench, "data", SET("test:data", "test:fast"));
+        client = prepare_set(bench, SET("postgresql/data"), SET("test:data", "test:fast"));
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'state'='waiting-for-backup-complete'");
         shell("! test -e %s/backup_label", cluster->folder);
         backup_ok(client, "BackupComplete");
-        m = backup_ask(client, "SaveDocument");
-        assert_true(sd_bus_message_read(m, "s", &said) > 0);
-        assert_has(said, "mode=base-backup\\n");
-        assert_has(said, "\\nwal-first=0000000100000000000000");
-        assert_has(said, "\\nwal-last=0000000100000000000000");
-        sd_bus_message_unref(m);
+        document = save_document(client);
+        assert_has(document, "mode=base-backup\\n");
+        assert_has(document, "\\nwal-first=0000000100000000000000");
+        assert_has(document, "\\nwal-last=0000000100000000000000");
 
         (void) postgresql_sql(bench, cluster, "INSERT INTO there SELECT generate_series(1, 70)");
         (void) postgresql_sql(bench, cluster, "SELECT 1 FROM pg_create_restore_point('here')");

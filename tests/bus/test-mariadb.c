@@ -10,129 +10,23 @@
 
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "mariadb-server.h"
 
 static const char *const tables[] = {"i", "m", "a"}; /* InnoDB, MyISAM, Aria */
 
-/* ── The bench ── */
+/* ── Sessions ── */
 
-/* The launcher of tests starts it as root: a script becomes nobody, with the one capability that the unit
- * gives, first. */
-static void add_program(Bench *bench) {
-        char path[160];
-        FILE *f;
-
-        (void) snprintf(path, sizeof(path), "%s/mariadb", bench->directory);
-        f = fopen(path, "we");
-        assert_non_null(f);
-        (void) fprintf(
-                f,
-                "#!/bin/sh\nset -e\nmkdir -p %s/bin\n"
-                "cp %s/.libs/quiesced-writer-mariadb %s/.libs/libquiesce.so.0 %s/bin\n"
-                "export LD_LIBRARY_PATH=%s/bin\n"
-                "exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+dac_read_search "
-                "--ambient-caps=-all,+dac_read_search %s/bin/quiesced-writer-mariadb \"$@\"\n",
-                bench->directory, BUILD_TREE, BUILD_TREE, bench->directory, bench->directory,
-                bench->directory);
-        assert_int_equal(fchmod(fileno(f), 0755), 0);
-        assert_int_equal(fclose(f), 0);
-}
-
-/* settings: NULL, or lines for each instance. */
-static void add_writer(Bench *bench, const char *const *names, const char *settings) {
-        char text[1024];
-        size_t n;
-
-        n = (size_t) snprintf(text, sizeof(text), "[Discovery]\nDiscover=no\n");
-        for (size_t i = 0; names[i]; i++)
-                n += (size_t) snprintf(text + n, sizeof(text) - n, "[Instance %s]\nSocket=%s/%s.sock\n%s",
-                                       names[i], bench->directory, names[i], settings ? settings : "");
-        bench_write(bench, "mariadb.conf", text);
-        (void) snprintf(text, sizeof(text),
-                        "[Writer]\nExec=%s/mariadb\n %s/mariadb.conf\nUser=root\nLevel=back-end\n",
-                        bench->directory, bench->directory);
-        bench_write(bench, "writers.d/mariadb.writer", text);
-        add_program(bench);
-}
-
-static const char *const one[] = {"one", NULL};
-static const char *const both[] = {"one", "two", NULL};
-
-static int teardown(void **state) {
-        mariadb_kill_all();
-        return bench_teardown(state);
-}
-
-/* A session with these servers chosen, and their volumes in the set but for one. */
-static void prepare(Client *client, const char *const *names, const char *without) {
-        static const char *const kinds[] = {"data", "log", "binary-log"};
-        char volume[64];
-
-        client_open(client);
-        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupState", "a{sv}", 1,
-                           "component-mode", "b", 1));
-        backup_ok(client, "GatherWriterMetadata");
-        for (size_t i = 0; names[i]; i++)
-                assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "AddComponent", "sssa{sv}",
-                                   "mariadb", "", names[i], 0));
-        client_start_set(client);
-        for (size_t i = 0; names[i]; i++)
-                for (size_t k = 0; k < ELEMENTSOF(kinds); k++) {
-                        (void) snprintf(volume, sizeof(volume), "test:%s-%s", names[i], kinds[k]);
-                        if (!without || !streq(volume, without))
-                                free(client_add(client, volume));
-                }
-        backup_ok(client, "PrepareForBackup");
-}
-
-static char *status_of(Client *client) {
-        sd_bus_message *m =
-                call_ask(client, client->session, SESSION_INTERFACE, "GatherWriterStatus", "a{sv}", 0);
-        char *text = reply_to_text(m);
-
-        sd_bus_message_unref(m);
-        return text;
-}
-
-static void assert_has(const char *text, const char *part) {
-        if (!strstr(text, part))
-                fail_msg("\"%s\" is not in: %s", part, text);
-}
-
-static void assert_status(Client *client, const char *part) {
-        _cleanup_free_ char *text = status_of(client);
-
-        assert_has(text, part);
-}
-
-static void assert_good(Client *client) {
-        _cleanup_free_ char *text = status_of(client);
-
-        if (!strstr(text, "'state'='waiting-for-backup-complete'") || strstr(text, "warning"))
-                fail_msg("it went not well: %s", text);
-}
-
-static void release(Client *client) {
-        session_ok(client, "Release");
-        (void) client_free(client);
-}
-
-/* Writers are frozen when this returns. */
-static Call *snapshot_begin(Bench *bench, Client *client) {
-        Call *call;
-
+/* Writers are frozen when this returns. The provider waits again when it has copied. */
+static Call *freeze(Bench *bench, Client *client) {
         bench_write(bench, "provider/script",
                     "pre-commit one-data mark reached\npre-commit one-data wait go\n"
                     "post-commit one-data mark copied\npost-commit one-data wait on\n");
-        call = backup_begin(client, "DoSnapshotSet");
-        bench_wait_file(bench, "provider/reached", "");
-        return call;
+        return snapshot_begin_scripted(bench, client);
 }
 
 /* Nothing of the server's is written while the copies are made. */
-static void snapshot_end(Bench *bench, const MariadbServer *server, Call *call) {
+static void copy_while_stopped(Bench *bench, const MariadbServer *server, Call *call) {
         assert_int_equal(kill(server->pid, SIGSTOP), 0);
         bench_write(bench, "provider/go", "");
         bench_wait_file(bench, "provider/copied", "");
@@ -141,36 +35,13 @@ static void snapshot_end(Bench *bench, const MariadbServer *server, Call *call) 
         assert_ok(call_wait(call));
 }
 
+/* What is in the copies does not count. */
+static void copy(Bench *bench, Call *call) {
+        bench_write(bench, "provider/on", "");
+        snapshot_end(bench, call);
+}
+
 /* ── What is in a snapshot ── */
-
-static void path_in_snapshot(Bench *bench, Client *client, char path[static 192], const char *volume) {
-        _cleanup_free_ char *log = bench_read(bench, "provider/log");
-        char id[37] = "", text[64];
-        const char *at;
-
-        (void) snprintf(text, sizeof(text), "\ncommit %s ", volume);
-        at = strstr(log, text);
-        assert_non_null(at);
-        assert_int_equal(sscanf(at + strlen(text), "%36s", id), 1);
-        (void) snprintf(path, 192, "%s/provider/snapshots/auto-release.%s.%s", bench->directory, client->set,
-                        id);
-}
-
-/* The server was stopped: it is started on the snapshot. Transactions that were committed in the binary log
- * alone come from there, so it has to be as after a restore to other folders: the index names the files by
- * path. */
-static void start_snapshot(Bench *bench, Client *client, MariadbServer *server) {
-        char command[1024], before[192];
-
-        (void) snprintf(before, sizeof(before), "%s", server->binary_log);
-        path_in_snapshot(bench, client, server->data, "one-data");
-        path_in_snapshot(bench, client, server->log, "one-log");
-        path_in_snapshot(bench, client, server->binary_log, "one-binary-log");
-        (void) snprintf(command, sizeof(command), "sed -i 's|%s|%s|' %s/binlog.index", before,
-                        server->binary_log, server->binary_log);
-        assert_int_equal(system(command), 0);
-        mariadb_start(bench, server);
-}
 
 /* All tables, the server's own too; each line says OK, or what is wrong. */
 static void assert_tables_good(const MariadbServer *server) {
@@ -234,14 +105,13 @@ static long count_in_log(const char *path, const char *position, const char *wha
 
 /* The place that was noted is where the log in the snapshot ends, and all that is in the tables is before
  * it. */
-static void assert_position(Bench *bench, Client *client, MYSQL *mysql, const char *document) {
+static void assert_position(Client *client, MYSQL *mysql, const char *document) {
         char file[128], position[128], folder[192], path[512], what[64];
         struct stat st;
 
         metadata_value(document, "binary-log-file", file);
         metadata_value(document, "binary-log-position", position);
-        path_in_snapshot(bench, client, folder, "one-binary-log");
-        (void) snprintf(path, sizeof(path), "%s/%s", folder, file);
+        (void) snprintf(path, sizeof(path), "%s/%s", snapshot_path(client, folder, "one-binary-log"), file);
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_size, strtol(position, NULL, 10));
         for (size_t i = 0; i < ELEMENTSOF(tables); i++) {
@@ -251,17 +121,6 @@ static void assert_position(Bench *bench, Client *client, MYSQL *mysql, const ch
                 (void) snprintf(question, sizeof(question), "SELECT COUNT(*) FROM test.%s", tables[i]);
                 assert_int_equal(count_in_log(path, position, what), mariadb_ask(mysql, question));
         }
-}
-
-static char *save_document(Client *client) {
-        sd_bus_message *m = backup_ask(client, "SaveDocument");
-        const char *said;
-        char *copy;
-
-        assert_true(sd_bus_message_read(m, "s", &said) > 0);
-        copy = strdup(said);
-        sd_bus_message_unref(m);
-        return copy;
 }
 
 /* ── Tests ── */
@@ -276,33 +135,32 @@ static void test_no_commit_is_lost_and_none_is_too_much(void **state) {
         MYSQL *mysql;
         Call *call;
 
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
         for (size_t i = 0; i < ELEMENTSOF(tables); i++)
                 load[i] = load_start(bench, server, tables[i]);
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         for (size_t i = 0; i < ELEMENTSOF(tables); i++)
                 before[i] = load_count(load[i]);
-        call = snapshot_begin(bench, client);
+        call = freeze(bench, client);
         for (size_t i = 0; i < ELEMENTSOF(tables); i++)
                 held[i] = load_count(load[i]);
-        snapshot_end(bench, server, call);
-        assert_good(client);
+        copy_while_stopped(bench, server, call);
+        assert_good(client, "mariadb");
         for (size_t i = 0; i < ELEMENTSOF(tables); i++) { /* they are let go */
                 load_await(bench, load[i], held[i] + 5);
                 load_stop(load[i]);
         }
         document = save_document(client);
         mariadb_kill(server);
-        start_snapshot(bench, client, server);
+        mariadb_start_snapshot(bench, client, server);
         mysql = mariadb_log_in(server);
         assert_tables_good(server);
         for (size_t i = 0; i < ELEMENTSOF(tables); i++)
                 assert_rows(mysql, tables[i], before[i], held[i]);
-        assert_position(bench, client, mysql, document);
+        assert_position(client, mysql, document);
         mysql_close(mysql);
-        release(client);
+        end_session(client);
 }
 
 /* What a set may lack: the server's log, its binary log, a table's folder. */
@@ -315,16 +173,15 @@ static void test_set_without_a_server_s_volume(void **state) {
         Client *client;
 
         (void) mariadb_new(bench, "one");
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
         for (size_t i = 0; i < ELEMENTSOF(lacking); i++) {
-                client = client_new(bench);
-                prepare(client, one, lacking[i][0]);
+                client = mariadb_prepare(bench, SET("one"), lacking[i][0]);
                 backup_ok(client, "DoSnapshotSet");
                 (void) snprintf(part, sizeof(part), "the set lacks /, where %s", lacking[i][1]);
                 assert_status(client, "'InconsistentSnapshot'");
                 assert_status(client, part);
-                release(client);
+                end_session(client);
         }
 }
 
@@ -338,7 +195,7 @@ static void test_tables_that_lie_elsewhere(void **state) {
 
         (void) snprintf(elsewhere, sizeof(elsewhere), "%s/provider/volumes/elsewhere", bench->directory);
         assert_int_equal(mkdir(elsewhere, 0700), 0);
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
         for (size_t i = 0; i < 3; i++) {
                 if (i < 2)
@@ -350,14 +207,13 @@ static void test_tables_that_lie_elsewhere(void **state) {
                         mariadb_run(mysql, text);
                 else
                         assert_int_equal(symlink(elsewhere, link), 0);
-                client = client_new(bench);
-                prepare(client, one, NULL);
+                client = mariadb_prepare(bench, SET("one"), NULL);
                 backup_ok(client, "DoSnapshotSet");
                 assert_status(client, "'InconsistentSnapshot'");
                 assert_status(client, i == 0   ? "where tablespace "
                                       : i == 1 ? "where table "
                                                : "where database ");
-                release(client);
+                end_session(client);
                 if (i < 2)
                         mariadb_run(mysql, "DROP TABLE test.e");
         }
@@ -369,16 +225,15 @@ static void test_server_that_is_down(void **state) {
         MariadbServer *server = mariadb_new(bench, "one");
         Client *client;
 
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         mariadb_kill(server);
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'failed-at-prepare-snapshot'");
         assert_status(client, "'Retryable'");
         assert_status(client, "one: no connection: ");
-        release(client);
+        end_session(client);
 }
 
 static void test_login_refused(void **state) {
@@ -388,16 +243,15 @@ static void test_login_refused(void **state) {
         Client *client;
 
         mariadb_run(mysql, "DROP USER nobody@localhost");
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'failed-at-prepare-snapshot'");
         assert_status(client, "'NonRetryable'");
         assert_status(client, "one: no connection: Access denied for user ");
         mysql_close(mysql);
-        release(client);
+        end_session(client);
 }
 
 /* By a password from a file; one that is wrong is not told, nor is the right one. */
@@ -415,22 +269,20 @@ static void test_password_from_a_file(void **state) {
         mysql_close(mysql);
         (void) snprintf(settings, sizeof(settings), "User=keeper\nPasswordFile=%s/password\n",
                         bench->directory);
-        add_writer(bench, one, settings);
+        mariadb_add_writer(bench, SET("one"), settings);
         bench_write(bench, "password", "open barley\n");
         bench_start(bench);
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         backup_ok(client, "DoSnapshotSet");
         status = status_of(client);
         assert_has(status, "Access denied for user 'keeper'");
         assert_null(strstr(status, "barley"));
-        release(client);
+        end_session(client);
         bench_write(bench, "password", "open sesame\n");
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         backup_ok(client, "DoSnapshotSet");
-        assert_good(client);
-        release(client);
+        assert_good(client, "mariadb");
+        end_session(client);
 }
 
 /* It does not answer, neither in Identify nor later; the other one is held, and let go, all the same. */
@@ -440,18 +292,17 @@ static void test_server_that_is_stopped(void **state) {
         Client *client;
         Load *load;
 
-        add_writer(bench, both, NULL);
+        mariadb_add_writer(bench, SET("one", "two"), "");
         bench_start(bench);
         load = load_start(bench, other, "i");
-        client = client_new(bench);
-        prepare(client, both, NULL);
+        client = mariadb_prepare(bench, SET("one", "two"), NULL);
         assert_int_equal(kill(server->pid, SIGSTOP), 0);
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'Timeout'");
         assert_status(client, "one: no connection: the server does not answer in time");
         load_await(bench, load, load_count(load) + 5);
         assert_int_equal(kill(server->pid, SIGCONT), 0);
-        release(client);
+        end_session(client);
 }
 
 static void test_two_servers(void **state) {
@@ -463,15 +314,14 @@ static void test_two_servers(void **state) {
         Load *load[2];
         Call *call;
 
-        add_writer(bench, both, NULL);
+        mariadb_add_writer(bench, SET("one", "two"), "");
         for (size_t i = 0; i < 2; i++) {
-                server[i] = mariadb_new(bench, both[i]);
+                server[i] = mariadb_new(bench, i == 0 ? "one" : "two");
                 load[i] = load_start(bench, server[i], "i");
         }
         bench_start(bench);
-        client = client_new(bench);
-        prepare(client, both, NULL);
-        call = snapshot_begin(bench, client);
+        client = mariadb_prepare(bench, SET("one", "two"), NULL);
+        call = freeze(bench, client);
         for (size_t i = 0; i < 2; i++)
                 held[i] = load_count(load[i]);
         /* Both in no time; and neither has moved meanwhile. */
@@ -481,12 +331,12 @@ static void test_two_servers(void **state) {
                 assert_int_equal(load_count(load[i]), held[i]);
         bench_write(bench, "provider/on", "");
         assert_ok(call_wait(call));
-        assert_good(client);
+        assert_good(client, "mariadb");
         document = save_document(client);
         assert_has(document, "binary-log-position=");
         for (size_t i = 0; i < 2; i++)
                 load_await(bench, load[i], held[i] + 5);
-        release(client);
+        end_session(client);
 }
 
 /* What has to be waited for; the text names who it is, and never what it says. */
@@ -499,11 +349,10 @@ static void hold_up(Bench *bench, const char *statement, const char *then, const
         Client *client;
         Load *load;
 
-        add_writer(bench, one, "LockSec=2\n");
+        mariadb_add_writer(bench, SET("one"), "LockSec=2\n");
         bench_start(bench);
         load = load_start(bench, server, "i");
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         if (then)
                 mariadb_run(mysql, statement);
         else
@@ -519,7 +368,7 @@ static void hold_up(Bench *bench, const char *statement, const char *then, const
         if (then)
                 mariadb_run(mysql, then);
         mysql_close(mysql);
-        release(client);
+        end_session(client);
 }
 
 static void test_long_statement(void **state) {
@@ -540,19 +389,18 @@ static void test_long_query_is_in_nobody_s_way(void **state) {
         MYSQL *mysql[2] = {mariadb_log_in(server), mariadb_log_in(server)};
         Client *client;
 
-        add_writer(bench, one, "LockSec=2\n");
+        mariadb_add_writer(bench, SET("one"), "LockSec=2\n");
         bench_start(bench);
         mariadb_run(mysql[0], "BEGIN");
         mariadb_run(mysql[0], "INSERT INTO test.i (bytes) VALUES ('open')");
         mariadb_begin(server, mysql[1], "SELECT SLEEP(30) FROM (SELECT 1) t");
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         backup_ok(client, "DoSnapshotSet");
-        assert_good(client);
+        assert_good(client, "mariadb");
         mariadb_run(mysql[0], "COMMIT");
         for (size_t i = 0; i < 2; i++)
                 mysql_close(mysql[i]);
-        release(client);
+        end_session(client);
 }
 
 static void test_another_backup(void **state) {
@@ -562,45 +410,39 @@ static void test_another_backup(void **state) {
         Client *client;
 
         mariadb_run(mysql, "BACKUP STAGE START");
-        add_writer(bench, one, "LockSec=1\n");
+        mariadb_add_writer(bench, SET("one"), "LockSec=1\n");
         bench_start(bench);
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'failed-at-prepare-snapshot'");
         assert_status(client, "'Timeout'");
         assert_status(client, "one: BACKUP STAGE START was held up");
         mysql_close(mysql);
-        release(client);
+        end_session(client);
 }
 
 /* What the writer died with goes with its connection. */
 static void test_killed_while_it_holds(void **state) {
-        _cleanup_free_ char *status = NULL;
         Bench *bench = *state;
         MariadbServer *server = mariadb_new(bench, "one");
-        unsigned process;
+        pid_t process;
         Client *client;
         long held;
         Load *load;
         Call *call;
 
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
         load = load_start(bench, server, "i");
-        client = client_new(bench);
-        prepare(client, one, NULL);
-        status = status_of(client);
-        assert_int_equal(sscanf(strstr(status, "'process'="), "'process'=%u", &process), 1);
-        call = snapshot_begin(bench, client);
+        client = mariadb_prepare(bench, SET("one"), NULL);
+        process = writer_process(client);
+        call = freeze(bench, client);
         held = load_count(load);
-        assert_int_equal(kill((pid_t) process, SIGKILL), 0);
+        assert_int_equal(kill(process, SIGKILL), 0);
         load_await(bench, load, held + 5);
-        bench_write(bench, "provider/go", "");
-        bench_write(bench, "provider/on", "");
-        assert_ok(call_wait(call));
+        copy(bench, call);
         assert_status(client, "NotResponding");
-        release(client);
+        end_session(client);
 }
 
 /* Somebody kills its connection: the lock is lost, and that is told at Thaw. */
@@ -613,22 +455,19 @@ static void test_lock_is_lost(void **state) {
         Load *load;
         Call *call;
 
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
         load = load_start(bench, server, "i");
-        client = client_new(bench);
-        prepare(client, one, NULL);
-        call = snapshot_begin(bench, client);
+        client = mariadb_prepare(bench, SET("one"), NULL);
+        call = freeze(bench, client);
         held = load_count(load);
         mariadb_run(mysql, "KILL USER nobody@localhost");
         load_await(bench, load, held + 5);
-        bench_write(bench, "provider/go", "");
-        bench_write(bench, "provider/on", "");
-        assert_ok(call_wait(call));
+        copy(bench, call);
         assert_status(client, "'failed-at-thaw'");
         assert_status(client, "one: the server was not held all the time: ");
         mysql_close(mysql);
-        release(client);
+        end_session(client);
 }
 
 static void test_server_dies_while_it_is_held(void **state) {
@@ -637,18 +476,15 @@ static void test_server_dies_while_it_is_held(void **state) {
         Client *client;
         Call *call;
 
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
-        client = client_new(bench);
-        prepare(client, one, NULL);
-        call = snapshot_begin(bench, client);
+        client = mariadb_prepare(bench, SET("one"), NULL);
+        call = freeze(bench, client);
         mariadb_kill(server);
-        bench_write(bench, "provider/go", "");
-        bench_write(bench, "provider/on", "");
-        assert_ok(call_wait(call));
+        copy(bench, call);
         assert_status(client, "'failed-at-thaw'");
         assert_status(client, "one: the server was not held all the time: ");
-        release(client);
+        end_session(client);
 }
 
 static void test_aborted_while_it_holds(void **state) {
@@ -659,17 +495,16 @@ static void test_aborted_while_it_holds(void **state) {
         Load *load;
         Call *call;
 
-        add_writer(bench, one, NULL);
+        mariadb_add_writer(bench, SET("one"), "");
         bench_start(bench);
         load = load_start(bench, server, "m");
-        client = client_new(bench);
-        prepare(client, one, NULL);
-        call = snapshot_begin(bench, client);
+        client = mariadb_prepare(bench, SET("one"), NULL);
+        call = freeze(bench, client);
         held = load_count(load);
         backup_ok(client, "AbortBackup");
         assert_refused(call_wait(call), "Aborted", "");
         load_await(bench, load, held + 5);
-        release(client);
+        end_session(client);
 }
 
 /* While it waits for a lock: the server lets go of what it has granted by then. */
@@ -680,10 +515,9 @@ static void test_aborted_while_it_tries(void **state) {
         Client *client;
         Call *call;
 
-        add_writer(bench, one, "LockSec=25\n");
+        mariadb_add_writer(bench, SET("one"), "LockSec=25\n");
         bench_start(bench);
-        client = client_new(bench);
-        prepare(client, one, NULL);
+        client = mariadb_prepare(bench, SET("one"), NULL);
         mariadb_begin(server, mysql, "INSERT INTO test.m (bytes) VALUES (''), (SLEEP(60))");
         call = backup_begin(client, "DoSnapshotSet");
         mariadb_await_state(server, "Waiting for backup lock");
@@ -691,11 +525,11 @@ static void test_aborted_while_it_tries(void **state) {
         assert_refused(call_wait(call), "Aborted", "");
         (void) load_start(bench, server, "a"); /* FLUSH would keep it out */
         mysql_close(mysql);
-        release(client);
+        end_session(client);
 }
 
 int main(void) {
-#define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, teardown)
+#define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, mariadb_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_no_commit_is_lost_and_none_is_too_much),
                 TEST(test_set_without_a_server_s_volume),

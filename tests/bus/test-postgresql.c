@@ -36,7 +36,7 @@ static void test_whole_set(void **state) {
         postgresql_add_writer_for(bench, 1);
         bench_start(bench);
         client = prepare_set(bench, NULL, SET("test:data", "test:wal", "test:fast"));
-        call = snapshot_begin(bench, client, "data");
+        call = snapshot_begin(bench, client, "commit", "data");
         snapshot_end(bench, call);
         (void) postgresql_sql(bench, cluster, "INSERT INTO here SELECT generate_series(1001, 1500)");
         (void) postgresql_sql(bench, cluster, "INSERT INTO there VALUES (0)");
@@ -51,6 +51,7 @@ static void test_whole_set(void **state) {
 
 /* What a restore has to know goes into the backup's document. */
 static void test_document(void **state) {
+        _cleanup_free_ char *document = NULL;
         static const char *const expected[] = {
                 "\\nversion=1",      "\\nsystem-identifier=7",
                 "\\ntimeline=1\\n",  "\\nin-recovery=no\\n",
@@ -61,23 +62,19 @@ static void test_document(void **state) {
                 "/data/pg/pg_wal\"", "/fast/space\"",
         };
         Bench *bench = postgresql_begin(state);
-        sd_bus_message *m;
-        const char *said;
         Client *client;
 
         (void) postgresql_make_spread(bench, "fsync=on");
         postgresql_add_writer_for(bench, 1);
         bench_start(bench);
-        client = prepare_set(bench, "data", SET("test:data", "test:wal", "test:fast"));
+        client = prepare_set(bench, SET("postgresql/data"), SET("test:data", "test:wal", "test:fast"));
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'state'='waiting-for-backup-complete'");
         backup_ok(client, "BackupComplete");
-        m = backup_ask(client, "SaveDocument");
-        assert_true(sd_bus_message_read(m, "s", &said) > 0);
-        assert_has(said, "\"backup-metadata\": \"mode=atomic\\n");
+        document = save_document(client);
+        assert_has(document, "\"backup-metadata\": \"mode=atomic\\n");
         for (size_t i = 0; i < ELEMENTSOF(expected); i++)
-                assert_has(said, expected[i]);
-        sd_bus_message_unref(m);
+                assert_has(document, expected[i]);
         end_session(client);
 }
 
@@ -91,7 +88,7 @@ static void test_set_that_lacks_something(void **state) {
                       "data: the set lacks /, where the write-ahead log ");
         assert_backup(bench, NULL, SET("test:data", "test:wal"), "'InconsistentSnapshot'",
                       "data: the set lacks /, where the tablespace fast ");
-        assert_backup(bench, "data", SET("test:other"), "'InconsistentSnapshot'",
+        assert_backup(bench, SET("postgresql/data"), SET("test:other"), "'InconsistentSnapshot'",
                       "data: the set lacks /, where the data directory ");
         /* In volume mode it is none of this backup's business. */
         assert_backup(bench, NULL, SET("test:other"), "'takes-part'=false", "");
@@ -112,7 +109,8 @@ static void test_server_that_is_down(void **state) {
         /* An earlier process of the writer was told where its files are. */
         assert_backup(bench, NULL, SET("test:data"), "'failed-at-prepare-snapshot'", "failed");
         assert_backup(bench, NULL, SET("test:other"), "'state'='waiting-for-backup-complete'", " failed: ");
-        assert_backup(bench, "data", SET("test:data"), "'failed-at-prepare-snapshot'", "failed");
+        assert_backup(bench, SET("postgresql/data"), SET("test:data"), "'failed-at-prepare-snapshot'",
+                      "failed");
         /* If that is lost they might be in any set. */
         bench_write(bench, "known.json", "{ \"version\": 1, \"instances\": ");
         assert_backup(bench, NULL, SET("test:other"), "'failed-at-prepare-snapshot'", "failed");
@@ -175,8 +173,9 @@ static void test_two_discovered_clusters(void **state) {
         bench_start(bench);
         assert_backup(bench, NULL, SET("test:data", "test:other"), "'state'='waiting-for-backup-complete'",
                       "");
-        assert_backup(bench, "port-5402", SET("test:other"), "'state'='waiting-for-backup-complete'", "");
-        assert_backup(bench, "port-5402", SET("test:data"), "'InconsistentSnapshot'",
+        assert_backup(bench, SET("postgresql/port-5402"), SET("test:other"),
+                      "'state'='waiting-for-backup-complete'", "");
+        assert_backup(bench, SET("postgresql/port-5402"), SET("test:data"), "'InconsistentSnapshot'",
                       "port-5402: the set lacks");
         client = prepare_set(bench, NULL, SET("test:data"));
         backup_ok(client, "DoSnapshotSet");
@@ -194,7 +193,7 @@ static void test_died_while_frozen(void **state) {
         postgresql_add_writer_for(bench, 1);
         bench_start(bench);
         client = prepare_set(bench, NULL, SET("test:data"));
-        call = snapshot_begin(bench, client, "data");
+        call = snapshot_begin(bench, client, "commit", "data");
         postgresql_stop(&postgresql_clusters[0], SIGQUIT);
         snapshot_end(bench, call);
         assert_status(client, "'failed-at-thaw'");
@@ -220,7 +219,8 @@ static void test_server_that_hangs(void **state) {
         assert_status(client, "'Timeout'");
         assert_status(client, "data: the server did not answer in time");
         end_session(client);
-        assert_backup(bench, "other", SET("test:other"), "'state'='waiting-for-backup-complete'", "");
+        assert_backup(bench, SET("postgresql/other"), SET("test:other"),
+                      "'state'='waiting-for-backup-complete'", "");
 }
 
 /* The one who writes checkpoints. */
@@ -258,7 +258,7 @@ static void test_aborted_at_checkpoint(void **state) {
         bench_start(bench);
         client = prepare_set(bench, NULL, SET("test:data"));
         checkpointer = stop_checkpointer(bench, &postgresql_clusters[0]);
-        call = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        call = backup_begin(client, "DoSnapshotSet");
         while (postgresql_sql(bench, &postgresql_clusters[0],
                               "SELECT count(*) FROM pg_stat_activity WHERE query = 'CHECKPOINT'") == 0)
                 continue;
@@ -278,9 +278,7 @@ static void test_aborted_while_frozen(void **state) {
         postgresql_add_writer_for(bench, 1);
         bench_start(bench);
         client = prepare_set(bench, NULL, SET("test:data"));
-        bench_stop_at(bench, "pre-commit", "data");
-        call = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
-        bench_wait_file(bench, "provider/reached", "");
+        call = snapshot_begin(bench, client, "pre-commit", "data");
         backup_ok(client, "AbortBackup");
         assert_refused(call_wait(call), "Aborted", "");
         postgresql_await_gone(bench, &postgresql_clusters[0]);
@@ -317,9 +315,8 @@ static void test_unsafe_server(void **state) {
 }
 
 static void test_standby(void **state) {
+        _cleanup_free_ char *document = NULL;
         Bench *bench = postgresql_begin(state);
-        sd_bus_message *m;
-        const char *said;
         Client *client;
 
         (void) postgresql_make(bench, "data", 5401);
@@ -329,15 +326,13 @@ static void test_standby(void **state) {
                          1);
         postgresql_add_writer_for(bench, 1);
         bench_start(bench);
-        client = prepare_set(bench, "data", SET("test:data"));
+        client = prepare_set(bench, SET("postgresql/data"), SET("test:data"));
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'state'='waiting-for-backup-complete'");
         backup_ok(client, "BackupComplete");
-        m = backup_ask(client, "SaveDocument");
-        assert_true(sd_bus_message_read(m, "s", &said) > 0);
-        assert_has(said, "\\nin-recovery=yes\\n");
-        assert_has(said, "\\nlsn-before=0/");
-        sd_bus_message_unref(m);
+        document = save_document(client);
+        assert_has(document, "\\nin-recovery=yes\\n");
+        assert_has(document, "\\nlsn-before=0/");
         end_session(client);
 }
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "bus-harness.h"
+#include "writer-bench.h"
 
 #define LOADS_MAX 4u
 
@@ -90,17 +90,11 @@ static void work(const Load *load) {
 }
 
 static long count_noted(const Load *load) {
-        struct stat st;
-
-        return stat(load->noted, &st) == 0 ? (long) st.st_size : 0;
+        return noted_count(load->noted);
 }
 
 static void await_noted(Bench *bench, const Load *load, long n) {
-        _cleanup_free_ char *text = calloc(1, (size_t) n + 1);
-
-        assert_non_null(text);
-        memset(text, '+', (size_t) n);
-        bench_wait_file(bench, strrchr(load->noted, '/') + 1, text);
+        noted_await(bench, load->noted, n);
 }
 
 static Load *start_load(Bench *bench, const char *volume, const char *name) {
@@ -129,40 +123,12 @@ static void stop_loads(void) {
 
 /* ── The bench ── */
 
-/* The launcher of tests starts it as root: a script becomes the other user first. */
-static void add_program(Bench *bench, bool as_nobody) {
-        char path[160];
-        FILE *f;
-
-        (void) snprintf(path, sizeof(path), "%s/sqlite", bench->directory);
-        f = fopen(path, "we");
-        assert_non_null(f);
-        if (as_nobody) /* who may not be let into the build tree */
-                (void) fprintf(f,
-                               "#!/bin/sh\nset -e\nmkdir %s/bin\n"
-                               "cp %s/.libs/quiesced-writer-sqlite %s/.libs/libquiesce.so.0 %s/bin\n"
-                               "export LD_LIBRARY_PATH=%s/bin\n"
-                               "exec setpriv --reuid=65534 --regid=65534 --clear-groups "
-                               "%s/bin/quiesced-writer-sqlite \"$@\"\n",
-                               bench->directory, BUILD_TREE, BUILD_TREE, bench->directory, bench->directory,
-                               bench->directory);
-        else
-                (void) fprintf(f, "#!/bin/sh\nexec %s/quiesced-writer-sqlite \"$@\"\n", BUILD_TREE);
-        assert_int_equal(fchmod(fileno(f), 0755), 0);
-        assert_int_equal(fclose(f), 0);
-}
-
 static void add_writer(Bench *bench, bool as_nobody, const char *settings) {
         char text[1024];
 
         (void) snprintf(text, sizeof(text), "[Databases]\nPath=%s/provider/volumes/*/*.db\n%s",
                         bench->directory, settings);
-        bench_write(bench, "sqlite.conf", text);
-        (void) snprintf(text, sizeof(text),
-                        "[Writer]\nExec=%s/sqlite\n %s/sqlite.conf\nUser=root\nLevel=back-end\n",
-                        bench->directory, bench->directory);
-        bench_write(bench, "writers.d/sqlite.writer", text);
-        add_program(bench, as_nobody);
+        add_real_writer(bench, "sqlite", as_nobody ? AS_NOBODY : AS_ROOT, text);
 }
 
 static void add_volume(Bench *bench, const char *name) {
@@ -175,15 +141,11 @@ static void add_volume(Bench *bench, const char *name) {
 /* A session that has prepared the volume "one", where somebody writes into a database. */
 static Client *prepare_under_load(Bench *bench, const char *name, const char *journal_mode,
                                   Load **ret_load) {
-        Client *client;
-
         make_database(bench, "one", name, journal_mode);
         add_writer(bench, false, "");
         bench_start(bench);
         *ret_load = start_load(bench, "one", name);
-        client = client_new(bench);
-        client_prepare(client, "test:one");
-        return client;
+        return prepare_set(bench, NULL, SET("test:one"));
 }
 
 static int setup(void **state) {
@@ -199,65 +161,14 @@ static int teardown(void **state) {
         return bench_teardown(state);
 }
 
-/* The provider waits before it copies, or before that is said to be next: writers are frozen then. */
-static Call *snapshot_begin_at(Bench *bench, Client *client, const char *phase) {
-        char script[128];
-        Call *call;
-
-        (void) snprintf(script, sizeof(script), "%s one mark reached\n%s one wait go\n", phase, phase);
-        bench_write(bench, "provider/script", script);
-        call = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
-        bench_wait_file(bench, "provider/reached", "");
-        return call;
-}
-
-static Call *snapshot_begin(Bench *bench, Client *client) {
-        return snapshot_begin_at(bench, client, "commit");
-}
-
-static void snapshot_end(Bench *bench, Call *call) {
-        bench_write(bench, "provider/go", "");
-        assert_ok(call_wait(call));
-}
-
-static char *status_of(Client *client) {
-        sd_bus_message *m =
-                call_ask(client, client->session, SESSION_INTERFACE, "GatherWriterStatus", "a{sv}", 0);
-        char *text = reply_to_text(m);
-
-        sd_bus_message_unref(m);
-        return text;
-}
-
-static void assert_has(const char *text, const char *part) {
-        if (!strstr(text, part))
-                fail_msg("\"%s\" is not in: %s", part, text);
-}
-
-static void assert_status(Client *client, const char *part) {
-        _cleanup_free_ char *text = status_of(client);
-
-        assert_has(text, part);
-}
-
-/* The one snapshot there is; a file of it. */
-static void path_in_snapshot(Bench *bench, Client *client, char path[static 256], const char *name) {
-        _cleanup_free_ char *log = bench_read(bench, "provider/log");
-        char id[37] = "";
-
-        assert_int_equal(sscanf(strstr(log, "commit one "), "commit one %36s", id), 1);
-        (void) snprintf(path, 256, "%s/provider/snapshots/auto-release.%s.%s/%s", bench->directory,
-                        client->set, id, name);
-}
-
 /* The rows of a snapshot are 1 to n, n being what was noted when nobody could write, or one more that was
  * committed and not yet noted. */
 static void assert_snapshot(Bench *bench, Client *client, const char *name, long before, long held) {
-        char path[256];
+        char folder[192], path[256];
         sqlite3 *db;
         long n;
 
-        path_in_snapshot(bench, client, path, name);
+        (void) snprintf(path, sizeof(path), "%s/%s", snapshot_path(client, folder, "one"), name);
         db = open_database(path);
         n = ask(db, "SELECT count(*) FROM t");
         assert_int_equal(ask(db, "SELECT max(n) FROM t"), n);
@@ -300,11 +211,10 @@ static void test_no_commit_is_lost_and_none_is_too_much(void **state) {
         bench_start(bench);
         of[0] = start_load(bench, "one", "log.db");
         of[1] = start_load(bench, "one", "journal.db");
-        client = client_new(bench);
-        client_prepare(client, "test:one");
+        client = prepare_set(bench, NULL, SET("test:one"));
         for (size_t i = 0; i < 2; i++)
                 before[i] = count_noted(of[i]);
-        call = snapshot_begin(bench, client);
+        call = snapshot_begin(bench, client, "commit", "one");
         assert_false(can_write(bench, "quiet-log.db"));
         assert_false(can_write(bench, "quiet-journal.db"));
         for (size_t i = 0; i < 2; i++)
@@ -317,31 +227,27 @@ static void test_no_commit_is_lost_and_none_is_too_much(void **state) {
         assert_snapshot(bench, client, "journal.db", before[1], held[1]);
         for (size_t i = 0; i < 2; i++) /* they are let go */
                 await_noted(bench, of[i], held[i] + 5);
-        session_ok(client, "Release");
-        (void) client_free(client);
+        end_session(client);
 }
 
 /* What the writer died with is gone with it. */
 static void test_killed_while_it_holds(void **state) {
-        _cleanup_free_ char *status = NULL;
         Bench *bench = *state;
-        unsigned process;
+        pid_t process;
         Client *client;
         long held;
         Load *load;
         Call *call;
 
         client = prepare_under_load(bench, "log.db", "wal", &load);
-        status = status_of(client);
-        assert_int_equal(sscanf(strstr(status, "'process'="), "'process'=%u", &process), 1);
-        call = snapshot_begin(bench, client);
+        process = writer_process(client);
+        call = snapshot_begin(bench, client, "commit", "one");
         held = count_noted(load);
-        assert_int_equal(kill((pid_t) process, SIGKILL), 0);
+        assert_int_equal(kill(process, SIGKILL), 0);
         await_noted(bench, load, held + 5);
         snapshot_end(bench, call);
         assert_status(client, "NotResponding");
-        session_ok(client, "Release");
-        (void) client_free(client);
+        end_session(client);
 }
 
 static void test_aborted_while_it_holds(void **state) {
@@ -352,13 +258,12 @@ static void test_aborted_while_it_holds(void **state) {
         Call *call;
 
         client = prepare_under_load(bench, "journal.db", "truncate", &load);
-        call = snapshot_begin_at(bench, client, "pre-commit");
+        call = snapshot_begin(bench, client, "pre-commit", "one");
         held = count_noted(load);
         backup_ok(client, "AbortBackup");
         assert_refused(call_wait(call), "Aborted", "");
         await_noted(bench, load, held + 5);
-        session_ok(client, "Release");
-        (void) client_free(client);
+        end_session(client);
 }
 
 /* While it still tries: the Freeze that waits is answered, and what it has locked by then let go. */
@@ -381,16 +286,14 @@ static void test_aborted_while_it_tries(void **state) {
         path_in(bench, path, "one", "busy.db");
         db = open_database(path);
         run(db, "BEGIN IMMEDIATE");
-        client = client_new(bench);
-        client_prepare(client, "test:one");
-        call = call_begin(client, client->session, BACKUP_INTERFACE, "DoSnapshotSet", "a{sv}", 0);
+        client = prepare_set(bench, NULL, SET("test:one"));
+        call = backup_begin(client, "DoSnapshotSet");
         bench_wait_file(bench, "frozen", "");
         backup_ok(client, "AbortBackup");
         assert_refused(call_wait(call), "Aborted", "");
         await_noted(bench, load, count_noted(load) + 5);
         (void) sqlite3_close(db);
-        session_ok(client, "Release");
-        (void) client_free(client);
+        end_session(client);
 }
 
 /* A transaction that does not end: told in time, with the name of the database; the others are let go. */
@@ -409,8 +312,7 @@ static void test_busy_database(void **state) {
         path_in(bench, path, "one", "busy.db");
         db = open_database(path);
         run(db, "BEGIN IMMEDIATE");
-        client = client_new(bench);
-        client_prepare(client, "test:one");
+        client = prepare_set(bench, NULL, SET("test:one"));
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'failed-at-freeze'");
         assert_status(client, "'Timeout'");
@@ -418,29 +320,16 @@ static void test_busy_database(void **state) {
         await_noted(bench, load, count_noted(load) + 5);
         run(db, "COMMIT");
         (void) sqlite3_close(db);
-        session_ok(client, "Release");
-        (void) client_free(client);
+        end_session(client);
 }
 
-static sd_bus_message *add_component(Client *client, const char *path, const char *name) {
-        return call_ask(client, client->session, BACKUP_INTERFACE, "AddComponent", "sssa{sv}", "sqlite",
-                        path, name, 0);
-}
+/* A session in component mode with one component, and the volume "one". */
+static Client *choose(Bench *bench, const char *volume, const char *name) {
+        char path[160], component[192];
 
-/* A session in component mode with one component. */
-static void choose(Client *client, const char *volume, const char *name) {
-        char path[160];
-
-        path_in(client->bench, path, volume, "");
-        path[strlen(path) - 1] = '\0';
-        client_open(client);
-        assert_ok(call_ask(client, client->session, BACKUP_INTERFACE, "SetBackupState", "a{sv}", 1,
-                           "component-mode", "b", 1));
-        backup_ok(client, "GatherWriterMetadata");
-        assert_ok(add_component(client, path + 1, name));
-        backup_ok(client, "StartSnapshotSet");
-        free(client_add(client, "test:one"));
-        backup_ok(client, "PrepareForBackup");
+        path_in(bench, path, volume, name);
+        (void) snprintf(component, sizeof(component), "sqlite%s", path);
+        return prepare_set(bench, SET(component), SET("test:one"));
 }
 
 static void test_set_without_a_database_s_volume(void **state) {
@@ -451,26 +340,18 @@ static void test_set_without_a_database_s_volume(void **state) {
         make_database(bench, "two", "there.db", "wal");
         add_writer(bench, false, "");
         bench_start(bench);
-        client = client_new(bench);
-        choose(client, "two", "there.db");
+        client = choose(bench, "two", "there.db");
         backup_ok(client, "DoSnapshotSet");
         assert_status(client, "'InconsistentSnapshot'");
         assert_status(client, "the set lacks /, where ");
-        session_ok(client, "Release");
-        (void) client_free(client);
+        end_session(client);
         /* In volume mode it is none of this backup's business. */
-        client = client_new(bench);
-        client_prepare(client, "test:one");
-        backup_ok(client, "DoSnapshotSet");
-        assert_status(client, "'state'='waiting-for-backup-complete'");
-        session_ok(client, "Release");
-        (void) client_free(client);
+        assert_backup(bench, NULL, SET("test:one"), "'state'='waiting-for-backup-complete'", "");
 }
 
 static void test_journal_that_lies_elsewhere(void **state) {
         char link[160], target[160];
         Bench *bench = *state;
-        Client *client;
 
         make_database(bench, "one", "split.db", "delete");
         path_in(bench, link, "one", "split.db-journal");
@@ -478,31 +359,18 @@ static void test_journal_that_lies_elsewhere(void **state) {
         assert_int_equal(symlink(target, link), 0);
         add_writer(bench, false, "");
         bench_start(bench);
-        client = client_new(bench);
-        client_prepare(client, "test:one");
-        backup_ok(client, "DoSnapshotSet");
-        assert_status(client, "'InconsistentSnapshot'");
-        assert_status(client, "split.db-journal is; add it");
-        session_ok(client, "Release");
-        (void) client_free(client);
+        assert_backup(bench, NULL, SET("test:one"), "'InconsistentSnapshot'", "split.db-journal is; add it");
 }
 
 static void unreadable(Bench *bench, const char *settings, const char *state, const char *text) {
         char path[160];
-        Client *client;
 
         make_database(bench, "one", "secret.db", "delete");
         path_in(bench, path, "one", "secret.db");
         assert_int_equal(chmod(path, 0600), 0);
         add_writer(bench, true, settings);
         bench_start(bench);
-        client = client_new(bench);
-        client_prepare(client, "test:one");
-        backup_ok(client, "DoSnapshotSet");
-        assert_status(client, state);
-        assert_status(client, text);
-        session_ok(client, "Release");
-        (void) client_free(client);
+        assert_backup(bench, NULL, SET("test:one"), state, text);
 }
 
 static void test_unreadable_is_a_failure(void **state) {
@@ -528,36 +396,28 @@ static void test_idle_database_of_another_user(void **state) {
         (void) snprintf(log, sizeof(log), "%s-wal", path);
         add_writer(bench, true, "");
         bench_start(bench);
-        client = client_new(bench);
-        client_prepare(client, "test:one");
-        (void) snapshot_begin(bench, client);
+        client = prepare_set(bench, NULL, SET("test:one"));
+        (void) snapshot_begin(bench, client, "commit", "one");
         assert_int_equal(access(log, F_OK), -1);
         bench_write(bench, "provider/go", "");
-        session_ok(client, "Release");
-        (void) client_free(client);
+        end_session(client);
 }
 
 /* What is noted of a database comes back in a restore, which looks at what was put back. */
 static void test_document_and_restore(void **state) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *document = NULL;
         Bench *bench = *state;
-        char path[160], *document;
-        const char *said;
-        sd_bus_message *m;
+        char path[160];
         Client *client;
         int fd;
 
         make_database(bench, "one", "kept.db", "wal");
         add_writer(bench, false, "");
         bench_start(bench);
-        client = client_new(bench);
-        choose(client, "one", "kept.db");
+        client = choose(bench, "one", "kept.db");
         backup_ok(client, "DoSnapshotSet");
         backup_ok(client, "BackupComplete");
-        m = backup_ask(client, "SaveDocument");
-        assert_true(sd_bus_message_read(m, "s", &said) > 0);
-        document = strdup(said);
-        sd_bus_message_unref(m);
+        document = save_document(client);
         assert_has(document, "\"backup-metadata\": \"journal-mode=wal\\npage-size=4096\\npage-count=2\\n");
         assert_has(document, "SQLite, journal mode wal, written by SQLite 3.");
         assert_has(document, "kept.db-wal");
@@ -584,7 +444,6 @@ static void test_document_and_restore(void **state) {
                 session_ok(client, "Release");
         }
         (void) close(fd);
-        free(document);
         (void) client_free(client);
 }
 
