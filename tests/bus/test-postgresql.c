@@ -88,6 +88,10 @@ static void test_set_that_lacks_something(void **state) {
                       "data: the set lacks /, where the write-ahead log ");
         assert_backup(bench, NULL, SET("test:data", "test:wal"), "'InconsistentSnapshot'",
                       "data: the set lacks /, where the tablespace fast ");
+        assert_backup(bench, NULL, SET("test:wal"), "'InconsistentSnapshot'",
+                      "data: the set lacks /, where the data directory ");
+        assert_backup(bench, NULL, SET("test:fast"), "'InconsistentSnapshot'",
+                      "data: the set lacks /, where the data directory ");
         assert_backup(bench, SET("postgresql/data"), SET("test:other"), "'InconsistentSnapshot'",
                       "data: the set lacks /, where the data directory ");
         /* In volume mode it is none of this backup's business. */

@@ -9,6 +9,7 @@
 #include "util/error.h"
 #include "writers.d/server/backup-internal.h"
 #include "writers.d/server/discover.h"
+#include "writers.d/server/mounts.h"
 #include "writers.d/server/remembered.h"
 
 #define COMPONENTS_MAX 1000u /* quiesced takes a few more of one writer */
@@ -22,6 +23,26 @@ static const char *type_of(const Facts *facts) {
                 if (facts->paths[i].recursive)
                         return "filegroup";
         return "database";
+}
+
+/* What cannot be told is on no volume. */
+static int declare_place(const char *path, void *userdata) {
+        int r = quiesce_writer_event_add_path(userdata, path);
+
+        return r == -EINVAL ? quiesce_writer_event_add_path(userdata, PATH_NOWHERE) : r;
+}
+
+/* Where the files really are, as quiesced follows no links, and what is mounted among them: a set that has
+ * nothing else of the instance is one that this writer has to refuse. */
+static int declare_places(QuiesceWriterEvent *event, const char *path, bool recursive) {
+        _cleanup_free_ char *real = realpath(path, NULL);
+        int r = 0;
+
+        if (!real)
+                return 0; /* what is wrong with it, the backup will show */
+        if (!streq(real, path))
+                r = declare_place(real, event);
+        return r >= 0 && recursive ? mounts_below(real, declare_place, event) : r;
 }
 
 static int declare_instance(QuiesceWriterEvent *event, const Engine *engine, const Server *server,
@@ -39,9 +60,12 @@ static int declare_instance(QuiesceWriterEvent *event, const Engine *engine, con
                                          : "");
         component.caption = caption;
         r = quiesce_writer_event_add_component(event, &component);
-        for (size_t i = 0; i < facts->n_paths && r >= 0 && !problem; i++)
+        for (size_t i = 0; i < facts->n_paths && r >= 0 && !problem; i++) {
                 r = quiesce_writer_event_add_files(event, "", name, facts->paths[i].path,
                                                    facts->paths[i].pattern, facts->paths[i].recursive);
+                if (r >= 0)
+                        r = declare_places(event, facts->paths[i].path, facts->paths[i].recursive);
+        }
         return r;
 }
 

@@ -7,13 +7,13 @@
 
 #include "writers.d/server/judge.h"
 
-#include <limits.h>
-
 #include "util/error.h"
+#include "writers.d/server/mounts.h"
 
 typedef struct Judging {
         QuiesceWriterEvent *event;
         char *text;
+        const char *what;                   /* that a folder which is looked through is */
         const char *named[FACTS_PATHS_MAX]; /* mount points that the text names */
         size_t n_named, n_inside, n_outside;
 } Judging;
@@ -50,48 +50,11 @@ static int judge_path(Judging *judging, const char *path, const char *what) {
         return 0;
 }
 
-/* "\040" is how mountinfo writes a blank. */
-static void unescape(char *text) {
-        char *to = text;
-
-        for (const char *c = text; *c; to++)
-                if (c[0] == '\\' && c[1] >= '0' && c[1] <= '3' && c[2] >= '0' && c[2] <= '7' &&
-                    c[3] >= '0' && c[3] <= '7') {
-                        *to = (char) ((c[1] - '0') * 64 + (c[2] - '0') * 8 + (c[3] - '0'));
-                        c += 4;
-                } else
-                        *to = *c++;
-        *to = '\0';
-}
-
-static bool is_below(const char *path, const char *folder) {
-        size_t n = strlen(folder);
-
-        return strncmp(path, folder, n) == 0 && path[n] == '/';
-}
-
 /* Return: as judge_path(). */
-static int judge_mounts_below(Judging *judging, const char *folder, const char *what) {
-        _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
-        _cleanup_free_ char *line = NULL;
-        char real[PATH_MAX];
-        size_t size = 0;
-        int r = 0;
+static int judge_mount(const char *mount_point, void *userdata) {
+        Judging *judging = userdata;
 
-        if (!f)
-                return error_origin(-errno);
-        if (!realpath(folder, real)) /* judge_path() has said what there is to say */
-                return 0;
-        while (r == 0 && getline(&line, &size, f) > 0) {
-                _cleanup_free_ char *target = NULL;
-
-                if (sscanf(line, "%*s %*s %*s %*s %ms", &target) != 1)
-                        continue;
-                unescape(target);
-                if (is_below(target, real))
-                        r = judge_path(judging, target, what);
-        }
-        return r;
+        return judge_path(judging, mount_point, judging->what);
 }
 
 /**
@@ -113,8 +76,9 @@ int judge(QuiesceWriterEvent *event, const Facts *facts, bool chosen, char text[
         judging->text = text;
         for (size_t i = 0; r == 0 && i < facts->n_paths; i++) {
                 r = judge_path(judging, facts->paths[i].path, facts->paths[i].what);
+                judging->what = facts->paths[i].what;
                 if (r == 0 && facts->paths[i].recursive)
-                        r = judge_mounts_below(judging, facts->paths[i].path, facts->paths[i].what);
+                        r = mounts_below(facts->paths[i].path, judge_mount, judging);
         }
         if (r != 0)
                 return r < 0 ? error_trace(r) : r;
