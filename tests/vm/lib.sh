@@ -287,9 +287,13 @@ outside_kernel() {
         [ "$now" = "$base_tainted" ] || echo "the kernel complained (tainted $now), see dmesg"
 }
 
+# A unit that starts has its root below /run/systemd for a moment.
+no_jobs() { [ -z "$(systemctl list-jobs --no-legend)" ]; }
+
 # Everything that is wrong, a line each. In this order, as the later ones ask more of the machine.
 outside_problems() {
         udevadm settle --timeout="$outside_patience" || echo "udev does not settle"
+        await "$outside_patience" no_jobs || echo "systemd has not done: $(systemctl list-jobs --no-legend)"
         outside_suspended
         outside_kernel
         outside_processes
