@@ -132,10 +132,11 @@ static void test_typing_errors(void **state) {
 
         write_file(
                 "etc", "quiesced.conf",
-                "[Hold]\nLimitSec=soon\nLimitSec=11s\nLimit=4s\nno line at all\n[Snapshots]\nCowPercent=1000\n"
-                "MaxPerVolume=7\n");
+                "[Hold]\nLimitSec=soon\nLimitSec=11s\nLimit=4s\nno line at all\n[External]\nLimitSec=51s\n"
+                "[Snapshots]\nCowPercent=1000\nMaxPerVolume=7\n");
         load(&config);
         assert_int_equal(config.contract.hold_limit_usec, 10 * USEC_PER_SEC);
+        assert_int_equal(config.external_limit_usec, 10 * USEC_PER_SEC);
         assert_int_equal(config.cow_percent, 20);
         assert_int_equal(config.snapshots_max, 7);
 }

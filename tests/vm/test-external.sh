@@ -19,7 +19,7 @@ canary() { printf '%s\n' "$1" > /mnt/data/canary; }
 must mkfs.ext4 -q -F /dev/vdb 32M
 must mkdir -p /mnt/data /etc/quiesced/quiesced.conf.d
 # It is copied meanwhile, however slow the machine is.
-printf '[External]\nLimitSec=60s\n' > /etc/quiesced/quiesced.conf.d/test-external.conf
+printf '[External]\nLimitSec=50s\n' > /etc/quiesced/quiesced.conf.d/test-external.conf
 must systemctl restart quiesced.service
 must mount /dev/vdb /mnt/data
 outside_baseline
@@ -27,7 +27,7 @@ outside_baseline
 canary before
 { while :; do echo line >> /mnt/data/busy; done; } &
 load=$!
-check "a raw disk is copied while it is frozen" within 120 quiescectl freeze --limit 60s /mnt/data -- \
+check "a raw disk is copied while it is frozen" within 120 quiescectl freeze --limit 50s /mnt/data -- \
         dd if=/dev/vdb of="$copy" bs=4M count=8 status=none
 kill "$load"
 wait "$load" 2> /dev/null
