@@ -11,6 +11,14 @@
 # shellcheck source=tests/vm/gate-functions.sh
 . "$(dirname "$0")/gate-functions.sh"
 
+make_restore() {
+        local name
+        for name in app mail; do
+                ! mountpoint -q "/restore/$name" || must umount "/restore/$name"
+                make_fs ext4 "/dev/vg2/$name" "/restore/$name"
+        done
+}
+
 work=/run/test-sqlite
 database=/srv/app/data.db
 volumes=(/srv/app /srv/mail)
@@ -37,6 +45,7 @@ for volume in "${volumes[@]}"; do
 done
 printf '[Databases]\nPath=/srv/*/*.db\n[Snapshot]\nLockSec=20\n' > /etc/quiesced/sqlite.conf
 must ln -s /usr/lib/quiesced/writers.available/sqlite.writer /etc/quiesced/writers.d/
+make_restore
 udevadm settle
 outside_baseline
 
@@ -70,13 +79,6 @@ for name in app mail; do
         await_more "$name" 5
 done
 
-make_restore() {
-        local name
-        for name in app mail; do
-                ! mountpoint -q "/restore/$name" || must umount "/restore/$name"
-                make_fs ext4 "/dev/vg2/$name" "/restore/$name"
-        done
-}
 take() { within 240 quiescectl run --quiet "${volumes[@]}" -- cp -a "${volumes[@]}" /restore; }
 
 # check_copy NAME BEFORE AFTER BEFORE AFTER: how many were acknowledged around the freeze, of both.
@@ -93,7 +95,6 @@ check_copy() {
 }
 
 # Stopped while it is frozen, which tells exactly what was acknowledged by then.
-make_restore
 make_gate
 set_gate freeze
 take > "$work/run" 2>&1 &
