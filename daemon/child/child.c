@@ -28,7 +28,7 @@ typedef struct Capture {
         sd_event_source *source;
         char *text;
         size_t n_text, n_allocated, max;
-        bool overflow;
+        bool overflow, unread;
 } Capture;
 
 struct Child {
@@ -214,7 +214,9 @@ static int on_exit_seen(sd_event_source *source, int fd, uint32_t revents, void 
         child->out.source = sd_event_source_disable_unref(child->out.source);
         child->err.source = sd_event_source_disable_unref(child->err.source);
 
-        result.error = child->timed_out ? -ETIMEDOUT : child->out.overflow ? -ENOSPC : 0;
+        result.error = child->timed_out                            ? -ETIMEDOUT
+                       : child->out.overflow && !child->out.unread ? -ENOSPC
+                                                                   : 0;
         result.status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
         result.out = child->out.text ?: "";
         result.n_out = child->out.n_text;
@@ -285,6 +287,7 @@ static Child *child_new(size_t out_max, ChildDone done, void *userdata) {
         for (size_t i = 0; i < CHILD_FDS_MAX; i++)
                 child->fds[i] = -EBADF;
         child->out.max = out_max < CHILD_OUT_MIN ? CHILD_OUT_MIN : out_max;
+        child->out.unread = out_max == 0;
         child->err.max = CHILD_ERR_MAX;
         child->done = done;
         child->userdata = userdata;

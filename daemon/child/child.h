@@ -36,7 +36,8 @@ typedef void (*ChildDone)(Child *child, const ChildResult *result, void *userdat
 typedef struct ChildSpec {
         const char *const *argv;
         uint64_t limit_usec;
-        size_t out_max; /* bytes of stdout */
+        size_t out_max; /* bytes of stdout, more is -ENOSPC; 0: nobody reads it, and what it is does not
+                           matter */
         /* Runs in the child before the command, and may block. It has its memory as it was at the time of
          * the call. Not 0: the exit status, and the command is not executed. */
         int (*before)(void *argument);

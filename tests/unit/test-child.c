@@ -65,6 +65,17 @@ static void test_output(void **state) {
         assert_string_equal(seen.err, "err\n");
 }
 
+/* A line for each of many things that were changed is no failure. */
+static void test_output_that_nobody_reads(void **state) {
+        static const char *const argv[] = {"seq", "100000", NULL};
+        Seen seen = run_with(argv, 20 * USEC_PER_SEC, 0);
+
+        assert_int_equal(seen.error, 0);
+        assert_int_equal(seen.status, 0);
+        seen = run_with(argv, 20 * USEC_PER_SEC, 4096);
+        assert_int_equal(seen.error, -ENOSPC);
+}
+
 static void test_missing(void **state) {
         Seen seen = RUN("/nowhere/at/all");
 
@@ -160,10 +171,11 @@ static void test_function(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_output),      cmocka_unit_test(test_missing),
-                cmocka_unit_test(test_environment), cmocka_unit_test(test_signals),
-                cmocka_unit_test(test_deadline),    cmocka_unit_test(test_too_much),
-                cmocka_unit_test(test_freed),       cmocka_unit_test(test_function),
+                cmocka_unit_test(test_output),   cmocka_unit_test(test_output_that_nobody_reads),
+                cmocka_unit_test(test_missing),  cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_signals),  cmocka_unit_test(test_deadline),
+                cmocka_unit_test(test_too_much), cmocka_unit_test(test_freed),
+                cmocka_unit_test(test_function),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
