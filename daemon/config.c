@@ -47,7 +47,7 @@ static const Key keys[] = {
         {"Writers", "StartSec", VALUE_USEC, offsetof(Config, launch_limit_usec), 0, 0},
         {"Hold", "LimitSec", VALUE_USEC, offsetof(Config, contract.hold_limit_usec), 0, 10}, /* C30 */
         {"Hold", "ExpediteRCU", VALUE_BOOLEAN, offsetof(Config, expedite_rcu), 0, 0},
-        {"External", "LimitSec", VALUE_USEC, offsetof(Config, external_limit_usec), 0, 50}, /* of a window of 60 */
+        {"External", "LimitSec", VALUE_USEC, offsetof(Config, external_limit_usec), 0, 50}, /* of 60 */
         {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
         {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
         /* A bus waits 25 s for the name of a service it starts. */
