@@ -51,6 +51,8 @@ typedef struct LvmCommandSpec {
 typedef struct LvmOriginWork {
         const char *key, *name, *snapshot_vg, *snapshot_lv;
         bool suspends, clears, resume;
+        int lock_fd; /* trial-lock.h: the command's own process waits for it, ours keeps it, as lvm closes it
+                      */
 } LvmOriginWork;
 
 #define LVM_STATUS_REFUSED 100 /* the command was not run: the origin is not in a state for it */

@@ -236,6 +236,7 @@ int lvm_origin_prepare(void *argument) {
                 return 0;
         if (dm_uuid_is_suspended(work->key) > 0)
                 return refuse_suspended(work);
-        (void) trial_lock(false, true); /* before what a trial would keep waiting; the command inherits it */
+        if (work->lock_fd >= 0) /* before what a trial would keep waiting */
+                (void) trial_lock_wait(work->lock_fd, false);
         return mounts_prepare(work);
 }

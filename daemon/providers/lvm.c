@@ -14,6 +14,7 @@
 #include "daemon/providers/lvm-command.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/trial-lock.h"
 #include "util/utf8.h"
 
 #define LVM_PROGRAM "/sbin/lvm"
@@ -44,6 +45,7 @@ static LvmCommand *lvm_command_free(LvmCommand *command) {
         free(command->origin_key);
         free(command->origin_name);
         free(command->snapshot_lv);
+        (void) fd_close(command->work.lock_fd);
         free(command);
         return NULL;
 }
@@ -138,6 +140,7 @@ static void on_command(Child *child, const ChildResult *result, void *userdata) 
 
         if (!lvm)
                 return; /* it outlived the runner */
+        command->work.lock_fd = fd_close(command->work.lock_fd);
         if (command->work.suspends)
                 lvm_rcu_end(lvm->rcu);
         if (command->changes)
@@ -171,8 +174,10 @@ static bool command_start(LvmCommand *command) {
 
         if (command->origin_key)
                 command->work.resume = lvm_origin_begin(command->lvm, &command->work);
-        if (command->work.suspends)
+        if (command->work.suspends) {
                 lvm_rcu_begin(command->lvm->rcu);
+                command->work.lock_fd = trial_lock_open();
+        }
         if (command->changes)
                 lvm_listings_invalidate(command->lvm, command->lane);
         r = child_spawn(&command->child, command->lvm->event, &spec, on_command, command);
@@ -302,6 +307,7 @@ int lvm_command_new(LvmCommand **ret, Lvm *lvm, const LvmCommandSpec *spec, LvmC
         command = calloc(1, sizeof(*command));
         if (!command)
                 return error_origin(-ENOMEM);
+        command->work.lock_fd = -EBADF;
         r = command_fill(command, spec, lvm->program);
         if (r < 0)
                 return error_trace(r);

@@ -12,6 +12,13 @@
 
 #define TRIAL_LOCK_PATH "/run/quiesced/trial.lock"
 
-/* Waits as long as it takes; not for an event loop. The descriptor is the lock, and is inherited by what is
- * executed if asked. Return: descriptor, or a negative errno: there is no such place, go on without. */
-int trial_lock(bool alone, bool inherited);
+/* Not locked yet, and never waits. Return: a descriptor, close-on-exec; or a negative errno: there is no
+ * such place, go on without. */
+int trial_lock_open(void);
+
+/* Waits as long as it takes; not for an event loop. The lock is that of all copies of the descriptor, also
+ * of one that another process has, until the last is closed. Return: 0, or a negative errno. */
+int trial_lock_wait(int fd, bool alone);
+
+/* Both. Return: descriptor, or a negative errno. */
+int trial_lock(bool alone);

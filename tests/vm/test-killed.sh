@@ -171,6 +171,9 @@ kill_at() {
                 not_ok "$name: the point is reached"
                 { cat "$err"; journalctl -q -n 30 -o short-monotonic -u quiesced.service; } | explain
         fi
+        # lvm waits for its group's lock, and has closed all that it inherited.
+        [ "$point" != making ] ||
+                check "$name: no trial meets lvm's freeze" sh -c '! flock --nonblock /run/quiesced/trial.lock true'
         end_of "$who"
         [ "$who/$point" != quiesced/holding ] ||
                 check "$name: what the disks that answer carry takes writes again" within 30 probe_write /srv

@@ -39,7 +39,7 @@ static int try_freezing(int fd) {
         _cleanup_close_ int lock = -EBADF;
 
         (void) syncfs(fd); /* if it fails, the freeze is only longer */
-        lock = trial_lock(true, false);
+        lock = trial_lock(true);
         return freeze_trial(fd);
 }
 
