@@ -164,3 +164,24 @@ int dictionary_read(sd_bus_message *m, const DictionaryField *fields, size_t n_f
                 r = sd_bus_message_exit_container(m);
         return error_trace(r < 0 ? r : 1);
 }
+
+/**
+ * dictionary_read_path() - for a DictionaryField of type "ay": a path, which may be no UTF-8
+ * @m:          the message, which stands at it
+ * @userdata:   a char *, replaced; free() it
+ *
+ * Return: 0, or a negative errno.
+ */
+int dictionary_read_path(sd_bus_message *m, void *userdata) {
+        char **path = userdata;
+        const void *bytes;
+        size_t n;
+        int r;
+
+        r = sd_bus_message_read_array(m, 'y', &bytes, &n);
+        if (r < 0)
+                return error_trace(r);
+        free(*path);
+        *path = strndup(n > 0 ? bytes : "", n);
+        return *path ? 0 : error_origin(-ENOMEM);
+}

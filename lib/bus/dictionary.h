@@ -25,3 +25,7 @@ typedef struct DictionaryField {
 /* One a{sv}; a key that is not there leaves its value as it is. Return: 1; 0: there is none, the array of
  * them is at its end; a negative errno: malformed, -ENXIO if a value is of another type. */
 int dictionary_read(sd_bus_message *m, const DictionaryField *fields, size_t n_fields);
+
+/* A `read` for type "ay": a char * that is replaced by a copy of the bytes, a path that may be no UTF-8.
+ * Return: 0, or a negative errno. */
+int dictionary_read_path(sd_bus_message *m, void *path);

@@ -132,20 +132,6 @@ static int read_pairs(sd_bus_message *m, void *userdata) {
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
-static int read_mount_point(sd_bus_message *m, void *userdata) {
-        char **mount_point = userdata;
-        const void *bytes;
-        size_t n;
-        int r;
-
-        r = sd_bus_message_read_array(m, 'y', &bytes, &n);
-        if (r < 0)
-                return error_trace(r);
-        free(*mount_point);
-        *mount_point = strndup(n > 0 ? bytes : "", n);
-        return *mount_point ? 0 : error_origin(-ENOMEM);
-}
-
 static int read_device(sd_bus_message *m, void *device) {
         uint64_t value;
         int r;
@@ -160,7 +146,7 @@ static int read_device(sd_bus_message *m, void *device) {
 static int read_file_system(sd_bus_message *m, QuiesceFileSystem *file_system) {
         const DictionaryField fields[] = {
                 {"index", "u", &file_system->index, NULL},
-                {"mount-point", "ay", &file_system->mount_point, read_mount_point},
+                {"mount-point", "ay", &file_system->mount_point, dictionary_read_path},
                 {"type", "s", &file_system->type, NULL},
                 {"device", "t", &file_system->device, read_device},
                 {"descriptor", "h", &file_system->fd, NULL},

@@ -17,25 +17,11 @@
 #include "quiesce/writer-mounts.h"
 #include "util/error.h"
 
-static int read_directory(sd_bus_message *m, void *userdata) {
-        char **directory = userdata;
-        const void *bytes;
-        size_t n;
-        int r;
-
-        r = sd_bus_message_read_array(m, 'y', &bytes, &n);
-        if (r < 0)
-                return error_trace(r);
-        free(*directory);
-        *directory = strndup(n > 0 ? bytes : "", n);
-        return *directory ? 0 : error_origin(-ENOMEM);
-}
-
 /* One a{sv} of trees. */
 static int read_tree(sd_bus_message *m, WriterTree *tree) {
         const DictionaryField fields[] = {
                 {"device", "t", &tree->device, NULL},
-                {"directory", "ay", &tree->directory, read_directory},
+                {"directory", "ay", &tree->directory, dictionary_read_path},
                 {"descriptor", "h", &tree->fd, NULL},
         };
         int r;

@@ -173,6 +173,10 @@ one_by_one() {
         expect_problem "a udev that does not settle" '^udev does not settle'
         must udevadm control --start-exec-queue
 
+        must systemd-run --quiet --no-block --unit=stray --property=Type=oneshot tail -f /dev/null
+        expect_problem "a unit that does not get started" '^systemd has not done: .*stray.service'
+        must systemctl stop stray.service
+
         for name in quiesced-hold quiesced-guard quiesced-hook quiesced-writer-fsfreeze quiesce-reaper; do
                 run_as "$name"
                 expect_problem "a process left over: $name" "^process left over: [0-9]+ .*$name"
