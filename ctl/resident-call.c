@@ -35,20 +35,20 @@ int resident_connect(sd_bus **ret, const char *id) {
  * resident_say_failure() - tell the user why a call to it failed
  * @verb:       what was asked for
  * @id:         the session's
+ * @gone:       what it means that its process ended before it had answered
  * @error:      the answer; may be unset
  * @r:          negative errno
  *
  * Return: CTL_E_SAID.
  */
-int resident_say_failure(const char *verb, const char *id, const sd_bus_error *error, int r) {
+int resident_say_failure(const char *verb, const char *id, const char *gone, const sd_bus_error *error,
+                         int r) {
         if (sd_bus_error_has_name(error, RESIDENT_ERROR))
                 say("%s", error->message);
         else if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE ||
                  sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
-                say("the process that held session %s ended before it had answered '%s': quiesced releases "
-                    "the session, and its snapshots go; 'journalctl' with what 'quiescectl begin' logged "
-                    "tells more",
-                    id, verb);
+                say("the process that held session %s ended before it had answered '%s': %s", id, verb,
+                    gone);
         else
                 (void) say_bus_error(id, error, r);
         return CTL_E_SAID;

@@ -91,7 +91,8 @@ int resident_socket_list(char ***ret_ids);
 
 /* resident-call.c: who speaks to it. */
 int resident_connect(sd_bus **ret, const char *id);
-int resident_say_failure(const char *verb, const char *id, const sd_bus_error *error, int r);
+int resident_say_failure(const char *verb, const char *id, const char *gone, const sd_bus_error *error,
+                         int r);
 
 /* handover.c: the resident's end of what begin-unit.c has the other end of. */
 #define HANDOVER_VARIABLE "QUIESCECTL_STARTER" /* names the socket */

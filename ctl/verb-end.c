@@ -31,6 +31,10 @@ static const char usage_format[] = "\nUsage:\n"
                                    "\n"
                                    "For more details see quiescectl(1).\n";
 
+static const char gone[] =
+        "quiesced releases the session, and its snapshots go; 'journalctl' with what 'quiescectl "
+        "begin' logged tells more";
+
 static const struct option long_options[] = {OPTIONS_ALWAYS, {}};
 
 /* argv0: "quiescectl VERB", as main() leaves it. */
@@ -53,10 +57,11 @@ static int call_resident(const EndVerb *verb, const char *id) {
         if (r == 0)
                 r = sd_bus_message_new_method_call(bus, &call, NULL, RESIDENT_PATH, RESIDENT_INTERFACE,
                                                    verb->method);
-        if (r < 0 || r == CTL_E_SAID)
-                return error_trace(r);
-        r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
-        return r < 0 ? resident_say_failure(verb->name, id, &error, r) : 0;
+        if (r == CTL_E_SAID)
+                return r;
+        if (r >= 0)
+                r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
+        return r < 0 ? resident_say_failure(verb->name, id, gone, &error, r) : 0;
 }
 
 /**

@@ -31,6 +31,10 @@ static const struct option long_options[] = {
         {},
 };
 
+static const char gone[] =
+        "its time (--limit) was over, or it was stopped; nothing is frozen by it any more, and "
+        "what was taken since is not consistent";
+
 typedef struct Thaw {
         int failed, complete;
         const char *id; /* of the snapshot */
@@ -65,7 +69,7 @@ static int thaw_any(const Thaw *thaw) {
 
                 if (q == CTL_E_SAID || sd_bus_error_has_name(&error, RESIDENT_NOT_FROZEN))
                         continue;
-                r = q < 0 ? resident_say_failure("thaw", ids[i], &error, q) : 0;
+                r = q < 0 ? resident_say_failure("thaw", ids[i], gone, &error, q) : 0;
                 quiesce_strv_free(ids);
                 return r;
         }
@@ -110,7 +114,7 @@ int verb_thaw(int argc, char **argv) {
         else {
                 r = thaw_one(&thaw, argv[optind], &error);
                 if (r < 0)
-                        r = resident_say_failure("thaw", argv[optind], &error, r);
+                        r = resident_say_failure("thaw", argv[optind], gone, &error, r);
         }
         return r == CTL_E_SAID ? EXIT_FAILURE : r;
 }

@@ -44,6 +44,8 @@ ends() {
         unset 'pids[2]'
         [ "$status" -eq "$1" ] || { echo "status $status"; cat "$work/frozen.err"; return 1; }
 }
+# Somebody has connected to the socket of session $1: the kernel lists both ends by the name it was bound to.
+reached() { [ "$(grep -c -F "$1" /proc/net/unix)" -ge 2 ]; }
 frozen_says() { grep -q -E -e "$1" "$work/frozen.err" || { cat "$work/frozen.err"; return 1; }; }
 
 start_all
@@ -182,6 +184,17 @@ start test:one
 kill -KILL "$frozen"
 check "killed while frozen: the writer is aborted" await_had abort
 check "killed while frozen: it has ended" ends 137
+# It ends when thaw has reached it already, and before it has answered.
+start test:one
+kill -STOP "$frozen"
+"$build/quiescectl" thaw "$id" 2> "$work/unanswered.err" &
+unanswered=$!
+check "thaw reaches it" await reached "$id"
+kill -KILL "$frozen"
+check "and dies with it: it has ended" ends 137
+wait "$unanswered"
+check "thaw fails" test $? -eq 1
+check "and says what that means" grep -q 'nothing is frozen.*is not consistent' "$work/unanswered.err"
 start test:one
 kill -TERM "$frozen"
 check "terminated while frozen" ends 143
