@@ -122,21 +122,20 @@ driver_is_gone() { ! kill -0 "$driver_pid" 2> /dev/null; }
 stop_driver() {
         exec {to_driver}>&- {from_driver}<&-
         # One that still waits for an answer does not see the end of its input.
-        await driver_is_gone || { fail "the driver got no answer"; kill -KILL "$driver_pid"; }
+        await 30 driver_is_gone || { fail "the driver got no answer"; kill -KILL "$driver_pid"; }
         await_gone
 }
 
 hold_pid() { pgrep -x quiesced-hold || :; }
 guard_pid() { pgrep -x quiesced-guard || :; }
-await() { local n=0; until "$@"; do n=$((n + 1)); [ $n -lt 300 ] || return 1; sleep 0.1; done; }
 no_hold() { [ -z "$(hold_pid)$(guard_pid)" ]; }
-await_gone() { await no_hold || fail "the hold does not go: $(pgrep -a 'quiesced-')"; }
+await_gone() { await 30 no_hold || fail "the hold does not go: $(pgrep -a 'quiesced-')"; }
 
 # Writers: each bumps the same counter on all volumes in turn, with fsync, from the set's beginning to its end.
 start_writer() {
         "$tools/hold-counter" "${volumes[@]/#/$mnt/}" &
         writer_pid=$!
-        await test -s "$mnt/${volumes[3]}/counter"
+        await 30 test -s "$mnt/${volumes[3]}/counter"
 }
 stop_writer() { kill "$writer_pid"; wait "$writer_pid" 2> /dev/null || :; }
 

@@ -20,7 +20,7 @@ bring_to_stuck() {
         dd if=/dev/urandom of="$mnt/vg1/x/dirty" bs=64k count=16 status=none
         dmsetup suspend --noflush --nolockfs pv
         tell send commit
-        await is_suspended vg0/e || fail "vg0/e is never suspended"
+        await 30 is_suspended vg0/e || fail "vg0/e is never suspended"
 }
 
 # All others are free although vg1/x is not.
@@ -42,7 +42,7 @@ case_stuck_kill_hold() {
         bring_to_stuck
         kill -KILL "$(hold_pid)"
         # No descriptor tells of it: the hold is not gone, the deadline is the rule.
-        await is_free vg0/e
+        await 30 is_free vg0/e
         check_others_are_free
         dmsetup resume pv
         ask_for_report 15
@@ -53,7 +53,7 @@ case_stuck_kill_hold() {
 case_stuck_driver_killed() {
         bring_to_stuck
         kill -KILL "$driver_pid"
-        await is_free vg0/e
+        await 30 is_free vg0/e
         check_others_are_free
         dmsetup resume pv
         stop_driver

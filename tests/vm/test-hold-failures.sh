@@ -57,7 +57,7 @@ case_kill_hold_within() {
         else
                 ready_snapshots
                 start_driver "$limit" 1
-                await hold_is_there || fail "no hold was started"
+                await 30 hold_is_there || fail "no hold was started"
         fi
         tell send-and-kill "$1" "$2" "$(hold_pid)"
         ask_for_report 20

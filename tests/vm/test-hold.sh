@@ -131,7 +131,7 @@ case_lvm_afterwards() {
 }
 
 merged() { ! lvs "${1}_s" > /dev/null 2>&1; }
-await_not_merging() { lvchange -qq --poll y "$1" 2> /dev/null || :; await merged "$1"; }
+await_not_merging() { lvchange -qq --poll y "$1" 2> /dev/null || :; await 30 merged "$1"; }
 
 make_volumes
 
