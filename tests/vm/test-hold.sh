@@ -83,18 +83,6 @@ case_fifreeze() {
         check_others
 }
 
-# How long a hold takes, beside a bare suspend and resume of the same volumes under the same load. Only told.
-case_times() {
-        local n v names=()
-        for v in "${volumes[@]}"; do names+=("$(dm_name "$v")"); done
-        make_set times lockfs
-        start_writer
-        echo 1 > /sys/kernel/rcu_expedited
-        for n in 1 2 3 4 5; do say "    bare: $("$tools/hold-floor" "${names[@]}")"; done
-        echo "$base_rcu" > /sys/kernel/rcu_expedited
-        stop_writer
-}
-
 # Afterwards a file system is still frozen by a plain snapshot of LVM's, and can be unmounted and mounted.
 case_plain_snapshot() {
         local v
@@ -139,8 +127,6 @@ run_all() {
         run_case lockfs 1
         run_case removal
         run_case fifreeze 2
-        run_case removal
-        run_case times
         run_case removal
         run_case plain_snapshot
         run_case removal
