@@ -45,11 +45,16 @@ typedef struct LvmCommandSpec {
         const char *origin_key, *origin_name, *snapshot_lv;
         bool suspends; /* it may freeze the origin's file systems */
         bool clears;   /* before, devices of the snapshot that nobody uses are removed */
+        /* NULL, or dm uuid of the pool in which, before, the snapshot's thin device is deleted. */
+        const char *thin_pool_key;
+        uint64_t thin_id;
 } LvmCommandSpec;
 
 /* What a command's own process does about the origin before the command, see lvm-origin.c. */
 typedef struct LvmOriginWork {
         const char *key, *name, *snapshot_vg, *snapshot_lv;
+        const char *thin_pool_key;
+        uint64_t thin_id;
         bool suspends, clears, resume;
         int lock_fd; /* trial-lock.h: the command's own process waits for it, ours keeps it, as lvm closes it
                       */

@@ -232,6 +232,8 @@ int lvm_origin_prepare(void *argument) {
         if (work->clears)
                 (void) lvm_strays_remove(&(LvmStrays){
                         .vg = work->snapshot_vg, .lv = work->snapshot_lv, .origin_key = work->key});
+        if (work->thin_pool_key)
+                (void) lvm_strays_delete_thin(work->thin_pool_key, work->thin_id);
         if (!work->suspends)
                 return 0;
         if (dm_uuid_is_suspended(work->key) > 0)

@@ -29,6 +29,9 @@ struct LvmRemoval {
         unsigned n_attempts;
         Child *strays;
         bool in_use;
+        bool in_pool;                /* the thin device is there, and LVM wants to make it */
+        char pool_key[LVM_KEY_SIZE]; /* of its pool, with */
+        uint64_t thin_id;
         char text[CONTRACT_TEXT_MAX];
         LvmCommand *command;
         LvmRemoved done;
@@ -143,6 +146,17 @@ static int removal_begin(LvmRemoval *removal) {
         return error_trace(removal_try(removal));
 }
 
+/* Only if LVM has just said that the device is in its way. */
+static void note_thin(LvmRemoval *removal, const LvmReport *report) {
+        const LvmVolume *snapshot = lvm_report_find(report, removal->vg, removal->lv), *pool;
+
+        pool = snapshot && *snapshot->pool ? lvm_report_find(report, removal->vg, snapshot->pool) : NULL;
+        if (!removal->in_pool || !pool)
+                return;
+        (void) snprintf(removal->pool_key, sizeof(removal->pool_key), "%.120s-tpool", pool->key);
+        removal->thin_id = snapshot->thin_id;
+}
+
 static void on_looked(int error, const LvmReport *report, const char *text, void *userdata) {
         LvmRemoval *removal = userdata;
         int r;
@@ -152,6 +166,8 @@ static void on_looked(int error, const LvmReport *report, const char *text, void
         else if (removal->in_use)
                 removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, removal->text);
         else if (removal->n_attempts < ATTEMPTS_MAX) {
+                if (error == 0)
+                        note_thin(removal, report);
                 r = removal_begin(removal);
                 if (r < 0)
                         removal_end(removal, CONTRACT_ERROR_UNEXPECTED, strerror(-r));
@@ -168,6 +184,7 @@ static void on_removed(const LvmAnswer *answer, void *userdata) {
                 removal_succeeded(removal);
                 return;
         }
+        removal->in_pool = answer->error == -EIO && strstr(answer->text, "already contain thin device");
         removal->in_use = answer->error == -EIO && strstr(answer->text, "in use");
         (void) snprintf(removal->text, sizeof(removal->text), "%.160s could not be removed. %.320s",
                         removal->path, answer->text);
@@ -193,6 +210,8 @@ static int removal_try(LvmRemoval *removal) {
                 .origin_name = removal->origin,
                 .snapshot_lv = removal->lv,
                 .suspends = removal->origin[0] && removal->suspends,
+                .thin_pool_key = removal->origin[0] && removal->pool_key[0] ? removal->pool_key : NULL,
+                .thin_id = removal->thin_id,
         };
 
         removal->n_attempts++;

@@ -3,11 +3,13 @@
 /*
  * Devices that LVM has left behind when it failed or was killed while it made a snapshot: the snapshot's and
  * its store's, by their names, which only ours have; and the origin's "-real" below a snapshot-origin, if
- * nothing uses it. They keep LVM from making the origin's table anew.
+ * nothing uses it. They keep LVM from making the origin's table anew. And the device inside a thin pool, of
+ * which LVM's metadata say that it is still to be made: each command on the pool then tries, and fails.
  */
 
 #include "daemon/providers/lvm-strays.h"
 
+#include <inttypes.h>
 #include <libdevmapper.h>
 
 #include "daemon/providers/lvm-provider.h"
@@ -66,6 +68,29 @@ static void lv_device_name(char *ret, size_t size, const LvmStrays *strays, cons
         }
         vg[n] = '\0';
         (void) snprintf(ret, size, "%s-%s%s", vg, strays->lv, suffix);
+}
+
+/**
+ * lvm_strays_delete_thin() - delete a device inside a thin pool, so that LVM can make it, and remove it
+ * @pool_key:   dm uuid of the pool's device
+ * @thin_id:    the device's number
+ *
+ * Takes as long as it has blocks of its own, all I/O of the pool standing still.
+ *
+ * Return: exit status; what went wrong is said on stderr.
+ */
+int lvm_strays_delete_thin(const char *pool_key, uint64_t thin_id) {
+        _cleanup_(dm_task_destroyp) struct dm_task *task = NULL;
+        char message[32];
+
+        dm_log_with_errno_init(log_nothing);
+        (void) snprintf(message, sizeof(message), "delete %" PRIu64, thin_id);
+        task = task_new(DM_DEVICE_TARGET_MSG, NULL, pool_key);
+        if (task && dm_task_set_sector(task, 0) && dm_task_set_message(task, message) && dm_task_run(task))
+                return 0;
+        (void) dprintf(STDERR_FILENO, "%s, message \"%s\": %s.\n", pool_key, message,
+                       strerror(task ? dm_task_get_errno(task) : ENOMEM));
+        return 1;
 }
 
 /**

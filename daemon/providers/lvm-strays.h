@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdint.h>
+
 /* Devices of a snapshot that never counted, removed without LVM; only in a child's process. */
 
 typedef struct LvmStrays {
@@ -9,4 +11,5 @@ typedef struct LvmStrays {
 } LvmStrays;
 
 /* Return: exit status; what could not be removed is said on stderr. */
+int lvm_strays_delete_thin(const char *pool_key, uint64_t thin_id);
 int lvm_strays_remove(const LvmStrays *strays);

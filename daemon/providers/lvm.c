@@ -27,7 +27,7 @@ struct LvmCommand {
         uint64_t limit_usec;
         size_t out_max;
         bool changes, cancelled;
-        char *origin_key, *origin_name, *snapshot_lv;
+        char *origin_key, *origin_name, *snapshot_lv, *thin_pool_key;
         LvmOriginWork work;
         Child *child; /* it runs */
         uint64_t started_usec;
@@ -45,6 +45,7 @@ static LvmCommand *lvm_command_free(LvmCommand *command) {
         free(command->origin_key);
         free(command->origin_name);
         free(command->snapshot_lv);
+        free(command->thin_pool_key);
         (void) fd_close(command->work.lock_fd);
         free(command);
         return NULL;
@@ -278,6 +279,12 @@ static int command_fill(LvmCommand *command, const LvmCommandSpec *spec, const c
                 if (!command->origin_key || !command->origin_name || !command->snapshot_lv)
                         return error_origin(-ENOMEM);
         }
+        if (spec->thin_pool_key) {
+                command->work.thin_pool_key = command->thin_pool_key = strdup(spec->thin_pool_key);
+                if (!command->thin_pool_key)
+                        return error_origin(-ENOMEM);
+        }
+        command->work.thin_id = spec->thin_id;
         command->work.clears = spec->clears;
         command->work.suspends = spec->suspends;
         command->limit_usec = spec->limit_usec;
@@ -302,7 +309,7 @@ int lvm_command_new(LvmCommand **ret, Lvm *lvm, const LvmCommandSpec *spec, LvmC
         int r;
 
         assert(spec->lane && spec->arguments[0] && spec->limit_usec > 0);
-        assert(!(spec->suspends || spec->clears) || spec->origin_key);
+        assert(!(spec->suspends || spec->clears || spec->thin_pool_key) || spec->origin_key);
         assert(!spec->origin_key || (spec->origin_name && spec->snapshot_lv));
         command = calloc(1, sizeof(*command));
         if (!command)
