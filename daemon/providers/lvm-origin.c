@@ -42,8 +42,8 @@ int lvm_set_runtime_dir(Lvm *lvm, const char *runtime_dir) {
         return lvm->runtime_dir ? 0 : error_origin(-ENOMEM);
 }
 
-static int note_path(const Lvm *lvm, const char *prefix, const char *key, char **ret) {
-        if (asprintf(ret, "%s/%s%s", lvm->runtime_dir, prefix, key) < 0) {
+static int note_path(const char *runtime_dir, const char *prefix, const char *key, char **ret) {
+        if (asprintf(ret, "%s/%s%s", runtime_dir, prefix, key) < 0) {
                 *ret = NULL;
                 return error_origin(-ENOMEM);
         }
@@ -61,8 +61,8 @@ bool lvm_origin_begin(const Lvm *lvm, const LvmOriginWork *work) {
         _cleanup_free_ char *path = NULL, *dead = NULL;
         _cleanup_close_ int fd = -EBADF;
 
-        if (!lvm->runtime_dir || note_path(lvm, NOTE_PREFIX, work->key, &path) < 0 ||
-            note_path(lvm, DEAD_NOTE_PREFIX, work->key, &dead) < 0)
+        if (!lvm->runtime_dir || note_path(lvm->runtime_dir, NOTE_PREFIX, work->key, &path) < 0 ||
+            note_path(lvm->runtime_dir, DEAD_NOTE_PREFIX, work->key, &dead) < 0)
                 return false;
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -82,7 +82,7 @@ void lvm_origin_end(const Lvm *lvm, const char *key) {
         for (size_t i = 0; lvm->runtime_dir && i < ELEMENTSOF(prefixes); i++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (note_path(lvm, prefixes[i], key, &path) == 0)
+                if (note_path(lvm->runtime_dir, prefixes[i], key, &path) == 0)
                         (void) unlink(path);
         }
 }
@@ -107,13 +107,13 @@ static void origin_resume(const char *key) {
 }
 
 /**
- * lvm_origins_resume() - at start: what commands of a dead daemon may have left suspended
- * @lvm:        the runner
+ * lvm_origins_resume() - what commands of a dead daemon may have left suspended
+ * @runtime_dir:        where that is noted, or NULL
  *
  * Their notes are kept apart from those to come.
  */
-void lvm_origins_resume(const Lvm *lvm) {
-        DIR *directory = lvm->runtime_dir ? opendir(lvm->runtime_dir) : NULL;
+void lvm_origins_resume(const char *runtime_dir) {
+        DIR *directory = runtime_dir ? opendir(runtime_dir) : NULL;
 
         if (!directory)
                 return;

@@ -92,6 +92,34 @@ void lvm_rcu_end(LvmRcu *rcu) {
         rcu_put_back(rcu);
 }
 
+static int rcu_path(const char *runtime_dir, char **ret) {
+        if (asprintf(ret, "%s/rcu-expedited", runtime_dir) < 0) {
+                *ret = NULL;
+                return error_origin(-ENOMEM);
+        }
+        return 0;
+}
+
+/**
+ * lvm_rcu_recover() - put back what a dead daemon left
+ * @runtime_dir:        where it noted that
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int lvm_rcu_recover(const char *runtime_dir) {
+        _cleanup_free_ char *path = NULL;
+        LvmRcu rcu = {};
+        int r;
+
+        r = rcu_path(runtime_dir, &path);
+        if (r < 0)
+                return error_trace(r);
+        rcu.path = path;
+        if (file_read(path, rcu.value) == 0)
+                rcu_put_back(&rcu);
+        return 0;
+}
+
 /**
  * lvm_set_expedite_rcu() - say whether RCU may be expedited around commands that suspend
  * @lvm:            the runner
@@ -102,22 +130,25 @@ void lvm_rcu_end(LvmRcu *rcu) {
  * Return: 0, or a negative errno.
  */
 int lvm_set_expedite_rcu(Lvm *lvm, bool expedite) {
-        LvmRcu *rcu = calloc(1, sizeof(*rcu));
+        LvmRcu *rcu;
+        int r;
 
         assert(lvm->runtime_dir);
+        r = lvm_rcu_recover(lvm->runtime_dir);
+        if (r < 0)
+                return error_trace(r);
+        lvm->rcu = lvm_rcu_free(lvm->rcu);
+        if (!expedite)
+                return 0;
+        rcu = calloc(1, sizeof(*rcu));
         if (!rcu)
                 return error_origin(-ENOMEM);
-        if (asprintf(&rcu->path, "%s/rcu-expedited", lvm->runtime_dir) < 0) {
+        r = rcu_path(lvm->runtime_dir, &rcu->path);
+        if (r < 0) {
                 free(rcu);
-                return error_origin(-ENOMEM);
+                return error_trace(r);
         }
-        if (file_read(rcu->path, rcu->value) == 0)
-                rcu_put_back(rcu);
-        lvm->rcu = lvm_rcu_free(lvm->rcu);
-        if (expedite)
-                lvm->rcu = rcu;
-        else
-                (void) lvm_rcu_free(rcu);
+        lvm->rcu = rcu;
         return 0;
 }
 

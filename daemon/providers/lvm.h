@@ -80,7 +80,7 @@ DEFINE_CLEANUP(Lvm *, lvm_free)
  * is left of the snapshot lvm_origins_each_dead() tells: its callback returns 1 if it sees to that by
  * lvm_remove(), 0: there is nothing to be done, or a negative errno. */
 int lvm_set_runtime_dir(Lvm *lvm, const char *runtime_dir);
-void lvm_origins_resume(const Lvm *lvm);
+void lvm_origins_resume(const char *runtime_dir);
 typedef int (*LvmDeadOrigin)(const char *origin_key, const char *vg, const char *lv, void *userdata);
 int lvm_origins_each_dead(const Lvm *lvm, LvmDeadOrigin call, void *userdata);
 
@@ -88,6 +88,7 @@ int lvm_origins_each_dead(const Lvm *lvm, LvmDeadOrigin call, void *userdata);
  * shorter. The old value is kept in a file of runtime_dir meanwhile; one that a dead daemon left is put back
  * here. Not called: left alone. */
 int lvm_set_expedite_rcu(Lvm *lvm, bool expedite);
+int lvm_rcu_recover(const char *runtime_dir);
 
 /* The gate. closed() is called from the event loop, once no command of ours runs any more, and not at all if
  * the gate is opened again before. Closed twice: the last callback counts. Both are idempotent. */

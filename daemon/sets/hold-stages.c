@@ -20,7 +20,6 @@
 #define FLUSH_LIMIT_USEC (120 * USEC_PER_SEC)
 #define HOLD_SLACK_USEC  (3 * USEC_PER_SEC)
 #define END_LIMIT_USEC   (20 * USEC_PER_SEC)
-#define ABORT_LIMIT_USEC (60 * USEC_PER_SEC)
 #define POOL_MARGIN      20u /* 1/1000 */
 
 #define MOMENT_RESERVE_USEC (2 * USEC_PER_SEC)
@@ -410,40 +409,4 @@ StageResult stage_hold_end(SnapshotSet *set) {
         if (result == STAGE_DONE && !step_failed(set))
                 set->hold = hold_client_free(set->hold);
         return result;
-}
-
-static void on_hold_abort(HoldClient *client, const HoldReport *report, void *userdata) {
-        SnapshotSet *set = userdata;
-
-        if (report->error < 0 && report->error != -ECONNRESET)
-                step_fail(set, CONTRACT_ERROR_HOLD_WRITES_TIMEOUT,
-                          "Not every volume could be let go yet, quiesced-hold goes on trying: %s",
-                          report->text);
-        set->hold_answered = true;
-        step_advance(set);
-}
-
-/**
- * stage_hold_abort() - ABORT: let writes go, before anything else
- * @set:        the set
- *
- * Return: whether it is over.
- */
-StageResult stage_hold_abort(SnapshotSet *set) {
-        int r;
-
-        if (!set->stage_entered) {
-                set->stage_entered = true;
-                set->helper = child_free(set->helper);
-                if (!set->hold)
-                        return STAGE_DONE;
-                set->hold_answered = false;
-                r = hold_client_abort(set->hold, ABORT_LIMIT_USEC, on_hold_abort, set);
-                if (r < 0)
-                        set->hold_answered = true; /* the end of the connection says the same */
-        }
-        if (set->hold && !set->hold_answered)
-                return STAGE_WAIT;
-        set->hold = hold_client_free(set->hold);
-        return STAGE_DONE;
 }

@@ -89,8 +89,8 @@ static int journal_write(const SnapshotSet *set) {
         int r;
 
         snapshot_set_get_depths(set, depths);
-        root = json_pack("{s:s, s:o, s:o, s:o}", "set", set->given.id, "volumes", volumes, "mounts", mounts,
-                         "locks", locks);
+        root = json_pack("{s:i, s:s, s:o, s:o, s:o}", "version", JOURNAL_VERSION, "set", set->given.id,
+                         "volumes", volumes, "mounts", mounts, "locks", locks);
         if (!root)
                 return error_origin(-ENOMEM);
         for (uint32_t depth = CONTRACT_VOLUMES_MAX; depth-- > 0;)

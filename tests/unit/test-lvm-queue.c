@@ -275,7 +275,7 @@ static void test_origin_is_noted(void **state) {
         assert_false(lvm_origin_begin(world->lvm, &other));
         lvm_origin_end(world->lvm, "LVM-other");
         /* As the next daemon finds it. */
-        lvm_origins_resume(world->lvm);
+        lvm_origins_resume(world->directory);
         assert_false(has_note(world));
         assert_int_equal(lvm_origins_each_dead(world->lvm, on_dead, world), 0);
         assert_int_equal(world->n_listed, 1);

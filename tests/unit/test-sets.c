@@ -355,13 +355,39 @@ static void test_recover(void **state) {
         assert_int_equal(count_snapshots(f), 2);
 }
 
+/* Return: whether there was such a file, which is gone now. */
+static bool take(const Fixture *f, const char *name) {
+        char path[160];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", f->directory, name);
+        return unlink(path) == 0;
+}
+
 static void test_damaged_journal(void **state) {
         Fixture *f = *state;
 
         put(f, "held.json", "{\"volumes\": [");
         assert_int_equal(sets_recover_held(f->sets), -EBADMSG);
+        assert_true(take(f, "held.json.unread"));
+        put(f, "held.json", "[]");
+        assert_int_equal(sets_recover_held(f->sets), -EBADMSG);
+        assert_true(take(f, "held.json.unread"));
         put(f, "held.json", "{\"volumes\": 7, \"mounts\": [3, {\"mount-point\": 1}]}");
         assert_int_equal(sets_recover_held(f->sets), 0);
+}
+
+/* What this one knows of it is let go, and the rest is not lost. */
+static void test_journal_of_a_newer_one(void **state) {
+        Fixture *f = *state;
+
+        put(f, "held.json", "{\"version\": 1, \"volumes\": []}");
+        assert_int_equal(sets_recover_held(f->sets), 0);
+        assert_false(take(f, "held.json"));
+        assert_false(take(f, "held.json.unread"));
+        put(f, "held.json", "{\"version\": 2, \"volumes\": []}");
+        assert_int_equal(sets_recover_held(f->sets), 0);
+        assert_false(take(f, "held.json"));
+        assert_true(take(f, "held.json.unread"));
 }
 
 /* A process that has a lock until it is killed. */
@@ -561,6 +587,7 @@ int main(void) {
                 TEST(test_abort_overtakes),
                 TEST(test_recover),
                 TEST(test_damaged_journal),
+                TEST(test_journal_of_a_newer_one),
                 TEST(test_trimmed),
                 TEST(test_journal_of_a_living_hold),
         };
