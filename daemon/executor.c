@@ -13,7 +13,9 @@
 #include "daemon/manager.h"
 #include "daemon/session-object.h"
 
+#include "contract/names.h"
 #include "util/error.h"
+#include "util/failpoint.h"
 #include "util/log.h"
 
 static void carry_out_launch(Manager *manager, SessionObject *session, const ContractEffect *effect) {
@@ -102,8 +104,24 @@ static void carry_out_window_end(Manager *manager) {
         manager_lock_memory(manager, false);
 }
 
+/* Before what others see of a session. There is nothing that could fail here: a test can only stop it. */
+static void effect_failpoint(const ContractEffect *effect) {
+        char place[96];
+
+        if (effect->type == CONTRACT_EFFECT_EVENT) {
+                (void) snprintf(place, sizeof(place), "quiesced.event.%s",
+                                contract_event_to_string(effect->event));
+                (void) failpoint(place);
+        } else if (effect->type == CONTRACT_EFFECT_SET_CREATED)
+                (void) failpoint("quiesced.set-created");
+        else if (effect->type == CONTRACT_EFFECT_SESSION_GONE)
+                (void) failpoint("quiesced.session-gone");
+}
+
 /* Effects that concern a session that is there. */
 static void carry_out_of_session(Manager *manager, SessionObject *session, const ContractEffect *effect) {
+        if (ENABLE_FAILPOINTS)
+                effect_failpoint(effect);
         switch (effect->type) {
         case CONTRACT_EFFECT_LAUNCH_WRITERS:
                 carry_out_launch(manager, session, effect);

@@ -19,6 +19,7 @@
 #include "daemon/hold/hold-resources.h"
 #include "daemon/hold/hold-stage.h"
 #include "util/error.h"
+#include "util/failpoint.h"
 
 #define RUNNER_STACK_SIZE (128u * 1024u)
 #define GUARD_ANSWER_MSEC 1000
@@ -37,8 +38,15 @@ struct Runner {
 
 typedef int (*VolumeCall)(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure);
 
-/* One volume after the other, by this thread. */
-static int each_volume(Runner *runner, VolumeCall call) {
+/* Between two effects on the whole set. */
+static int set_failpoint(Runner *runner, const char *place) {
+        int r = failpoint(place);
+
+        return r < 0 ? failure_set(&runner->failure, r, HOLD_NONE, HOLD_NONE, "failpoint %s", place) : 0;
+}
+
+/* One volume after the other, by this thread. place: after each is a failpoint; NULL: nothing is changed. */
+static int each_volume(Runner *runner, VolumeCall call, const char *place) {
         HoldSet *set = runner->setup.set;
 
         for (uint32_t i = 0; i < set->n_volumes; i++) {
@@ -47,6 +55,8 @@ static int each_volume(Runner *runner, VolumeCall call) {
                 if (hold_set_given_up(set))
                         return -ECANCELED;
                 r = call(set, i, &runner->buffer, &runner->failure);
+                if (r == 0 && place)
+                        r = volume_failpoint(set, i, place, &runner->failure);
                 if (r < 0)
                         return r;
         }
@@ -90,25 +100,25 @@ static int step_lock(Runner *runner) {
         uint64_t begin;
         int r;
 
-        r = each_volume(runner, stage_find);
+        r = each_volume(runner, stage_find, NULL);
         if (r < 0)
                 return r;
         r = all_volumes(runner, VOLUME_STAGE);
         if (r < 0)
                 return r;
         begin = boottime_usec();
-        r = each_volume(runner, stage_delete_thin);
+        r = each_volume(runner, stage_delete_thin, "hold.thin-deleted");
         if (r < 0)
                 return r;
         set->report.thin_delete_usec = boottime_usec() - begin;
         /* Answering 0 is no proof, neither here nor there. */
-        r = each_volume(runner, stage_check_pool);
+        r = each_volume(runner, stage_check_pool, NULL);
         if (r < 0)
                 return r;
-        r = each_volume(runner, call_check_free);
+        r = each_volume(runner, call_check_free, NULL);
         if (r < 0)
                 return r;
-        return each_volume(runner, call_check_staged);
+        return each_volume(runner, call_check_staged, NULL);
 }
 
 /* From here on everything is let go by the deadline: the guard has said that its own timer runs. */
@@ -137,24 +147,29 @@ static int step_pre_commit(Runner *runner) {
         int r;
 
         /* Before, too: writing out what somebody else holds would wait for him. */
-        r = each_volume(runner, call_check_free);
+        r = each_volume(runner, call_check_free, NULL);
         if (r < 0)
                 return r;
         r = all_volumes(runner, VOLUME_SYNC);
         if (r < 0)
                 return r;
-        r = each_volume(runner, call_check_free);
+        r = each_volume(runner, call_check_free, NULL);
         if (r < 0)
                 return r;
         r = arm(runner);
+        if (r == 0)
+                r = set_failpoint(runner, "hold.armed");
         if (r < 0)
                 return r;
         resources_expedite(set);
+        r = set_failpoint(runner, "hold.expedited");
+        if (r < 0)
+                return r;
         /* Nobody has a snapshot open, so nobody waits for it; and the commit need then not suspend it. */
         r = all_volumes(runner, VOLUME_SUSPEND_SNAPSHOT);
         if (r < 0)
                 return r;
-        return each_volume(runner, call_check_ready);
+        return each_volume(runner, call_check_ready, NULL);
 }
 
 static int suspend_all(Runner *runner) {
@@ -194,20 +209,25 @@ static int step_commit(Runner *runner) {
         int r;
 
         r = suspend_all(runner);
-        if (r < 0)
-                return r;
-        r = each_volume(runner, call_check_ready);
+        if (r == 0)
+                r = each_volume(runner, call_check_ready, NULL);
+        if (r == 0)
+                r = set_failpoint(runner, "hold.all-suspended");
         if (r < 0)
                 return r;
         /* By one thread: faster than by many, they would only wait for each other. */
-        r = each_volume(runner, volume_commit);
+        r = each_volume(runner, volume_commit, "hold.committed");
         if (r < 0)
                 return r;
         set->report.committed_usec = boottime_usec();
-        r = each_volume(runner, call_check_held);
-        if (r < 0)
-                return r;
-        return resume_all(runner);
+        r = each_volume(runner, call_check_held, NULL);
+        if (r == 0)
+                r = set_failpoint(runner, "hold.all-committed");
+        if (r == 0)
+                r = resume_all(runner);
+        if (r == 0)
+                r = set_failpoint(runner, "hold.all-resumed");
+        return r;
 }
 
 static int run_step(Runner *runner) {

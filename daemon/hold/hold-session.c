@@ -19,6 +19,7 @@
 #include "daemon/hold/hold-resources.h"
 #include "daemon/hold/hold-session-internal.h"
 #include "util/error.h"
+#include "util/failpoint.h"
 
 /* A set is staged just before it is frozen; one that nobody comes back to must not keep LVM waiting. */
 #define STAGED_LIMIT_USEC (600 * USEC_PER_SEC)
@@ -34,6 +35,12 @@ static void give_up(Session *s, int error, const char *text) {
         session_give_up(s, &failure);
 }
 
+static int lock_failpoint(const char *place, Failure *failure) {
+        int r = failpoint(place);
+
+        return r < 0 ? failure_set(failure, r, HOLD_NONE, HOLD_NONE, "failpoint %s", place) : 0;
+}
+
 /* LOCK's beginning, while this process has one thread: what is to be shared with the guard, then the guard.
  */
 static int prepare(Session *s, Failure *failure) {
@@ -44,6 +51,8 @@ static int prepare(Session *s, Failure *failure) {
         if (r < 0)
                 return r;
         r = resources_lock_groups(s->set, s->connection_fd, failure);
+        if (r == 0)
+                r = lock_failpoint("hold.groups-locked", failure);
         if (r < 0)
                 return r;
         r = guard_start(&s->guard, s->set, s->connection_fd);
@@ -66,7 +75,7 @@ static int prepare(Session *s, Failure *failure) {
                 return failure_set(failure, r, HOLD_NONE, HOLD_NONE,
                                    "cannot lock the hold in memory and start its threads");
         }
-        return 0;
+        return lock_failpoint("hold.guarded", failure);
 }
 
 static int on_lock(Session *s) {

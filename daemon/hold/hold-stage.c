@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "daemon/hold/hold-volume.h"
+
 #define SECTOR_SIZE UINT64_C(512)
 #define ZEROS_SIZE  65536u
 
@@ -92,10 +94,16 @@ int stage_volume(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failu
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot park the snapshot %s",
                                    v->target_name);
+        r = volume_failpoint(set, volume, "hold.parked", failure);
+        if (r < 0)
+                return r;
         r = cow_clear(fd, v->chunk_sectors);
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot clear the store of %s",
                                    v->target_name);
+        r = volume_failpoint(set, volume, "hold.cleared", failure);
+        if (r < 0)
+                return r;
         if (hold_set_given_up(set))
                 return -ECANCELED;
         r = dm_load(set->control_fd, buffer, v->given.snapshot_uuid, v->readonly_flag, v->n_sectors,

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 
 #include "daemon/hold/hold-stage.h"
+#include "util/failpoint.h"
 
 #define SNAPSHOT_SUSPEND_FLAGS (DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG)
 
@@ -163,6 +164,7 @@ static int volume_let_go(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failur
         SetVolume *v = &set->volumes[volume];
         int r = 0, q;
 
+        (void) failpoint_at("hold.letting-go", volume);
         if (atomic_load(&v->touched))
                 r = snapshot_let_go(set, volume, buffer, failure);
         if (atomic_load(&v->suspended)) {
@@ -177,24 +179,21 @@ static int volume_let_go(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failur
 }
 
 /**
- * volume_do() - carries out one job on one volume
+ * volume_failpoint() - between two effects on a volume
  * @set:        the set
  * @volume:     which
- * @job:        what to do
- * @buffer:     this thread's
- * @failure:    gets the words if it fails
+ * @place:      the failpoint's name, to which the volume's number is added
+ * @failure:    gets the words if a test wants it to fail
  *
- * Everything but letting go and thawing is refused once the set is given up.
- *
- * Return: 0, or a negative errno; -ECANCELED without words: given up.
+ * Return: 0, or a negative errno.
  */
-int volume_do(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Failure *failure) {
-        assert(volume < set->n_volumes);
+int volume_failpoint(HoldSet *set, uint32_t volume, const char *place, Failure *failure) {
+        int r = failpoint_at(place, volume);
 
-        if (job == VOLUME_LET_GO)
-                return volume_let_go(set, volume, buffer, failure);
-        if (hold_set_given_up(set))
-                return -ECANCELED;
+        return r < 0 ? failure_set(failure, r, volume, HOLD_NONE, "failpoint %s", place) : 0;
+}
+
+static int volume_change(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Failure *failure) {
         switch (job) {
         case VOLUME_STAGE:
                 return stage_volume(set, volume, buffer, failure);
@@ -213,6 +212,39 @@ int volume_do(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Fa
                 break;
         }
         return 0;
+}
+
+/**
+ * volume_do() - carries out one job on one volume
+ * @set:        the set
+ * @volume:     which
+ * @job:        what to do
+ * @buffer:     this thread's
+ * @failure:    gets the words if it fails
+ *
+ * Everything but letting go and thawing is refused once the set is given up.
+ *
+ * Return: 0, or a negative errno; -ECANCELED without words: given up.
+ */
+int volume_do(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Failure *failure) {
+        static const char *const places[] = {
+                [VOLUME_STAGE] = "hold.staged",
+                [VOLUME_SYNC] = "hold.synced",
+                [VOLUME_SUSPEND_SNAPSHOT] = "hold.snapshot-suspended",
+                [VOLUME_SUSPEND] = "hold.suspended",
+                [VOLUME_RESUME] = "hold.resumed",
+                [VOLUME_THAW] = "hold.thawed",
+        };
+        int r;
+
+        assert(volume < set->n_volumes && job != VOLUME_NOTHING);
+
+        if (job == VOLUME_LET_GO)
+                return volume_let_go(set, volume, buffer, failure);
+        if (hold_set_given_up(set))
+                return -ECANCELED;
+        r = volume_change(set, volume, job, buffer, failure);
+        return r < 0 ? r : volume_failpoint(set, volume, places[job], failure);
 }
 
 /**

@@ -22,6 +22,8 @@ typedef enum VolumeJob {
         VOLUME_LET_GO,           /* undo all of this, whatever of it was done */
 } VolumeJob;
 
+/* A failpoint of one volume, see util/failpoint.h. Return: 0, or a negative errno with words. */
+int volume_failpoint(HoldSet *set, uint32_t volume, const char *place, Failure *failure);
 int volume_do(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer *buffer, Failure *failure);
 int volume_check_staged(HoldSet *set, uint32_t volume, bool suspended, DmBuffer *buffer, Failure *failure);
 int volume_check_origin(HoldSet *set, uint32_t volume, bool suspended, DmBuffer *buffer, Failure *failure);

@@ -13,6 +13,7 @@
 
 #include "daemon/providers/lvm-command.h"
 #include "util/error.h"
+#include "util/failpoint.h"
 #include "util/log.h"
 #include "util/trial-lock.h"
 #include "util/utf8.h"
@@ -162,6 +163,15 @@ static void on_command(Child *child, const ChildResult *result, void *userdata) 
         command_answer(command, &answer);
 }
 
+static int command_failpoint(const LvmCommand *command) {
+        char place[96];
+
+        if (!ENABLE_FAILPOINTS)
+                return 0;
+        (void) snprintf(place, sizeof(place), "quiesced.lvm.%s", command->argv[1]);
+        return failpoint(place);
+}
+
 /* Return: whether it is over already, because no process could be made. */
 static bool command_start(LvmCommand *command) {
         ChildSpec spec = {
@@ -181,7 +191,9 @@ static bool command_start(LvmCommand *command) {
         }
         if (command->changes)
                 lvm_listings_invalidate(command->lvm, command->lane);
-        r = child_spawn(&command->child, command->lvm->event, &spec, on_command, command);
+        r = command_failpoint(command);
+        if (r == 0)
+                r = child_spawn(&command->child, command->lvm->event, &spec, on_command, command);
         if (r < 0) {
                 LvmAnswer answer = {.error = r, .out = "", .text = "No process could be made for lvm."};
 

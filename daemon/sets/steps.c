@@ -13,12 +13,14 @@
 #include "contract/names.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
+#include "util/failpoint.h"
 
 #define STAGES_MAX 6u
 
 typedef struct Stage {
         StageResult (*run)(SnapshotSet *set);
         ProviderPhase phase; /* if run is NULL */
+        const char *name;    /* for failpoints */
         bool is_last;
 } Stage;
 
@@ -47,9 +49,9 @@ static StageResult stage_settle(SnapshotSet *set) {
 }
 
 #define PHASE(p) \
-        { .phase = PROVIDER_##p }
+        { .phase = PROVIDER_##p, .name = #p }
 #define STAGE(f) \
-        { f, }
+        { .run = f, .name = #f }
 
 static const Stage stages[_CONTRACT_STEP_MAX][STAGES_MAX + 1] = {
         [CONTRACT_STEP_IS_VOLUME_SUPPORTED] = {PHASE(BEGIN_PREPARE), {.is_last = true}},
@@ -187,6 +189,18 @@ static bool step_goes_on(const SnapshotSet *set) {
         return set->step == CONTRACT_STEP_ABORT || set->step == CONTRACT_STEP_DELETE || !step_failed(set);
 }
 
+/* After a stage, before the next begins. */
+static void stage_failpoint(SnapshotSet *set, const Stage *stage) {
+        char place[96];
+        int r;
+
+        (void) snprintf(place, sizeof(place), "quiesced.%s.%s", contract_step_to_string(set->step),
+                        stage->name);
+        r = failpoint(place);
+        if (r < 0)
+                step_fail(set, CONTRACT_ERROR_UNEXPECTED, "Failpoint %s: %s.", place, strerror(-r));
+}
+
 /**
  * step_advance() - something has happened that a stage may have waited for
  * @set:        the set
@@ -210,6 +224,8 @@ void step_advance(SnapshotSet *set) {
                 set->advance_again = false;
                 result = stage->run ? stage->run(set) : phase_run(set, stage->phase);
                 if (result == STAGE_DONE) {
+                        if (ENABLE_FAILPOINTS)
+                                stage_failpoint(set, stage);
                         set->stage++;
                         set->stage_entered = false;
                 } else if (!set->advance_again)
