@@ -194,6 +194,10 @@ check_equal "and is started again for what it is owed" backup-shutdown \
         "$(awk -v pid="$pid" '$8 == pid { event = ""; next } { event = $2 } END { print event }' /run/test-db/log)"
 check "the journal says so" grep -q 'writer db does not answer, stopping test-db.service' <(journalctl -u quiesced)
 
+# Its sandbox must not give it one of its own: mounts of snapshots would be invisible.
+check_equal "quiesced is in the host's mount namespace" "$(readlink /proc/1/ns/mnt)" \
+        "$(readlink "/proc/$(systemctl show -P MainPID quiesced.service)/ns/mnt")"
+
 must systemctl stop test-db.service
 rm -f /etc/quiesced/writers.d/db.writer /etc/quiesced/quiesced.conf.d/abort.conf /run/test-db.environment \
         /etc/dbus-1/system.d/org.example.Db1.conf /usr/share/dbus-1/system-services/org.example.Db1.service
