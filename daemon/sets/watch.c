@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Snapshots that go away otherwise than by a step: somebody removed the LV. When udev tells that a device of
- * ours is gone, LVM is asked which of the snapshots are still there; a device may go and its LV stay
- * (vgchange -an). Without udev nobody tells, and nothing is watched.
+ * Snapshots that go away otherwise than by a step: somebody removed the LV. When the name of a device of
+ * ours is gone from /dev/mapper, LVM is asked which of the snapshots are still there; a device may go and
+ * its LV stay (vgchange -an). Names are udev's; they are watched rather than its events are heard, because
+ * those come over the network namespace of the host alone, and quiesced has no other business there.
  */
 
-#include <systemd/sd-device.h>
+#include <sys/inotify.h>
 
 #include "daemon/providers/lvm-tags.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 #include "util/log.h"
 
+#define NAMES_DIRECTORY "/dev/mapper"
 /* Several go together, with their group. */
 #define WATCH_DELAY_USEC (500 * USEC_PER_MSEC)
 
 struct Watch {
-        sd_device_monitor *monitor;
+        sd_event_source *names;
         sd_event_source *timer;
         bool asked; /* LVM is being asked */
 };
@@ -82,39 +84,21 @@ static bool is_watched(const Sets *sets, const char *device_name) {
         return false;
 }
 
-static int on_device(sd_device_monitor *monitor, sd_device *device, void *userdata) {
+static int on_name(sd_event_source *source, const struct inotify_event *event, void *userdata) {
         Sets *sets = userdata;
-        sd_device_action_t action;
-        const char *name;
 
-        if (sd_device_get_action(device, &action) < 0 || action != SD_DEVICE_REMOVE ||
-            sd_device_get_property_value(device, "DM_NAME", &name) < 0 || !is_watched(sets, name))
+        if (event->len == 0 || !is_watched(sets, event->name))
                 return 0;
         if (sd_event_source_set_time_relative(sets->watch->timer, WATCH_DELAY_USEC) >= 0)
                 (void) sd_event_source_set_enabled(sets->watch->timer, SD_EVENT_ONESHOT);
         return 0;
 }
 
-static int monitor_start(Sets *sets, Watch *watch) {
-        int r;
-
-        r = sd_device_monitor_new(&watch->monitor);
-        if (r < 0)
-                return r;
-        r = sd_device_monitor_filter_add_match_subsystem_devtype(watch->monitor, "block", "disk");
-        if (r < 0)
-                return r;
-        r = sd_device_monitor_attach_event(watch->monitor, sets->event);
-        if (r < 0)
-                return r;
-        return sd_device_monitor_start(watch->monitor, on_device, sets);
-}
-
 /**
  * watch_new() - look out for snapshots that vanish
  * @sets:       whose
  *
- * Return: 0, or a negative errno; without udev nothing is watched, and that is no error.
+ * Return: 0, or a negative errno; without device-mapper nothing is watched, and that is no error.
  */
 int watch_new(Sets *sets) {
         Watch *watch = calloc(1, sizeof(*watch));
@@ -129,7 +113,8 @@ int watch_new(Sets *sets) {
         r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
         if (r < 0)
                 return error_trace(r);
-        r = monitor_start(sets, watch);
+        r = sd_event_add_inotify(sets->event, &watch->names, NAMES_DIRECTORY, IN_DELETE | IN_ONLYDIR,
+                                 on_name, sets);
         if (r < 0)
                 log_info("Snapshots that somebody else removes will not be noticed: %s.", strerror(-r));
         return 0;
@@ -144,7 +129,7 @@ int watch_new(Sets *sets) {
 Watch *watch_free(Watch *watch) {
         if (!watch)
                 return NULL;
-        sd_device_monitor_unref(watch->monitor);
+        (void) sd_event_source_disable_unref(watch->names);
         (void) sd_event_source_disable_unref(watch->timer);
         free(watch);
         return NULL;
