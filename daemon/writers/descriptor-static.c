@@ -151,7 +151,7 @@ static int parse_component_files(Parser *p, const char *key, const char *value) 
 }
 
 static int component_begin(Parser *p) {
-        WriterComponent *component;
+        WriterComponent *component = NULL;
         WriterMetadata *metadata;
         int r;
 

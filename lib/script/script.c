@@ -149,9 +149,10 @@ int script_parse(Script **ret, const char *text, size_t size, char error[static 
         }
         for (const char *at = text, *next; at < end; at = next) {
                 const char *newline = memchr(at, '\n', (size_t) (end - at)), *why = "";
-                ScriptLine line = {.number = ++number};
+                ScriptLine line = {.number = number + 1};
                 int r;
 
+                number++;
                 next = newline ? newline + 1 : end;
                 r = parse_line(&line, at, newline ? newline : end, &why);
                 if (r >= 0 && line.n_words > 0)
