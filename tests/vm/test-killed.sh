@@ -6,7 +6,7 @@
 # quiesced with all that is in its cgroup (C32; at "holding" T28). Nothing stays suspended, frozen, mounted or left over, no
 # process of the command is left, the session is released, the slot is free, the writer hears what contract C26 and C32 promise
 # it, and the next run gets further than this one, the last to its end.
-# Three points of each, all with --all. Arguments: who is killed, and the points.
+# Two points of each, all with --all; tests/kill/ has more of them. Arguments: who is killed, and the points.
 # shellcheck disable=SC2016,SC2317 # the commands' own shells expand; points are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@
 points=(identify adding prepare-for-backup making prepare-for-snapshot freeze holding thaw post-snapshot command
         backup-complete backup-shutdown)
 
-[ "${QUIESCED_TEST_ALL:-no}" != no ] || [ $# -gt 0 ] || points=(making holding command)
+[ "${QUIESCED_TEST_ALL:-no}" != no ] || [ $# -gt 0 ] || points=(making holding)
 
 set_up() {
         make_gated_volumes
