@@ -48,17 +48,23 @@ static void on_let_go(Child *child, const ChildResult *result, void *userdata) {
 static void on_hold_abort(HoldClient *client, const HoldReport *report, void *userdata) {
         SnapshotSet *set = userdata;
 
-        if (report->error == -ECONNRESET && set->journal_written &&
-            child_fork(&set->helper, set->sets->event, let_go, set->sets, LET_GO_LIMIT_USEC, on_let_go,
-                       set) >= 0)
-                return;
-        if (report->error < 0 && (report->error != -ECONNRESET || set->journal_written))
+        if (report->error == -ECONNRESET && set->journal_written) {
+                if (child_fork(&set->helper, set->sets->event, let_go, set->sets, LET_GO_LIMIT_USEC,
+                               on_let_go, set) >= 0)
+                        return;
+                step_fail(
+                        set, CONTRACT_ERROR_HOLD_WRITES_TIMEOUT,
+                        "quiesced-hold and its guard were killed, and no process could be made that lets go "
+                        "what they held. Run quiesced-let-go(8).");
+                set->journal_written = false; /* it stays, for that */
+        } else if (report->error < 0 && report->error != -ECONNRESET)
                 step_fail(set, CONTRACT_ERROR_HOLD_WRITES_TIMEOUT,
                           "Not every volume could be let go yet, quiesced-hold goes on trying: %s",
                           report->text);
         set->hold_answered = true;
         step_advance(set);
 }
+
 /**
  * stage_hold_abort() - ABORT: let writes go, before anything else
  * @set:        the set

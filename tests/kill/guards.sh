@@ -23,7 +23,7 @@ set_unit() {
 switch_off_all_but() {
         case $1 in
         deadline) kill_with STOP guard+quiesced ;;
-        watch) kill_with STOP quiesced; kill_with KILL hold ;;
+        watch) kill_with STOP quiesced && kill_with KILL hold ;;
         quiesced) kill_with KILL hold+guard ;;
         let-go | restart) kill_with KILL hold+guard+quiesced ;;
         esac
@@ -55,7 +55,7 @@ one_guard() {
                 exit 1
         fi
         check "$name: its volumes are suspended" is_suspended "$device"
-        switch_off_all_but "$guard"
+        check "$name: the others are switched off" switch_off_all_but "$guard"
         # Who stands at the failpoint stays there: nobody but the guard does anything.
         check "$name: every volume takes writes again" within $((hold_limit + 2)) writable
         release_place

@@ -32,7 +32,7 @@ one_root() {
                 exit 1
         fi
         check "$name: it is frozen" is_frozen /
-        kill_with KILL hold+guard+writer+quiesced
+        check "$name: the others are switched off" kill_with KILL hold+guard+writer+quiesced
         check "$name: it takes writes again" within $((hold_limit + 2)) probe_write /
         timeout 60 tail --pid="$run" -f /dev/null
         set_unit
