@@ -25,6 +25,7 @@ int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot,
 
         with_options.cow_size = backup->options->cow_size;
         with_options.provider = backup->options->provider;
+        with_options.store_on = backup->options->store_on;
         r = quiesce_backup_add_volume(backup->session, &with_options, ret_snapshot, error);
         if (r >= 0 || !sd_bus_error_has_name(error, QUIESCE_ERROR_OBJECT_ALREADY_EXISTS) ||
             strlen(error->message) < id_length)

@@ -27,6 +27,7 @@ typedef struct BackupOptions {
         bool elsewhere; /* the command sees snapshots below a directory, and all else live */
         uint64_t cow_size;
         const char *provider;
+        const char *const *store_on; /* NULL-terminated, or NULL */
         bool applications_only; /* whoever called holds the file systems still: no writer at level system */
         const char *const *ignore_writers; /* NULL-terminated, or NULL */
 } BackupOptions;

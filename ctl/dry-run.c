@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 
+#include "bus/dictionary.h"
 #include "ctl/format.h"
 #include "ctl/json.h"
 
@@ -55,6 +56,7 @@ static int call_is_supported(Backup *backup, const char *path, sd_bus_message **
         const BackupOptions *options = backup->options;
         _cleanup_message_ sd_bus_message *call = NULL;
         _cleanup_close_ int fd = -EBADF;
+        size_t n_store_on = 0;
         int r;
 
         fd = open(path, O_PATH | O_CLOEXEC);
@@ -69,6 +71,10 @@ static int call_is_supported(Backup *backup, const char *path, sd_bus_message **
                 r = sd_bus_message_append(call, "{sv}", "cow-size", "t", options->cow_size);
         if (r >= 0 && options->provider)
                 r = sd_bus_message_append(call, "{sv}", "provider", "s", options->provider);
+        while (options->store_on && options->store_on[n_store_on])
+                n_store_on++;
+        if (r >= 0 && n_store_on > 0)
+                r = dictionary_add_strings(call, "store-on", options->store_on, n_store_on);
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         return r < 0 ? error_trace(r) : quiesce_backup_call(backup->session, call, ret_reply, error);

@@ -27,6 +27,8 @@ typedef struct BeginOptions {
         size_t n_names;
         char **ignore; /* NULL-terminated array of n_ignore writers */
         size_t n_ignore;
+        char **store_on; /* NULL-terminated array of n_store_on physical volumes */
+        size_t n_store_on;
         char *directory;   /* --mount, or NULL */
         uint64_t ttl_usec; /* from when the set was made */
         bool foreground;

@@ -28,6 +28,7 @@ static const char usage[] =
         " -i, --ignore-writer NAME    go on if this writer fails; may be repeated\n"
         " -t, --type full|copy        kind of backup (default: copy)\n"
         " -c, --cow-size SIZE         store of each thick snapshot (default: quiesced's)\n"
+        " -S, --store-on PV           make those stores on this physical volume; may be repeated\n"
         " -P, --provider NAME         provider of all snapshots (default: what fits)\n"
         " -w, --wait                  wait while another snapshot set is being made\n"
         " -J, --json                  print session, set and snapshots as JSON\n"
@@ -46,6 +47,7 @@ static const struct option long_options[] = {
         {"ignore-writer", required_argument, NULL, 'i'},
         {"type", required_argument, NULL, 't'},
         {"cow-size", required_argument, NULL, 'c'},
+        {"store-on", required_argument, NULL, 'S'},
         {"provider", required_argument, NULL, 'P'},
         {"wait", no_argument, NULL, 'w'},
         {"json", no_argument, NULL, OPTION_JSON},
@@ -96,6 +98,8 @@ static int take_option(BeginOptions *options, int c) {
                 return parse_size(optarg, &options->backup.cow_size) == 0
                                ? 0
                                : usage_error("begin", "--cow-size: %s is no size such as 512M", optarg);
+        case 'S':
+                return options_append(&options->store_on, &options->n_store_on, strdup(optarg));
         case 'P':
                 options->backup.provider = optarg;
                 return 0;
@@ -152,6 +156,7 @@ static int take_all(BeginOptions *options, int argc, char **argv) {
         options->json = common.json;
         options->backup.quiet = common.quiet;
         options->backup.elsewhere = true;
+        options->backup.store_on = (const char *const *) options->store_on;
         options->backup.ignore_writers = (const char *const *) options->ignore;
         if (options->backup.without_writers)
                 options->backup.context = "file-share-backup";
@@ -205,6 +210,7 @@ void begin_options_done(BeginOptions *options) {
         quiesce_strv_free(options->plan.paths);
         quiesce_strv_free(options->names);
         quiesce_strv_free(options->ignore);
+        quiesce_strv_free(options->store_on);
         free(options->directory);
 }
 

@@ -13,29 +13,32 @@
 #include "ctl/format.h"
 #include "ctl/json.h"
 
-static const char usage[] = "\nUsage:\n"
-                            " quiescectl create [options] PATH|VOLUME...\n"
-                            "\n"
-                            "Make a snapshot set of volumes, or of those PATHs lie on, and print its id.\n"
-                            "\n"
-                            "Options:\n"
-                            " -n, --no-writers         freeze no applications, file systems only\n"
-                            " -i, --ignore-writer NAME  go on if this writer fails; may be repeated\n"
-                            " -c, --cow-size SIZE      store of each thick snapshot (default: quiesced's)\n"
-                            " -P, --provider NAME      provider of all snapshots (default: what fits)\n"
-                            " -w, --wait               wait while another snapshot set is being made\n"
-                            " -H, --host [USER@]HOST   on another host; a PATH is a mount point there\n"
-                            " -J, --json               use JSON output format\n"
-                            " -q, --quiet              tell nothing but errors\n"
-                            " -h, --help               display this help\n"
-                            " -V, --version            display version\n"
-                            "\n"
-                            "For more details see quiescectl(1).\n";
+static const char usage[] =
+        "\nUsage:\n"
+        " quiescectl create [options] PATH|VOLUME...\n"
+        "\n"
+        "Make a snapshot set of volumes, or of those PATHs lie on, and print its id.\n"
+        "\n"
+        "Options:\n"
+        " -n, --no-writers         freeze no applications, file systems only\n"
+        " -i, --ignore-writer NAME  go on if this writer fails; may be repeated\n"
+        " -c, --cow-size SIZE      store of each thick snapshot (default: quiesced's)\n"
+        " -S, --store-on PV        make those stores on this physical volume; may be repeated\n"
+        " -P, --provider NAME      provider of all snapshots (default: what fits)\n"
+        " -w, --wait               wait while another snapshot set is being made\n"
+        " -H, --host [USER@]HOST   on another host; a PATH is a mount point there\n"
+        " -J, --json               use JSON output format\n"
+        " -q, --quiet              tell nothing but errors\n"
+        " -h, --help               display this help\n"
+        " -V, --version            display version\n"
+        "\n"
+        "For more details see quiescectl(1).\n";
 
 static const struct option long_options[] = {
         {"no-writers", no_argument, NULL, 'n'},
         {"ignore-writer", required_argument, NULL, 'i'},
         {"cow-size", required_argument, NULL, 'c'},
+        {"store-on", required_argument, NULL, 'S'},
         {"provider", required_argument, NULL, 'P'},
         {"wait", no_argument, NULL, 'w'},
         {"json", no_argument, NULL, OPTION_JSON},
@@ -50,6 +53,8 @@ typedef struct Create {
         BackupOptions backup;
         const char **ignore; /* NULL-terminated */
         size_t n_ignore;
+        const char **store_on; /* NULL-terminated */
+        size_t n_store_on;
 } Create;
 
 static int take_option(Create *create, int c) {
@@ -64,6 +69,9 @@ static int take_option(Create *create, int c) {
                 return parse_size(optarg, &create->backup.cow_size) == 0
                                ? 0
                                : usage_error("create", "--cow-size: %s is no size such as 512M", optarg);
+        case 'S':
+                create->store_on[create->n_store_on++] = optarg;
+                return 0;
         case 'P':
                 create->backup.provider = optarg;
                 return 0;
@@ -167,7 +175,8 @@ static int create_parse(Create *create, int argc, char **argv) {
         int c, r;
 
         create->ignore = calloc((size_t) argc + 1, sizeof(*create->ignore));
-        if (!create->ignore)
+        create->store_on = calloc((size_t) argc + 1, sizeof(*create->store_on));
+        if (!create->ignore || !create->store_on)
                 return error_origin(-ENOMEM);
         while ((c = getopt_long(argc, argv, "ni:c:P:wH:JqhV", long_options, NULL)) >= 0) {
                 r = options_take(&create->common, c, usage);
@@ -183,6 +192,7 @@ static int create_parse(Create *create, int argc, char **argv) {
         create->backup.host = create->common.host;
         create->backup.quiet = create->common.quiet;
         create->backup.ignore_writers = create->ignore;
+        create->backup.store_on = create->store_on;
         return optind < argc ? 0 : OPTIONS_E_UNKNOWN;
 }
 
@@ -206,5 +216,6 @@ int verb_create(int argc, char **argv) {
         } else if (r > 0)
                 r = r == OPTIONS_E_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
         free(create.ignore);
+        free(create.store_on);
         return r;
 }

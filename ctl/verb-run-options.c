@@ -27,6 +27,7 @@ static const char usage[] =
         " -i, --ignore-writer NAME    go on if this writer fails; may be repeated\n"
         " -t, --type full|copy        kind of backup (default: copy)\n"
         " -c, --cow-size SIZE         store of each thick snapshot (default: quiesced's)\n"
+        " -S, --store-on PV           make those stores on this physical volume; may be repeated\n"
         " -P, --provider NAME         provider of all snapshots (default: what fits)\n"
         " -w, --wait                  wait while another snapshot set is being made\n"
         "     --dry-run               tell what would be frozen, freeze nothing\n"
@@ -50,6 +51,7 @@ static const struct option long_options[] = {
         {"ignore-writer", required_argument, NULL, 'i'},
         {"type", required_argument, NULL, 't'},
         {"cow-size", required_argument, NULL, 'c'},
+        {"store-on", required_argument, NULL, 'S'},
         {"provider", required_argument, NULL, 'P'},
         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"json", no_argument, NULL, OPTION_JSON},
@@ -119,6 +121,8 @@ static int take_option(RunOptions *options, int c) {
                 return parse_size(optarg, &options->backup.cow_size) == 0
                                ? 0
                                : wrong("--cow-size: %s is no size such as 512M", optarg);
+        case 'S':
+                return options_append(&options->store_on, &options->n_store_on, strdup(optarg));
         case 'P':
                 options->backup.provider = optarg;
                 return 0;
@@ -196,6 +200,7 @@ int run_options_parse(RunOptions *options, int argc, char **argv) {
         if (border + 1 >= argc && !options->dry)
                 return wrong("no command given: it stands after %s", "--");
         options->command = border + 1 < argc ? argv + border + 1 : NULL;
+        options->backup.store_on = (const char *const *) options->store_on;
         options->backup.ignore_writers = (const char *const *) options->ignore;
         return take_paths(options, border, argv);
 }
@@ -208,6 +213,7 @@ void run_options_done(RunOptions *options) {
         quiesce_strv_free(options->plan.paths);
         quiesce_strv_free(options->plan.live);
         quiesce_strv_free(options->ignore);
+        quiesce_strv_free(options->store_on);
         free(options->directory);
         free(options->success);
 }

@@ -14,6 +14,8 @@ typedef struct RunOptions {
         char **command;  /* argv of the command, points into main()'s */
         char **ignore;   /* NULL-terminated array of n_ignore names */
         size_t n_ignore;
+        char **store_on; /* likewise */
+        size_t n_store_on;
         bool timeline;
         bool dry;  /* no set, no command */
         bool json; /* of a dry run */

@@ -17,6 +17,7 @@ typedef enum ValueType {
         VALUE_USEC,
         VALUE_UNSIGNED,
         VALUE_BOOLEAN,
+        VALUE_PLACEMENT, /* may be given once for each volume group */
 } ValueType;
 
 typedef struct Key {
@@ -49,6 +50,7 @@ static const Key keys[] = {
         {"Hold", "ExpediteRCU", VALUE_BOOLEAN, offsetof(Config, expedite_rcu), 0, 0},
         {"External", "LimitSec", VALUE_USEC, offsetof(Config, external_limit_usec), 0, 50}, /* of 60 */
         {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
+        {"Snapshots", "StoreOn", VALUE_PLACEMENT, offsetof(Config, placements), 0, 0},
         {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
         /* A bus waits 25 s for the name of a service it starts. */
         {"Snapshots", "LVMWaitSec", VALUE_USEC, offsetof(Config, lvm_wait_usec), 0, 20},
@@ -98,6 +100,8 @@ static int key_set(const Key *key, Config *config, const char *value) {
                 return config_parse_unsigned(value, key->minimum, key->maximum, target);
         case VALUE_BOOLEAN:
                 return config_parse_boolean(value, target);
+        case VALUE_PLACEMENT:
+                return lvm_placements_add(target, value);
         default:
                 return -EINVAL;
         }
@@ -236,4 +240,12 @@ int config_load(Config *config, const char *const *dirs) {
         }
         free(items);
         return r;
+}
+
+/**
+ * config_done() - forget what was read
+ * @config:     nothing may use it any more
+ */
+void config_done(Config *config) {
+        lvm_placements_done(&config->placements);
 }

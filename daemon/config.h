@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "contract/contract.h"
+#include "daemon/providers/lvm-placement.h"
 #include "daemon/writers/writers.h"
 
 typedef struct Config {
@@ -22,7 +23,8 @@ typedef struct Config {
         unsigned calls_max_per_user;
         unsigned cow_percent;
         unsigned snapshots_max;
-        uint64_t lvm_wait_usec; /* at the start, for LVM's first answer */
+        LvmPlacements placements; /* of COW stores */
+        uint64_t lvm_wait_usec;   /* at the start, for LVM's first answer */
         bool expedite_rcu;
         uint64_t external_limit_usec; /* the longest that a requester may take over a snapshot elsewhere */
         /* For tests and developers; quiesced(8). NULL: where the system has it. */
@@ -36,6 +38,7 @@ typedef struct Config {
 void config_default(Config *config);
 void config_parse(Config *config, FILE *stream, const char *path);
 int config_load(Config *config, const char *const *dirs);
+void config_done(Config *config);
 
 /* config-value.c */
 int config_parse_usec(const char *s, uint64_t *ret);

@@ -99,6 +99,7 @@ static int manager_make_sets(Manager *manager) {
                 .expedite_rcu = config->expedite_rcu,
                 .cow_percent = config->cow_percent,
                 .snapshots_max = config->snapshots_max,
+                .placements = &config->placements,
                 .removed = sets_removed,
                 .userdata = manager,
         };

@@ -231,6 +231,20 @@ static int read_volume(sd_bus_message *m, VolumeReference *ret, sd_bus_error *re
         return 0;
 }
 
+/* Physical volumes for a store: they become arguments of lvcreate(8). */
+static int check_devices(sd_bus_message *m, char *const *devices, sd_bus_error *reterr) {
+        size_t n = 0;
+
+        for (; devices && devices[n]; n++)
+                if (!lvm_device_name_is_valid(devices[n]) || n >= LVM_PLACEMENT_DEVICES_MAX)
+                        return bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                                             "%s: option store-on: %.64s: physical volumes are named by "
+                                             "their paths below /dev, %u at most.",
+                                             sd_bus_message_get_member(m), devices[n],
+                                             LVM_PLACEMENT_DEVICES_MAX);
+        return 0;
+}
+
 /* IsVolumeSupported and AddToSnapshotSet */
 static int backup_call_volume(sd_bus_message *m, SessionObject *session, ContractCall which,
                               BusCallReply reply, sd_bus_error *reterr) {
@@ -238,6 +252,7 @@ static int backup_call_volume(sd_bus_message *m, SessionObject *session, Contrac
         const Option options[] = {
                 {"cow-size", OPTION_UINT64, &prepare.cow_size},
                 {"provider", OPTION_STRING, &prepare.provider},
+                {"store-on", OPTION_STRINGS, &prepare.devices},
         };
         VolumeReference volume;
         ContractInput input = {};
@@ -250,9 +265,13 @@ static int backup_call_volume(sd_bus_message *m, SessionObject *session, Contrac
         if (r == 0)
                 r = options_read(m, options, ELEMENTSOF(options), reterr);
         if (r == 0)
+                r = check_devices(m, prepare.devices, reterr);
+        if (r == 0)
                 r = backup_call(m, session, which, reply, &call);
-        if (r < 0)
+        if (r < 0) {
+                (void) bus_strv_free(prepare.devices);
                 return r;
+        }
         call->volume = volume;
         call->options = prepare;
         bus_call_feed(call, &input);

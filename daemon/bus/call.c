@@ -53,6 +53,7 @@ BusCall *bus_call_free(BusCall *call) {
                         *place = call->next;
                         break;
                 }
+        (void) bus_strv_free(call->options.devices);
         sd_bus_message_unref(call->message);
         free(call);
         return NULL;

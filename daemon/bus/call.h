@@ -24,7 +24,7 @@ struct BusCall {
         char snapshot_id[CONTRACT_ID_MAX];
         const char *snapshot;   /* in the message, or snapshot_id */
         VolumeReference volume; /* in the message */
-        PrepareOptions options; /* in the message */
+        PrepareOptions options; /* in the message; its devices are the call's */
         int moment_fd;          /* DoSnapshotSet, of provider external: in the message; or -1 */
         uint64_t moment_limit_usec;
         VolumeNeed need;         /* IsVolumeSupported: the answer */

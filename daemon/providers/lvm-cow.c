@@ -13,6 +13,21 @@
 #include "daemon/providers/lvm-provider.h"
 #include "util/error.h"
 
+/**
+ * lvm_cow_devices() - where a store is to be made
+ * @volume:     prepared
+ *
+ * Return: the requester's wish, else what is configured for the group: physical volumes, NULL-terminated;
+ * NULL: where LVM likes.
+ */
+const char *const *lvm_cow_devices(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+
+        if (volume->wished_devices)
+                return (const char *const *) volume->wished_devices;
+        return lvm_placements_find(volume->provider->placements, data->vg);
+}
+
 static int cow_end_prepare(ProviderVolume *volume, ProviderDone done, void *userdata) {
         LvmData *data = volume->data;
         char origin[2 * LVM_VG_SIZE], size[32];
@@ -29,6 +44,8 @@ static int cow_end_prepare(ProviderVolume *volume, ProviderDone done, void *user
         lvm_lv_path(origin, data->vg, data->lv);
         (void) snprintf(size, sizeof(size), "%llub", (unsigned long long) data->cow_size);
         (void) lvm_spec_add(&spec, origin);
+        for (const char *const *device = lvm_cow_devices(volume); device && *device; device++)
+                (void) lvm_spec_add(&spec, *device);
         return error_trace(lvm_create(volume, &spec));
 }
 

@@ -196,17 +196,28 @@ int lvm_begin_prepare(ProviderVolume *volume, ProviderDone done, void *userdata)
         return error_trace(r);
 }
 
+static bool lvm_names_alien_device(const char *text) {
+        return strcasestr(text, "physical volume") && strstr(text, "not found in Volume Group");
+}
+
 static ContractError error_of(const LvmAnswer *answer) {
         if (answer->error == -ECANCELED)
                 return CONTRACT_ERROR_ABORTED;
         if (answer->error == -EBUSY)
                 return CONTRACT_ERROR_VOLUME_BUSY;
+        /* "Physical Volume "/dev/vdz" not found in Volume Group "one"." */
+        if (answer->error == -EIO && lvm_names_alien_device(answer->text))
+                return CONTRACT_ERROR_INVALID_ARGUMENT;
         /* "Insufficient free space", "insufficient suitable …", "free space in thin pool … reached
          * threshold" */
         if (answer->error == -EIO &&
             (strcasestr(answer->text, "insufficient") || strstr(answer->text, "reached threshold")))
                 return CONTRACT_ERROR_INSUFFICIENT_STORAGE;
         return CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR;
+}
+
+static bool is_placed(const ProviderVolume *volume) {
+        return volume->ops == &lvm_cow_ops && lvm_cow_devices(volume);
 }
 
 static void on_created(const LvmAnswer *answer, void *userdata) {
@@ -221,10 +232,12 @@ static void on_created(const LvmAnswer *answer, void *userdata) {
                 data->half_made = error != CONTRACT_OK;
         if (error == CONTRACT_ERROR_INSUFFICIENT_STORAGE)
                 (void) snprintf(text, sizeof(text),
-                                "There is no room for a snapshot of %.100s (%llu bytes). %.150s Extend %s "
+                                "There is no room for a snapshot of %.100s (%llu bytes)%s. %.150s Extend %s "
                                 "%.100s, or remove what is not needed.",
-                                volume->name, (unsigned long long) data->cow_size, answer->text,
-                                data->pool_key[0] ? "the pool in" : "the volume group", data->vg);
+                                volume->name, (unsigned long long) data->cow_size,
+                                is_placed(volume) ? " on the physical volumes it shall be on" : "",
+                                answer->text, data->pool_key[0] ? "the pool in" : "the volume group",
+                                data->vg);
         else if (error != CONTRACT_OK)
                 (void) snprintf(text, sizeof(text), "No snapshot could be made of %.128s. %.350s",
                                 volume->name, answer->text);

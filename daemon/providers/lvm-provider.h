@@ -14,6 +14,7 @@
 struct Provider {
         Lvm *lvm;
         unsigned cow_percent, snapshots_max;
+        const LvmPlacements *placements;
 };
 
 typedef struct LvmRemoval LvmRemoval;
@@ -66,6 +67,9 @@ int lvm_seal(Provider *provider, ProviderVolume *const *volumes, size_t n_volume
 int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata);
 int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata);
 void lvm_removal_forget(LvmRemoval *removal);
+
+/* lvm-cow.c */
+const char *const *lvm_cow_devices(const ProviderVolume *volume);
 
 /* lvm-thin.c */
 bool lvm_pool_is_well(const char *pool_key, const char *vg, const char *pool, LvmVerdict *verdict);

@@ -30,6 +30,7 @@ int provider_lvm_new(Provider **ret, Lvm *lvm, const ProviderLvmConfig *config) 
                 config && config->cow_percent > 0 ? config->cow_percent : COW_PERCENT_DEFAULT;
         provider->snapshots_max =
                 config && config->snapshots_max > 0 ? config->snapshots_max : SNAPSHOTS_MAX_DEFAULT;
+        provider->placements = config ? config->placements : NULL;
         *ret = provider;
         return 0;
 }

@@ -16,6 +16,7 @@
 #include <systemd/sd-event.h>
 
 #include "contract/types.h"
+#include "daemon/providers/lvm-placement.h"
 #include "daemon/providers/provider.h"
 #include "util/macro.h"
 
@@ -132,8 +133,9 @@ int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *user
  * describe_hold() is right from the end of END_PREPARE on; *ret_lock_path lives as long as the volume.
  */
 typedef struct ProviderLvmConfig {
-        unsigned cow_percent;   /* default size of a COW store, in % of its origin; 0: 20 */
-        unsigned snapshots_max; /* of ours, per volume; 0: 64 */
+        unsigned cow_percent;            /* default size of a COW store, in % of its origin; 0: 20 */
+        unsigned snapshots_max;          /* of ours, per volume; 0: 64 */
+        const LvmPlacements *placements; /* of COW stores; NULL: where LVM likes; must live longer */
 } ProviderLvmConfig;
 
 extern const ProviderOps lvm_cow_ops, lvm_thin_ops;

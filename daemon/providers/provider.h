@@ -64,6 +64,7 @@ struct ProviderVolume {
         Volume *origin;        /* owned; NULL: the provider has no devices */
         uint64_t cow_size;     /* wished for, bytes; 0: the default */
         char *wished_provider; /* or NULL */
+        char **wished_devices; /* to make a COW store on: physical volumes, NULL-terminated; or NULL */
         char *name, *key;      /* of the origin */
         char *device;          /* of the snapshot, once it is known */
         char *file_system;     /* type, "" for none, NULL if unknown */

@@ -122,6 +122,22 @@ static void check_wish(SetVolume *volume) {
                           "The provider %s cannot take a snapshot of %.200s.", wish, volume->given.name);
 }
 
+static int copy_devices(char ***ret, char *const *devices) {
+        size_t n = 0;
+
+        while (devices && devices[n])
+                n++;
+        if (n == 0)
+                return 0;
+        *ret = calloc(n + 1, sizeof(char *));
+        for (size_t i = 0; *ret && i < n; i++) {
+                (*ret)[i] = strdup(devices[i]);
+                if (!(*ret)[i])
+                        return error_origin(-ENOMEM);
+        }
+        return *ret ? 0 : error_origin(-ENOMEM);
+}
+
 static int volume_prepare(SetVolume *volume, const VolumeReference *reference,
                           const PrepareOptions *options) {
         int r;
@@ -132,6 +148,9 @@ static int volume_prepare(SetVolume *volume, const VolumeReference *reference,
                         return error_origin(-ENOMEM);
         }
         volume->given.cow_size = options ? options->cow_size : 0;
+        r = copy_devices(&volume->given.wished_devices, options ? options->devices : NULL);
+        if (r < 0)
+                return error_trace(r);
         r = volume_resolve(volume, volume->set->sets, reference);
         if (r == 0) {
                 check_wish(volume);

@@ -40,7 +40,8 @@ static int sets_copy_config(Sets *sets, const SetsConfig *config) {
 
 static int sets_new_providers(Sets *sets) {
         ProviderLvmConfig config = {.cow_percent = sets->config.cow_percent,
-                                    .snapshots_max = sets->config.snapshots_max};
+                                    .snapshots_max = sets->config.snapshots_max,
+                                    .placements = sets->config.placements};
         int r;
 
         /* What is tried with the test provider must never touch this machine's volumes. */

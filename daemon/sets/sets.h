@@ -15,6 +15,7 @@
 #include <systemd/sd-id128.h>
 
 #include "contract/types.h"
+#include "daemon/providers/lvm-placement.h"
 #include "util/macro.h"
 
 typedef struct Sets Sets;
@@ -26,8 +27,9 @@ typedef struct SetsConfig {
         const char *test_provider_dir; /* NULL: no provider "test" */
         uint64_t hold_limit_usec;
         bool expedite_rcu;
-        unsigned cow_percent;   /* default size of a COW store, in % of its origin */
-        unsigned snapshots_max; /* per volume */
+        unsigned cow_percent;            /* default size of a COW store, in % of its origin */
+        unsigned snapshots_max;          /* per volume */
+        const LvmPlacements *placements; /* of COW stores, or NULL; must live longer */
         /* A snapshot or set went away otherwise than by a step (somebody removed the LV, it overflowed …).
          */
         void (*removed)(const char *set_id, const char *snapshot_id, const char *reason, void *userdata);
@@ -65,6 +67,7 @@ typedef struct VolumeReference {
 typedef struct PrepareOptions {
         uint64_t cow_size;    /* bytes; 0: the default */
         const char *provider; /* NULL: the one that fits */
+        char **devices;       /* for a COW store: physical volumes, NULL-terminated; or NULL */
 } PrepareOptions;
 
 typedef struct VolumeListing {

@@ -51,6 +51,9 @@ SetVolume *set_volume_free(SetVolume *volume) {
         set_volume_close_writable(volume);
         given->origin = volume_free(given->origin);
         free(given->wished_provider);
+        for (char **device = given->wished_devices; device && *device; device++)
+                free(*device);
+        free(given->wished_devices);
         free(given->name);
         free(given->key);
         free(given->device);

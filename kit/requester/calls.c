@@ -59,8 +59,8 @@ static const struct {
         const char *name;
         char type; /* b, t, or a for several texts */
 } options[] = {
-        {"bootable", 'b'},        {"component-mode", 'b'}, {"wait", 'b'},
-        {"require-writers", 'b'}, {"ignore-writers", 'a'}, {"cow-size", 't'},
+        {"bootable", 'b'},       {"component-mode", 'b'}, {"wait", 'b'},     {"require-writers", 'b'},
+        {"ignore-writers", 'a'}, {"cow-size", 't'},       {"store-on", 'a'},
 };
 
 /**

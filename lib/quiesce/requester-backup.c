@@ -6,8 +6,10 @@
  */
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <unistd.h>
 
+#include "bus/dictionary.h"
 #include "quiesce/requester-internal.h"
 #include "util/error.h"
 
@@ -165,13 +167,21 @@ _public_ int quiesce_backup_start_snapshot_set(QuiesceBackup *backup, const Quie
 }
 
 static int append_volume_options(sd_bus_message *call, const QuiesceVolume *volume) {
+        size_t n_store_on = 0;
         int r;
+
+        /* A caller that was compiled before it was there has not set it. */
+        if (volume->size >= offsetof(QuiesceVolume, store_on) + sizeof(volume->store_on))
+                while (volume->store_on && volume->store_on[n_store_on])
+                        n_store_on++;
 
         r = sd_bus_message_open_container(call, 'a', "{sv}");
         if (r >= 0 && volume->cow_size > 0)
                 r = sd_bus_message_append(call, "{sv}", "cow-size", "t", volume->cow_size);
         if (r >= 0 && volume->provider)
                 r = sd_bus_message_append(call, "{sv}", "provider", "s", volume->provider);
+        if (r >= 0 && n_store_on > 0)
+                r = dictionary_add_strings(call, "store-on", volume->store_on, n_store_on);
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         return error_trace(r);

@@ -28,5 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (unsigned i = 0; i < _CONTRACT_EVENT_MAX; i++)
                 if (config.contract.event_limit_usec[i] == 0 && defaults.contract.event_limit_usec[i] != 0)
                         abort();
+        for (size_t i = 0; i < config.placements.n_items; i++)
+                for (char **device = config.placements.items[i].devices; *device; device++)
+                        if (!lvm_device_name_is_valid(*device))
+                                abort();
+        config_done(&config);
         return 0;
 }

@@ -141,12 +141,33 @@ static void test_typing_errors(void **state) {
         assert_int_equal(config.snapshots_max, 7);
 }
 
+static void test_placements(void **state) {
+        Config config;
+
+        write_file("etc", "quiesced.conf",
+                   "[Snapshots]\nStoreOn=one /dev/sda /dev/sdb:0-99\nStoreOn=two /dev/sdc\nStoreOn=three\n"
+                   "StoreOn=four sdd\nStoreOn=five /dev/sda ../etc\n");
+        write_file("etc", "quiesced.conf.d/10.conf", "[Snapshots]\nStoreOn=two /dev/sde\n");
+        load(&config);
+        assert_string_equal(lvm_placements_find(&config.placements, "one")[0], "/dev/sda");
+        assert_string_equal(lvm_placements_find(&config.placements, "one")[1], "/dev/sdb:0-99");
+        assert_null(lvm_placements_find(&config.placements, "one")[2]);
+        assert_string_equal(lvm_placements_find(&config.placements, "two")[0], "/dev/sde");
+        assert_null(lvm_placements_find(&config.placements, "two")[1]);
+        assert_null(lvm_placements_find(&config.placements, "three"));
+        assert_null(lvm_placements_find(&config.placements, "four"));
+        assert_null(lvm_placements_find(&config.placements, "five"));
+        assert_null(lvm_placements_find(NULL, "one"));
+        config_done(&config);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_usec),          TEST(test_unsigned_and_boolean),
                 TEST(test_nothing_there), TEST(test_first_directory_wins),
                 TEST(test_drop_ins),      TEST(test_typing_errors),
+                TEST(test_placements),
         };
 
         return cmocka_run_group_tests_name("config", tests, NULL, NULL);
