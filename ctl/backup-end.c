@@ -83,9 +83,16 @@ static int try_call(Backup *backup, const EndCall *call, char text[static BACKUP
  * @backup:     it
  * @text:       what is to be said if it fails
  *
+ * A backup of a snapshot that was lost before the end is none, whatever the command said that read it.
+ *
  * Return: 0 or CTL_E_SAID.
  */
 int backup_try_complete(Backup *backup, char text[static BACKUP_TEXT_MAX]) {
+        int r;
+
+        r = backup_check_snapshots(backup, text);
+        if (r != 0)
+                return r;
         return try_call(backup, &call_complete, text);
 }
 

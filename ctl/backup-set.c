@@ -27,7 +27,10 @@ int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot,
         with_options.provider = backup->options->provider;
         with_options.store_on = backup->options->store_on;
         r = quiesce_backup_add_volume(backup->session, &with_options, ret_snapshot, error);
-        if (r >= 0 || !sd_bus_error_has_name(error, QUIESCE_ERROR_OBJECT_ALREADY_EXISTS) ||
+        if (r >= 0)
+                return error_trace(
+                        options_append(&backup->snapshots, &backup->n_snapshots, strdup(*ret_snapshot)));
+        if (!sd_bus_error_has_name(error, QUIESCE_ERROR_OBJECT_ALREADY_EXISTS) ||
             strlen(error->message) < id_length)
                 return r;
         /* Two mounts of one volume share a snapshot, whose id the error's text ends in. */
@@ -200,7 +203,7 @@ int backup_make_set(Backup *backup) {
         if (r < 0)
                 return say_set_error(backup, "no snapshot set was made", &error, r);
         backup_say_set(backup);
-        return 0;
+        return error_trace(backup_watch_space(backup));
 }
 
 static bool is_ignored(const Backup *backup, const char *name) {

@@ -146,6 +146,7 @@ int backup_init(Backup *backup, const BackupOptions *options) {
 void backup_done(Backup *backup) {
         progress_clear(&backup->progress);
         quiesce_snapshot_set_free(backup->set);
+        quiesce_strv_free(backup->snapshots);
         quiesce_backup_free(backup->session);
         sd_bus_flush_close_unref(backup->bus);
         sd_event_unref(backup->event);

@@ -38,6 +38,8 @@ typedef struct Backup {
         sd_bus *bus;
         QuiesceBackup *session;
         QuiesceSnapshotSet *set;
+        char **snapshots; /* ids, NULL-terminated */
+        size_t n_snapshots;
         Progress progress;
         int signal;        /* the first that asked us to end; 0: none */
         bool ending;       /* the session is being ended: a further signal ends us at once */
@@ -68,5 +70,9 @@ int backup_release(Backup *backup, bool abort);
 int backup_try_complete(Backup *backup, char text[static BACKUP_TEXT_MAX]);
 int backup_try_abort(Backup *backup, char text[static BACKUP_TEXT_MAX]);
 int backup_try_release(Backup *backup, char text[static BACKUP_TEXT_MAX]);
+
+/* backup-space.c */
+int backup_watch_space(Backup *backup);
+int backup_check_snapshots(Backup *backup, char text[static BACKUP_TEXT_MAX]);
 
 void backup_done(Backup *backup);

@@ -257,6 +257,31 @@ void writers_gone(uint64_t session, uint32_t writer, void *userdata) {
 }
 
 /**
+ * sets_space_low() - what a snapshot is stored in runs full
+ * @set_id:         its set
+ * @snapshot_id:    the snapshot
+ * @full:           percent
+ * @userdata:       the manager
+ */
+void sets_space_low(const char *set_id, const char *snapshot_id, double full, void *userdata) {
+        bus_signal_space_low(userdata, snapshot_id, set_id, full);
+}
+
+/**
+ * sets_invalid() - a snapshot does not hold its instant any more
+ * @set_id:         its set
+ * @snapshot_id:    the snapshot
+ * @reason:         a word
+ * @userdata:       the manager
+ */
+void sets_invalid(const char *set_id, const char *snapshot_id, const char *reason, void *userdata) {
+        Manager *manager = userdata;
+
+        bus_signal_snapshot_invalid(manager, snapshot_id, set_id, reason);
+        published_refresh(manager, "deleted");
+}
+
+/**
  * sets_removed() - a snapshot or set went away by itself
  * @set_id:         the set
  * @snapshot_id:    the snapshot, or NULL: all of the set

@@ -52,6 +52,11 @@ static const Key keys[] = {
         {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
         {"Snapshots", "StoreOn", VALUE_PLACEMENT, offsetof(Config, placements), 0, 0},
         {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
+        {"Space", "CheckSec", VALUE_USEC, offsetof(Config, space_check_usec), 0, 600},
+        {"Space", "WarnPercent", VALUE_UNSIGNED, offsetof(Config, warn_percent), 1, 100},
+        {"Space", "GrowPercent", VALUE_UNSIGNED, offsetof(Config, grow_percent), 50, 100}, /* LVM's least */
+        {"Space", "GrowByPercent", VALUE_UNSIGNED, offsetof(Config, grow_by_percent), 1, 100},
+        {"Space", "DropPercent", VALUE_UNSIGNED, offsetof(Config, drop_percent), 50, 100},
         /* A bus waits 25 s for the name of a service it starts. */
         {"Snapshots", "LVMWaitSec", VALUE_USEC, offsetof(Config, lvm_wait_usec), 0, 20},
 };
@@ -72,6 +77,11 @@ void config_default(Config *config) {
                 .calls_max_per_user = 16,
                 .cow_percent = 20,
                 .snapshots_max = 64,
+                .space_check_usec = 5 * USEC_PER_SEC,
+                .warn_percent = 80,
+                .grow_percent = 70,
+                .grow_by_percent = 20,
+                .drop_percent = 97,
                 .lvm_wait_usec = 15 * USEC_PER_SEC,
                 .expedite_rcu = true,
                 .external_limit_usec = 10 * USEC_PER_SEC,

@@ -23,8 +23,10 @@ typedef struct Config {
         unsigned calls_max_per_user;
         unsigned cow_percent;
         unsigned snapshots_max;
-        LvmPlacements placements; /* of COW stores */
-        uint64_t lvm_wait_usec;   /* at the start, for LVM's first answer */
+        uint64_t space_check_usec;
+        unsigned warn_percent, grow_percent, grow_by_percent, drop_percent; /* of room; 100: never */
+        LvmPlacements placements;                                           /* of COW stores */
+        uint64_t lvm_wait_usec; /* at the start, for LVM's first answer */
         bool expedite_rcu;
         uint64_t external_limit_usec; /* the longest that a requester may take over a snapshot elsewhere */
         /* For tests and developers; quiesced(8). NULL: where the system has it. */

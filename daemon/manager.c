@@ -100,6 +100,13 @@ static int manager_make_sets(Manager *manager) {
                 .cow_percent = config->cow_percent,
                 .snapshots_max = config->snapshots_max,
                 .placements = &config->placements,
+                .space_check_usec = config->space_check_usec,
+                .warn_percent = config->warn_percent,
+                .grow_percent = config->grow_percent,
+                .grow_by_percent = config->grow_by_percent,
+                .drop_percent = config->drop_percent,
+                .space_low = sets_space_low,
+                .invalid = sets_invalid,
                 .removed = sets_removed,
                 .userdata = manager,
         };

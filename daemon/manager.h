@@ -102,6 +102,8 @@ void writers_launched(uint64_t session, const ContractWriterSpec *writers, size_
 void writers_answered(uint64_t session, uint32_t writer, ContractEvent event, const WriterAnswer *answer,
                       void *userdata);
 void writers_gone(uint64_t session, uint32_t writer, void *userdata);
+void sets_space_low(const char *set_id, const char *snapshot_id, double full, void *userdata);
+void sets_invalid(const char *set_id, const char *snapshot_id, const char *reason, void *userdata);
 void sets_removed(const char *set_id, const char *snapshot_id, const char *reason, void *userdata);
 
 /* deadlines.c */

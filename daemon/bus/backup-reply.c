@@ -186,6 +186,12 @@ int append_snapshot_properties(sd_bus_message *reply, Manager *manager, const ch
                 r = dictionary_add(reply, "created-usec", "t", of_set.instant_realtime_usec);
         if (r >= 0)
                 r = dictionary_add(reply, "state", "s", info.state);
+        if (r >= 0 && info.invalid_reason[0])
+                r = dictionary_add(reply, "invalid-reason", "s", info.invalid_reason);
+        if (r >= 0 && info.invalid_usec > 0)
+                r = dictionary_add(reply, "invalid-usec", "t", info.invalid_usec);
+        if (r >= 0)
+                r = dictionary_add(reply, "full-percent", "u", (uint32_t) info.full);
         if (r >= 0)
                 r = dictionary_add(reply, "size", "t", info.size);
         if (r >= 0)

@@ -97,6 +97,9 @@ void session_shown_remove_writers(SessionObject *session);
 
 /* signals.c */
 void bus_signal_event(Manager *manager, SessionObject *session, const ContractEffect *effect);
+void bus_signal_space_low(Manager *manager, const char *snapshot, const char *set, double full);
+void bus_signal_snapshot_invalid(Manager *manager, const char *snapshot, const char *set,
+                                 const char *reason);
 void bus_signal_snapshot_removed(Manager *manager, const char *snapshot, const char *set,
                                  const char *reason);
 void bus_after_dark(Manager *manager);

@@ -284,6 +284,10 @@ const sd_bus_vtable manager_vtable[] = {
         SD_BUS_SIGNAL_WITH_ARGS(
                 "BackupShutdown",
                 SD_BUS_ARGS("s", session, "s", set, "s", outcome, "s", cause, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SpaceLow",
+                                SD_BUS_ARGS("s", snapshot, "s", set, "u", percent, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SnapshotInvalid",
+                                SD_BUS_ARGS("s", snapshot, "s", set, "s", reason, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("SnapshotRemoved",
                                 SD_BUS_ARGS("s", snapshot, "s", set, "s", reason, "a{sv}", details), 0),
         SD_BUS_VTABLE_END,

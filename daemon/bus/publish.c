@@ -239,7 +239,8 @@ static void snapshot_show(PublishedSnapshot *snapshot, const SnapshotInfo *info)
         (void) snprintf(snapshot->shown_state, sizeof(snapshot->shown_state), "%s", info->state);
         if (!bus)
                 return;
-        (void) sd_bus_emit_properties_changed(bus, snapshot->path, BUS_INTERFACE("Snapshot"), "State", NULL);
+        (void) sd_bus_emit_properties_changed(bus, snapshot->path, BUS_INTERFACE("Snapshot"), "State",
+                                              "InvalidReason", "InvalidUSec", NULL);
         (void) sd_bus_emit_properties_changed(bus, snapshot->set->path, BUS_INTERFACE("SnapshotSet"),
                                               "State", NULL);
 }

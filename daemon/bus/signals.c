@@ -39,6 +39,35 @@ void bus_signal_event(Manager *manager, SessionObject *session, const ContractEf
 }
 
 /**
+ * bus_signal_space_low() - what a snapshot is stored in runs full
+ * @manager:    the manager
+ * @snapshot:   UUID text
+ * @set:        likewise
+ * @full:       percent
+ */
+void bus_signal_space_low(Manager *manager, const char *snapshot, const char *set, double full) {
+        if (manager->bus)
+                signal_warn("SpaceLow",
+                            sd_bus_emit_signal(manager->bus, BUS_PATH, BUS_INTERFACE("Manager"), "SpaceLow",
+                                               "ssua{sv}", snapshot, set, (uint32_t) full, 0));
+}
+
+/**
+ * bus_signal_snapshot_invalid() - a snapshot does not hold its instant any more
+ * @manager:    the manager
+ * @snapshot:   UUID text
+ * @set:        likewise
+ * @reason:     a word
+ */
+void bus_signal_snapshot_invalid(Manager *manager, const char *snapshot, const char *set,
+                                 const char *reason) {
+        if (manager->bus)
+                signal_warn("SnapshotInvalid",
+                            sd_bus_emit_signal(manager->bus, BUS_PATH, BUS_INTERFACE("Manager"),
+                                               "SnapshotInvalid", "sssa{sv}", snapshot, set, reason, 0));
+}
+
+/**
  * bus_signal_snapshot_removed() - a snapshot is gone
  * @manager:    the manager
  * @snapshot:   UUID text

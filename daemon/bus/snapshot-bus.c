@@ -185,6 +185,34 @@ static int property_text(sd_bus *bus, const char *path, const char *interface, c
         return sd_bus_message_append(reply, "s", value);
 }
 
+static int property_invalid_reason(sd_bus *bus, const char *path, const char *interface,
+                                   const char *property, sd_bus_message *reply, void *userdata,
+                                   sd_bus_error *reterr) {
+        SnapshotInfo info;
+        SnapshotSet *set;
+
+        return sd_bus_message_append(reply, "s",
+                                     published_get_info(userdata, &set, &info) ? info.invalid_reason : "");
+}
+
+static int property_invalid_usec(sd_bus *bus, const char *path, const char *interface, const char *property,
+                                 sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        SnapshotInfo info;
+        SnapshotSet *set;
+
+        return sd_bus_message_append(reply, "t",
+                                     published_get_info(userdata, &set, &info) ? info.invalid_usec : 0);
+}
+
+static int property_full_percent(sd_bus *bus, const char *path, const char *interface, const char *property,
+                                 sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
+        SnapshotInfo info;
+        SnapshotSet *set;
+
+        return sd_bus_message_append(
+                reply, "u", (uint32_t) (published_get_info(userdata, &set, &info) ? info.full : 0.0));
+}
+
 static int property_persistent(sd_bus *bus, const char *path, const char *interface, const char *property,
                                sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
         const PublishedSnapshot *snapshot = userdata;
@@ -245,6 +273,10 @@ const sd_bus_vtable snapshot_vtable[] = {
         SD_BUS_PROPERTY("Provider", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Persistent", "b", property_persistent, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("CreatedUSec", "t", property_created, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("InvalidReason", "s", property_invalid_reason, 0,
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("InvalidUSec", "t", property_invalid_usec, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("FullPercent", "u", property_full_percent, 0, 0),
         SD_BUS_PROPERTY("Size", "t", NULL, offsetof(PublishedSnapshot, size), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };

@@ -55,6 +55,22 @@ int dm_open(void) {
 }
 
 /**
+ * dm_arm_poll() - DM_DEV_ARM_POLL: from now on poll() tells of the next event of any device
+ * @fd:         dm_open()'s, which becomes readable then
+ * @buffer:     this thread's
+ *
+ * Return: 0, or a negative errno.
+ */
+int dm_arm_poll(int fd, DmBuffer *buffer) {
+        memset(buffer, 0, sizeof(*buffer));
+        buffer->ioctl.version[0] = DM_VERSION_MAJOR;
+        buffer->ioctl.version[1] = 37; /* since when there is this call */
+        buffer->ioctl.data_size = sizeof(*buffer);
+        buffer->ioctl.data_start = sizeof(buffer->ioctl);
+        return buffer_call(fd, buffer, DM_DEV_ARM_POLL);
+}
+
+/**
  * dm_suspend() - DM_DEV_SUSPEND: holds a device's I/O
  * @fd:         dm_open()'s
  * @buffer:     this thread's

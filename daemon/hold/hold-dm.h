@@ -39,6 +39,7 @@ typedef struct DmTable {
 } DmTable;
 
 int dm_open(void);
+int dm_arm_poll(int fd, DmBuffer *buffer);
 int dm_suspend(int fd, DmBuffer *buffer, const char *uuid, uint32_t flags);
 int dm_resume(int fd, DmBuffer *buffer, const char *uuid);
 int dm_clear(int fd, DmBuffer *buffer, const char *uuid);

@@ -82,12 +82,19 @@ static int cow_check_live(ProviderVolume *volume, ProviderDone done, void *userd
 }
 
 /* A device that is not there (deactivated) says nothing against the snapshot. */
-static bool cow_is_valid(const ProviderVolume *volume) {
+static bool cow_get_space(const ProviderVolume *volume, ProviderSpace *ret) {
         const LvmData *data = volume->data;
         char status[LVM_DM_TEXT_SIZE];
+        unsigned long long used, total;
 
-        return !data || !data->snapshot_key[0] ||
-               lvm_dm_status(data->snapshot_key, "snapshot", status) != 0 || status_is_live(status);
+        if (!data || !data->snapshot_key[0] || lvm_dm_status(data->snapshot_key, "snapshot", status) != 0)
+                return false;
+        *ret = (ProviderSpace){};
+        if (!status_is_live(status))
+                ret->reason = "store-lost";
+        else if (sscanf(status, "%llu/%llu", &used, &total) == 2 && total > 0)
+                ret->full = 100.0 * (double) used / (double) total;
+        return true;
 }
 
 const ProviderOps lvm_cow_ops = {
@@ -100,6 +107,7 @@ const ProviderOps lvm_cow_ops = {
                         [PROVIDER_SEAL] = cow_check_live,
                         [PROVIDER_ABORT] = lvm_abort,
                         [PROVIDER_DELETE] = lvm_delete,
+                        [PROVIDER_GROW] = lvm_grow_store,
                 },
         .set_op =
                 {
@@ -110,7 +118,7 @@ const ProviderOps lvm_cow_ops = {
         .cancel = lvm_volume_cancel,
         .describe_hold = lvm_describe,
         .is_suspended = true,
-        .is_valid = cow_is_valid,
+        .get_space = cow_get_space,
         .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

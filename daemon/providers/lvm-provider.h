@@ -14,6 +14,7 @@
 struct Provider {
         Lvm *lvm;
         unsigned cow_percent, snapshots_max;
+        unsigned grow_percent, grow_by_percent; /* stores */
         const LvmPlacements *placements;
 };
 
@@ -70,6 +71,10 @@ void lvm_removal_forget(LvmRemoval *removal);
 
 /* lvm-cow.c */
 const char *const *lvm_cow_devices(const ProviderVolume *volume);
+
+/* lvm-grow.c */
+int lvm_grow_store(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_grow_pool(ProviderVolume *volume, ProviderDone done, void *userdata);
 
 /* lvm-thin.c */
 bool lvm_pool_is_well(const char *pool_key, const char *vg, const char *pool, LvmVerdict *verdict);

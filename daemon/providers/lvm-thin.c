@@ -10,6 +10,8 @@
  * inactive until the set is finished: the kernel deletes no device that is in use.
  */
 
+#include <inttypes.h>
+
 #include "daemon/hold/hold-dm.h"
 #include "daemon/hold/hold-table.h"
 #include "daemon/providers/lvm-dm.h"
@@ -110,17 +112,66 @@ static int thin_make_writable(const ProviderVolume *volume) {
         return r < 0 ? error_origin(r) : 0;
 }
 
-/* A pool that is not there (deactivated) says nothing against its snapshots. */
-static bool thin_is_valid(const ProviderVolume *volume) {
+static double percent(uint64_t used, uint64_t total) {
+        return total > 0 ? 100.0 * (double) used / (double) total : 0;
+}
+
+/* A pool that is not there (deactivated) says nothing against its snapshots, and a full one is read no less
+ * well. */
+static bool thin_get_space(const ProviderVolume *volume, ProviderSpace *ret) {
         const LvmData *data = volume->data;
         char status[LVM_DM_TEXT_SIZE];
         TablePool pool;
+        double metadata;
 
         if (!data || lvm_dm_status(data->pool_key, "thin-pool", status) != 0 ||
             table_parse_pool_status(status, &pool) < 0)
+                return false;
+        *ret = (ProviderSpace){.pool = data->pool_key};
+        if (pool.failed) {
+                ret->reason = "pool-failed";
                 return true;
-        /* A full pool is read no less well. */
-        return !pool.failed;
+        }
+        ret->full = percent(pool.data_used, pool.data_total);
+        metadata = percent(pool.metadata_used, pool.metadata_total);
+        if (metadata > ret->full)
+                ret->full = metadata;
+        return true;
+}
+
+static bool thin_is_open(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+
+        return lvm_dm_is_open(data->snapshot_key);
+}
+
+/* Its device would keep the pool from deleting it, so that is made one that answers errors. LVM does not
+ * mind that the pool lacks it already when the LV is removed. */
+static int thin_drop(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+        _cleanup_close_ int fd = dm_open();
+        char message[32];
+        DmBuffer buffer;
+        DmTable table;
+        int r;
+
+        if (fd < 0)
+                return error_trace(fd);
+        r = dm_get_table(fd, &buffer, data->snapshot_key, &table);
+        if (r >= 0 && table.n_targets == 1 && streq(table.type, "thin")) {
+                r = dm_suspend(fd, &buffer, data->snapshot_key, DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG);
+                if (r >= 0)
+                        r = dm_load(fd, &buffer, data->snapshot_key, 0, table.n_sectors, "error", "");
+                if (r >= 0)
+                        r = dm_resume(fd, &buffer, data->snapshot_key);
+                if (r < 0)
+                        (void) dm_resume(fd, &buffer, data->snapshot_key);
+        }
+        if (r < 0 && r != -ENXIO)
+                return error_origin(r);
+        (void) snprintf(message, sizeof(message), "delete %" PRIu32, data->thin_id);
+        r = dm_message(fd, &buffer, data->pool_key, message);
+        return r < 0 && r != -ENODATA ? error_origin(r) : 0;
 }
 
 const ProviderOps lvm_thin_ops = {
@@ -133,6 +184,7 @@ const ProviderOps lvm_thin_ops = {
                         [PROVIDER_SEAL] = thin_check_pool,
                         [PROVIDER_ABORT] = lvm_abort,
                         [PROVIDER_DELETE] = lvm_delete,
+                        [PROVIDER_GROW] = lvm_grow_pool,
                 },
         .set_op =
                 {
@@ -144,7 +196,9 @@ const ProviderOps lvm_thin_ops = {
         .describe_hold = lvm_describe,
         .make_writable_child = thin_make_writable,
         .is_suspended = true,
-        .is_valid = thin_is_valid,
+        .get_space = thin_get_space,
+        .is_open = thin_is_open,
+        .drop_child = thin_drop,
         .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

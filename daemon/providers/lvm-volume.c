@@ -31,6 +31,8 @@ int provider_lvm_new(Provider **ret, Lvm *lvm, const ProviderLvmConfig *config) 
         provider->snapshots_max =
                 config && config->snapshots_max > 0 ? config->snapshots_max : SNAPSHOTS_MAX_DEFAULT;
         provider->placements = config ? config->placements : NULL;
+        provider->grow_percent = config ? config->grow_percent : 0;
+        provider->grow_by_percent = config ? config->grow_by_percent : 0;
         *ret = provider;
         return 0;
 }

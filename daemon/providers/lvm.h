@@ -133,9 +133,10 @@ int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *user
  * describe_hold() is right from the end of END_PREPARE on; *ret_lock_path lives as long as the volume.
  */
 typedef struct ProviderLvmConfig {
-        unsigned cow_percent;            /* default size of a COW store, in % of its origin; 0: 20 */
-        unsigned snapshots_max;          /* of ours, per volume; 0: 64 */
-        const LvmPlacements *placements; /* of COW stores; NULL: where LVM likes; must live longer */
+        unsigned cow_percent;                   /* default size of a COW store, in % of its origin; 0: 20 */
+        unsigned snapshots_max;                 /* of ours, per volume; 0: 64 */
+        unsigned grow_percent, grow_by_percent; /* how full a store is extended, and by what part of it */
+        const LvmPlacements *placements;        /* of COW stores; NULL: where LVM likes; must live longer */
 } ProviderLvmConfig;
 
 extern const ProviderOps lvm_cow_ops, lvm_thin_ops;
@@ -144,5 +145,5 @@ int provider_lvm_new(Provider **ret, Lvm *lvm, const ProviderLvmConfig *config);
 Provider *provider_lvm_free(Provider *provider);
 
 /* A set found again by its tags: fills in ops, name, key, device, size, snapshot_id and what DELETE,
- * is_valid() and ABORT need; volume->provider and set are the caller's, all else must be zero. */
+ * get_space() and ABORT need; volume->provider and set are the caller's, all else must be zero. */
 int provider_lvm_adopt(ProviderVolume *volume, const LvmReport *report, const LvmVolume *snapshot);

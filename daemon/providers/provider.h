@@ -35,6 +35,7 @@ typedef enum ProviderPhase {
         PROVIDER_SEAL,              /* they have: is it still right? make it count */
         PROVIDER_ABORT,             /* remove whatever is there; nothing there is success */
         PROVIDER_DELETE, /* like ABORT, of a snapshot that counts; VOLUME_BUSY: somebody has it open */
+        PROVIDER_GROW,   /* make what it is stored in larger; in no step */
         _PROVIDER_PHASE_MAX,
 } ProviderPhase;
 
@@ -81,6 +82,13 @@ typedef int (*ProviderOp)(ProviderVolume *volume, ProviderDone done, void *userd
 typedef int (*ProviderSetOp)(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
                              ProviderDone done, void *userdata);
 
+/* How full that is which a snapshot is stored in. */
+typedef struct ProviderSpace {
+        double full;        /* percent: of its store; of its pool's data or metadata, what is fuller */
+        const char *pool;   /* names what it shares with others, and with live volumes; NULL: nothing */
+        const char *reason; /* why it does not hold its instant any more, a word; NULL: it does */
+} ProviderSpace;
+
 struct ProviderOps {
         const char *name;
         ProviderOp op[_PROVIDER_PHASE_MAX];        /* NULL: nothing to do */
@@ -91,8 +99,13 @@ struct ProviderOps {
         int (*describe_hold)(const ProviderVolume *volume, HoldVolume *ret, const char **ret_lock_path);
         /* The hold suspends the origin, which freezes a file system directly on it. */
         bool is_suspended;
-        /* Whether the snapshot is as good as it was, asked when somebody reads its state. */
-        bool (*is_valid)(const ProviderVolume *volume);
+        /* Short ioctls, asked time and again. False: it cannot be told now. NULL: it has all it needs. */
+        bool (*get_space)(const ProviderVolume *volume, ProviderSpace *ret);
+        /* Whether somebody has its device open. NULL: it cannot be told. */
+        bool (*is_open)(const ProviderVolume *volume);
+        /* Gives the snapshot up, whoever reads it, and its room back to its pool: runs in a forked child.
+         * DELETE is to follow. Return: 0 or a negative errno. */
+        int (*drop_child)(const ProviderVolume *volume);
         /* OpenTree for a snapshot without a device: runs in a forked child. Return: descriptor or negative.
          */
         int (*open_tree_child)(const ProviderVolume *volume);

@@ -263,11 +263,23 @@ static void test_cancel(ProviderVolume *v) {
                 test_script_cancel(t->script);
 }
 
-static bool test_is_valid(const ProviderVolume *v) {
+/* A file "full" says how full all stores are, in percent. */
+static double test_full(const Provider *provider) {
+        _cleanup_close_ int fd = openat(provider->directory_fd, "full", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        char text[16] = "";
+
+        return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? strtod(text, NULL) : 0;
+}
+
+static bool test_get_space(const ProviderVolume *v, ProviderSpace *ret) {
         _cleanup_free_ char *path = NULL;
 
-        return snapshot_path(v, true, &path) == 0 &&
-               faccessat(v->provider->directory_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+        if (snapshot_path(v, true, &path) < 0)
+                return false;
+        *ret = (ProviderSpace){.full = test_full(v->provider)};
+        if (faccessat(v->provider->directory_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                ret->reason = "store-lost";
+        return true;
 }
 
 static int test_open(const ProviderVolume *v, bool finished, uint64_t attributes) {
@@ -357,7 +369,7 @@ const ProviderOps provider_test_ops = {
                         [PROVIDER_DELETE] = test_delete,
                 },
         .cancel = test_cancel,
-        .is_valid = test_is_valid,
+        .get_space = test_get_space,
         .open_tree_child = test_open_tree,
         .open_writable_child = test_open_writable,
         .find_origin_path = test_find_origin_path,

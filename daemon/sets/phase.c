@@ -11,6 +11,7 @@
 #include "contract/names.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
+#include "util/log.h"
 
 static SetVolume *volume_of(ProviderVolume *given) {
         return given ? given->owner : NULL;
@@ -52,9 +53,14 @@ static void on_volume_done(ProviderVolume *given, ContractError error, const cha
         lingers = volume->lingers;
         volume->lingers = false;
         if (lingers && volume->state == SNAPSHOT_GONE)
-                delete_tell(volume, "released");
-        /* DELETE looks at last_error by itself. */
-        if (volume->begun_phase == PROVIDER_DELETE)
+                delete_tell(volume, volume->invalid_reason ?: "released");
+        if (volume->begun_phase == PROVIDER_GROW) {
+                if (error != CONTRACT_OK)
+                        log_warning("%s", text);
+                space_look_soon(set->sets);
+        }
+        /* DELETE looks at last_error by itself; GROW is no part of a step. */
+        if (volume->begun_phase == PROVIDER_DELETE || volume->begun_phase == PROVIDER_GROW)
                 error = CONTRACT_OK;
         operation_over(set, volume, begun, error, text);
 }

@@ -16,6 +16,7 @@
 #include "daemon/sets/sets.h"
 
 typedef struct Watch Watch;
+typedef struct Space Space;
 
 typedef enum SnapshotState {
         SNAPSHOT_PREPARING,
@@ -34,7 +35,12 @@ typedef struct SetVolume {
         ContractStep begun_step;
         ProviderPhase begun_phase;
         bool delete_begun, lingers, holders_named;
-        ContractError last_error; /* of DELETE and ABORT */
+        /* space.c: percent, as of the last look; the mark that was told of; where growth was tried last */
+        double full, told_mark, grown_at;
+        const char *pool;           /* the provider's name of it; NULL: it has a store of its own */
+        const char *invalid_reason; /* a word, static; NULL: as far as is known it holds its instant */
+        uint64_t invalid_usec;      /* CLOCK_REALTIME: since when that is known */
+        ContractError last_error;   /* of DELETE and ABORT */
         char last_text[CONTRACT_TEXT_MAX];
         int *mount_fds;  /* parallel to given.origin->mounts; -1: could not be opened */
         int attached_fd; /* Mount: the attached tree, or -1 */
@@ -121,6 +127,7 @@ struct Sets {
         bool recovery_begun; /* since the start */
         Child *held_child;   /* waits for holds of before this start */
         Watch *watch;
+        Space *space;
 };
 
 /* What a stage's function answers: done, or it will call step_advance() later and be called again. */
@@ -182,6 +189,11 @@ StageResult stage_journal_remove(SnapshotSet *set);
 /* watch.c */
 int watch_new(Sets *sets);
 Watch *watch_free(Watch *watch);
+
+/* space.c */
+int space_new(Sets *sets);
+Space *space_free(Space *space);
+void space_look_soon(Sets *sets);
 
 /* recover.c */
 void recovery_cancel(Sets *sets);

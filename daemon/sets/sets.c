@@ -41,6 +41,8 @@ static int sets_copy_config(Sets *sets, const SetsConfig *config) {
 static int sets_new_providers(Sets *sets) {
         ProviderLvmConfig config = {.cow_percent = sets->config.cow_percent,
                                     .snapshots_max = sets->config.snapshots_max,
+                                    .grow_percent = sets->config.grow_percent,
+                                    .grow_by_percent = sets->config.grow_by_percent,
                                     .placements = sets->config.placements};
         int r;
 
@@ -103,6 +105,9 @@ int sets_new(Sets **ret, sd_event *event, const SetsConfig *config) {
         r = watch_new(sets);
         if (r < 0)
                 return error_trace(r);
+        r = space_new(sets);
+        if (r < 0)
+                return error_trace(r);
         *ret = TAKE_PTR(sets);
         return 0;
 }
@@ -119,6 +124,7 @@ Sets *sets_free(Sets *sets) {
         if (!sets)
                 return NULL;
         sets->watch = watch_free(sets->watch);
+        sets->space = space_free(sets->space);
         sets->held_child = child_free(sets->held_child);
         for (size_t i = 0; i < sets->n_sets; i++)
                 (void) snapshot_set_free(sets->sets[i]);
@@ -166,6 +172,7 @@ int sets_add(Sets *sets, SnapshotSet **ret, const char *set_id, const char *sess
         if (r < 0)
                 return error_trace(r);
         sets->sets[sets->n_sets++] = *ret = TAKE_PTR(set);
+        space_look_soon(sets);
         return 0;
 }
 
@@ -224,6 +231,7 @@ int snapshot_set_step(SnapshotSet *set, ContractStep step, const char *snapshot,
  */
 void sets_window_end(Sets *sets) {
         lvm_gate_open(sets->lvm);
+        space_look_soon(sets);
 }
 
 /**

@@ -30,6 +30,13 @@ typedef struct SetsConfig {
         unsigned cow_percent;            /* default size of a COW store, in % of its origin */
         unsigned snapshots_max;          /* per volume */
         const LvmPlacements *placements; /* of COW stores, or NULL; must live longer */
+        /* Room: how often it is looked at; how full (percent) what a snapshot is stored in is when that is
+         * told, when it is extended and by how much, and when a pool loses snapshots; 100: never. */
+        uint64_t space_check_usec;
+        unsigned warn_percent, grow_percent, grow_by_percent, drop_percent;
+        void (*space_low)(const char *set_id, const char *snapshot_id, double full, void *userdata);
+        /* A snapshot does not hold its instant any more. */
+        void (*invalid)(const char *set_id, const char *snapshot_id, const char *reason, void *userdata);
         /* A snapshot or set went away otherwise than by a step (somebody removed the LV, it overflowed …).
          */
         void (*removed)(const char *set_id, const char *snapshot_id, const char *reason, void *userdata);
@@ -86,6 +93,9 @@ typedef struct SnapshotInfo {
         const char *state;               /* "preparing", "created", "deleting", "invalid" */
         const char *file_system;         /* type, or "" */
         const char *no_tree;             /* NULL: OpenTree works; else why not */
+        const char *invalid_reason;      /* a word: store-lost, pool-failed, pool-full; "": it is not */
+        uint64_t invalid_usec;           /* CLOCK_REALTIME: since when that is known */
+        double full;                     /* percent: of its store or pool */
         const char *external_id;         /* what its requester calls it, or "" */
         uint64_t size;                   /* bytes, of the volume */
         const char *const *mount_points; /* of the origin, when the set was made */

@@ -235,14 +235,28 @@ bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret) {
         return true;
 }
 
-static const char *volume_state(const SetVolume *volume) {
+/* What somebody reads is not older than his question. */
+static const char *volume_lost(const SetVolume *volume) {
         const ProviderOps *ops = volume->given.ops;
+        ProviderSpace space;
 
+        if (volume->invalid_reason)
+                return volume->invalid_reason;
+        if (volume->state != SNAPSHOT_CREATED || !ops->get_space ||
+            !ops->get_space(&volume->given, &space) || !space.reason)
+                return "";
+        space_look_soon(volume->set->sets);
+        return space.reason;
+}
+
+static const char *volume_state(const SetVolume *volume) {
         if (volume->state == SNAPSHOT_PREPARING)
                 return "preparing";
+        if (volume->invalid_reason)
+                return "invalid";
         if (volume->state != SNAPSHOT_CREATED)
                 return "deleting";
-        return ops->is_valid && !ops->is_valid(&volume->given) ? "invalid" : "created";
+        return volume_lost(volume)[0] ? "invalid" : "created";
 }
 
 /**
@@ -271,6 +285,9 @@ bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInf
                 .state = volume_state(volume),
                 .file_system = given->file_system ?: "",
                 .no_tree = given->no_tree,
+                .invalid_reason = volume_lost(volume),
+                .invalid_usec = volume->invalid_usec,
+                .full = volume->full,
                 .external_id = set->given.external_id,
                 .size = given->size,
                 .mount_points = given->origin ? (const char *const *) given->origin->mount_points : NULL,

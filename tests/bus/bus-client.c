@@ -2,6 +2,8 @@
 
 /* The bench's requesters; see bus-harness.h. */
 
+#include <inttypes.h>
+
 #include "bus-harness.h"
 
 #define PATIENCE_USEC (30 * USEC_PER_SEC)
@@ -16,9 +18,11 @@ static void see(Client *client, const char *format, ...) {
         va_end(ap);
 }
 
-/* One line a signal: its name and its strings, object paths and, of properties, their names and texts. */
+/* One line a signal: its name, its numbers and its strings, object paths and, of properties, their names and
+ * texts. */
 static void describe(FILE *f, sd_bus_message *m, int depth) {
         const char *contents, *text;
+        uint32_t number;
         char type;
         int r;
 
@@ -26,6 +30,9 @@ static void describe(FILE *f, sd_bus_message *m, int depth) {
                 if (type == 's' || type == 'o') {
                         assert_true(sd_bus_message_read_basic(m, type, &text) > 0);
                         (void) fprintf(f, " %s", text);
+                } else if (type == 'u' && depth == 0) {
+                        assert_true(sd_bus_message_read_basic(m, type, &number) > 0);
+                        (void) fprintf(f, " %" PRIu32, number);
                 } else if (type == 'a' || type == 'v' || type == 'e' || type == 'r') {
                         assert_true(sd_bus_message_enter_container(m, type, contents) > 0);
                         describe(f, m, depth + 1);

@@ -5,6 +5,8 @@
  * deleted, and what stays after Release and after a restart of quiesced.
  */
 
+#include <glob.h>
+
 #include "bus-harness.h"
 
 #define VOLUMES_MAX 64u
@@ -150,12 +152,77 @@ static void test_consistency_is_noted(void **state) {
         (void) client_free(client);
 }
 
+/* Takes the one snapshot's folder away, as a kernel that drops it would. */
+static void lose_snapshot(Bench *bench, const char *snapshot) {
+        char pattern[256], lost[512];
+        glob_t found;
+
+        (void) snprintf(pattern, sizeof(pattern), "%s/provider/snapshots/*%s", bench->directory, snapshot);
+        assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+        assert_int_equal(found.gl_pathc, 1);
+        (void) snprintf(lost, sizeof(lost), "%s/provider/lost", bench->directory);
+        assert_int_equal(rename(found.gl_pathv[0], lost), 0);
+        globfree(&found);
+}
+
+/* Marks are told when they are passed, once; a snapshot that is lost says so, with when and why, and stays
+ * until its owner lets it go. (Real stores and pools: tests/vm/test-space.sh.) */
+static void test_room(void **state) {
+        _cleanup_free_ char *snapshot = NULL, *path = NULL, *text = NULL, *properties = NULL;
+        char pattern[160];
+        sd_bus_message *m;
+        Client *client;
+
+        bench_add_volume(*state, "v0");
+        bench_write(*state, "quiesced.conf", "[Space]\nCheckSec=20ms\nWarnPercent=60\nGrowPercent=100\n");
+        bench_start(*state);
+        client = client_new(*state);
+        open_with_context(client, "file-share-backup");
+        backup_ok(client, "StartSnapshotSet");
+        snapshot = add_volume(client, 0);
+        backup_ok(client, "DoSnapshotSet");
+        bench_write(*state, "provider/full", "61");
+        client_wait_seen(client, "SpaceLow");
+        assert_true(client_has_seen(client, " 61"));
+        bench_write(*state, "provider/full", "96");
+        client_wait_seen(client, " 96");
+        path = client_path_of(client, "GetSnapshot", snapshot);
+        text = client_get_string(client, path, QUIESCE_NAME ".Snapshot", "State");
+        assert_string_equal(text, "created");
+        m = call_ask(client, client->session, BACKUP_INTERFACE, "GetSnapshotProperties", "sa{sv}", snapshot,
+                     0);
+        properties = reply_to_text(m);
+        sd_bus_message_unref(m);
+        assert_non_null(strstr(properties, "'full-percent'=96"));
+        assert_null(strstr(properties, "invalid-reason"));
+        assert_false(client_has_seen(client, "SnapshotInvalid"));
+
+        lose_snapshot(*state, snapshot);
+        (void) snprintf(pattern, sizeof(pattern), "SnapshotInvalid /org/quiesce1 %s", snapshot);
+        client_wait_seen(client, pattern);
+        assert_true(client_has_seen(client, "store-lost"));
+        free(text);
+        text = client_get_string(client, path, QUIESCE_NAME ".Snapshot", "State");
+        assert_string_equal(text, "invalid");
+        m = call_ask(client, client->session, BACKUP_INTERFACE, "GetSnapshotProperties", "sa{sv}", snapshot,
+                     0);
+        free(properties);
+        properties = reply_to_text(m);
+        sd_bus_message_unref(m);
+        assert_non_null(strstr(properties, "'invalid-reason'='store-lost'"));
+        assert_non_null(strstr(properties, "'invalid-usec'="));
+        session_ok(client, "Release");
+        assert_null(strstr(properties, "'invalid-usec'=0"));
+        (void) client_free(client);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_consistency_is_noted),
                 TEST(test_T15_volumes_of_a_set),
                 TEST(test_T25_deletion_that_stops),
+                TEST(test_room),
                 TEST(test_T26_auto_release_and_persistent),
         };
 

@@ -142,6 +142,12 @@ static bool do_check(Driver *driver) {
         return run_phase(driver, "begin-prepare", PROVIDER_BEGIN_PREPARE);
 }
 
+static bool space_is_good(const ProviderVolume *volume) {
+        ProviderSpace space;
+
+        return volume->ops->get_space(volume, &space) && !space.reason;
+}
+
 static bool do_make(Driver *driver) {
         struct timespec now;
 
@@ -158,7 +164,7 @@ static bool do_make(Driver *driver) {
                 ProviderVolume *volume = &driver->volumes[i];
 
                 printf("device %s %s %s\n", volume->name, volume->device,
-                       volume->ops->is_valid(volume) ? "valid" : "invalid");
+                       space_is_good(volume) ? "valid" : "invalid");
         }
         return true;
 }
