@@ -63,7 +63,9 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
         const char *name, *old_owner, *new_owner;
         Backup *backup = userdata;
 
-        if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner)
+        /* Anybody may send us such a signal; sd-bus does not compare a sender that is no unique name. */
+        if (!streq_ptr(sd_bus_message_get_sender(m), "org.freedesktop.DBus") ||
+            sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner)
                 return 0;
         if (backup->lost || !quiesce_backup_get_path(backup->session))
                 return 0;

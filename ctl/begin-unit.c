@@ -33,6 +33,7 @@ typedef struct Starter {
         int listen_fd, fd; /* fd: the resident */
         sd_event_source *listen_source;
         char *job, *result;
+        char *manager_name; /* PID 1's unique name on the system bus; NULL: a connection of its own */
         int signal;
 } Starter;
 
@@ -71,7 +72,10 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         int r;
 
         r = sd_bus_message_read(m, "uoss", NULL, &job, &unit, &result);
-        if (r < 0 || !starter->job || !streq(job, starter->job))
+        /* Anybody may send a signal of that kind; sd-bus does not compare a sender that is no unique name.
+         */
+        if (r < 0 || !starter->job || !streq(job, starter->job) ||
+            !streq_ptr(sd_bus_message_get_sender(m), starter->manager_name))
                 return 0;
         starter->result = strdup(result);
         return sd_event_exit(starter->event, 0);
@@ -254,6 +258,11 @@ static int start_unit(Starter *starter, const char *verb, char *const *arguments
         if (r < 0)
                 return error_origin(r);
         starter->job = strdup(job);
+        if (sd_bus_message_get_sender(reply)) {
+                starter->manager_name = strdup(sd_bus_message_get_sender(reply));
+                if (!starter->manager_name)
+                        return error_origin(-ENOMEM);
+        }
         return starter->job ? 0 : error_origin(-ENOMEM);
 }
 
@@ -318,6 +327,7 @@ int begin_in_unit(const char *verb, char *const *arguments, size_t n_arguments) 
         stop_listening(&starter);
         fd_close(starter.fd);
         free(starter.job);
+        free(starter.manager_name);
         free(starter.result);
         sd_bus_flush_close_unref(starter.manager);
         sd_event_unref(starter.event);

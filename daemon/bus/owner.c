@@ -41,6 +41,9 @@ static int name_vanished(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         Owner *owner;
         int r;
 
+        /* Anybody may send us such a signal; sd-bus does not compare a sender that is no unique name. */
+        if (!streq_ptr(sd_bus_message_get_sender(m), "org.freedesktop.DBus"))
+                return 0;
         r = sd_bus_message_read(m, "sss", &name, &before, &after);
         if (r < 0 || after[0] != '\0')
                 return 0;

@@ -33,6 +33,7 @@ typedef struct SystemdLauncher {
         sd_event *event;
         char *socket_path;
         sd_bus *bus;
+        char *manager; /* PID 1's unique name, as its last answer came from it; NULL: none has come */
         sd_bus_slot *job_slot, *removed_slot, *subscribe_slot;
         SystemdProcess *processes;
 } SystemdLauncher;
@@ -63,6 +64,25 @@ static int call_start(SystemdProcess *p);
 
 static const char *unit_of(const SystemdProcess *p) {
         return p->descriptor->unit;
+}
+
+/* From an answer, which nobody can forge: its call was PID 1's. It has another name after daemon-reexec. */
+static void note_manager(SystemdLauncher *launcher, sd_bus_message *m) {
+        const char *sender = sd_bus_message_get_sender(m);
+        char *copy;
+
+        if (!sender || sender[0] != ':' || streq_ptr(launcher->manager, sender))
+                return;
+        copy = strdup(sender);
+        if (!copy)
+                return;
+        free(launcher->manager);
+        launcher->manager = copy;
+}
+
+/* Anybody may send us a signal of that kind; sd-bus does not compare a sender that is no unique name. */
+static bool is_managers(const SystemdLauncher *launcher, sd_bus_message *m) {
+        return launcher->manager && streq_ptr(sd_bus_message_get_sender(m), launcher->manager);
 }
 
 static Process *systemd_process_free(Process *process) {
@@ -176,6 +196,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         const char *job, *unit, *result;
         int r;
 
+        if (!is_managers(launcher, m))
+                return 0;
         r = sd_bus_message_read(m, "uoss", NULL, &job, &unit, &result);
         if (r < 0)
                 return 0;
@@ -201,7 +223,7 @@ static int on_unit_removed(sd_bus_message *m, void *userdata, sd_bus_error *erro
         SystemdLauncher *launcher = userdata;
         const char *unit;
 
-        if (sd_bus_message_read(m, "so", &unit, NULL) < 0)
+        if (!is_managers(launcher, m) || sd_bus_message_read(m, "so", &unit, NULL) < 0)
                 return 0;
         for (SystemdProcess *p = launcher->processes; p; p = p->next)
                 if (streq(unit_of(p), unit) && (p->state == PROCESS_RUNNING || p->state == PROCESS_STOPPING))
@@ -214,7 +236,7 @@ static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error)
         const char *state = "";
         const DictionaryField fields[] = {{.key = "ActiveState", .type = "s", .value = &state}};
 
-        if (p->state == PROCESS_RUNNING && sd_bus_message_skip(m, "s") >= 0 &&
+        if (is_managers(p->launcher, m) && p->state == PROCESS_RUNNING && sd_bus_message_skip(m, "s") >= 0 &&
             dictionary_read(m, fields, ELEMENTSOF(fields)) >= 0 &&
             (streq(state, "inactive") || streq(state, "failed")))
                 end(p, NULL);
@@ -265,6 +287,7 @@ static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const sd_bus_error *e = sd_bus_message_get_error(m);
 
         p->call_slot = sd_bus_slot_unref(p->call_slot);
+        note_manager(p->launcher, m);
         if (p->state != PROCESS_STARTING)
                 return 0;
         if (e && streq(e->name, "org.freedesktop.systemd1.UnitExists"))
@@ -342,6 +365,7 @@ static int on_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         SystemdProcess *p = userdata;
 
         p->call_slot = sd_bus_slot_unref(p->call_slot);
+        note_manager(p->launcher, m);
         if (p->state != PROCESS_STOPPING)
                 return 0;
         /* No such unit: gone already. */
@@ -398,11 +422,14 @@ static void drop_bus(SystemdLauncher *launcher) {
         launcher->removed_slot = sd_bus_slot_unref(launcher->removed_slot);
         launcher->subscribe_slot = sd_bus_slot_unref(launcher->subscribe_slot);
         launcher->bus = sd_bus_unref(launcher->bus);
+        free(launcher->manager);
+        launcher->manager = NULL;
 }
 
 static int on_subscribed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const sd_bus_error *e = sd_bus_message_get_error(m);
 
+        note_manager(userdata, m);
         if (e && !streq(e->name, "org.freedesktop.systemd1.AlreadySubscribed"))
                 log_warning("PID 1 does not tell of units' ends: %s", e->message);
         return 0;

@@ -61,7 +61,9 @@ static void set_host(QuiesceWriter *writer, const char *host) {
 static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *owner;
 
-        if (sd_bus_message_read(m, "sss", NULL, NULL, &owner) >= 0)
+        /* Anybody may send us such a signal; sd-bus does not compare a sender that is no unique name. */
+        if (streq_ptr(sd_bus_message_get_sender(m), BUS_NAME) &&
+            sd_bus_message_read(m, "sss", NULL, NULL, &owner) >= 0)
                 set_host(userdata, owner);
         return 0;
 }

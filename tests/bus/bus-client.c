@@ -102,6 +102,19 @@ Client *client_new_as(Bench *bench, uid_t uid) {
         return client;
 }
 
+void client_forge_owner(Client *client, const char *destination, const char *name, const char *owner) {
+        sd_bus_message *m = NULL;
+
+        assert_true(sd_bus_message_new_signal(client->bus, &m, "/org/freedesktop/DBus",
+                                              "org.freedesktop.DBus", "NameOwnerChanged") >= 0);
+        assert_true(sd_bus_message_append(m, "sss", name, name, owner) >= 0);
+        assert_true(sd_bus_message_set_destination(m, destination) >= 0);
+        assert_true(sd_bus_send(client->bus, m, NULL) >= 0);
+        sd_bus_message_unref(m);
+        assert_true(sd_bus_call_method(client->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                       "org.freedesktop.DBus", "GetId", NULL, NULL, "") >= 0);
+}
+
 Client *client_free(Client *client) {
         while (client->calls) {
                 sd_bus_message_unref(client->calls->reply);

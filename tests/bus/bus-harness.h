@@ -108,7 +108,10 @@ int client_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr); /
 Client *client_new(Bench *bench);
 Client *client_new_deaf(Bench *bench);          /* hears no signals */
 Client *client_new_as(Bench *bench, uid_t uid); /* the bus takes it for a process of that user; needs root */
-Client *client_free(Client *client);            /* its connection ends: the requester dies */
+/* Tells `destination`, as only the bus may, that a name has another owner; returns when the bus has taken
+ * it. */
+void client_forge_owner(Client *client, const char *destination, const char *name, const char *owner);
+Client *client_free(Client *client); /* its connection ends: the requester dies */
 
 Call *call_begin(Client *client, const char *path, const char *interface, const char *member,
                  const char *types, ...);

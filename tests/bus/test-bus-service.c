@@ -498,10 +498,11 @@ static void test_answer_in_the_dark(void **state) {
         (void) client_free(gather);
 }
 
-/* Nobody but quiesced is heard by the service. */
+/* Nobody but quiesced is heard by the service, whoever says that it is quiesced now. */
 static void test_strangers_call(void **state) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         Client *client, *stranger;
+        const char *name;
         pid_t pid;
 
         add_descriptor(*state, "");
@@ -510,6 +511,8 @@ static void test_strangers_call(void **state) {
         client = client_new(*state);
         client_prepare(client, NULL);
         stranger = client_new_deaf(*state);
+        assert_true(sd_bus_get_unique_name(stranger->bus, &name) >= 0);
+        client_forge_owner(stranger, DB_NAME, QUIESCE_NAME, name);
         assert_true(sd_bus_call_method(stranger->bus, DB_NAME, "/org/quiesce1/Writer", "org.quiesce1.Writer",
                                        "Freeze", &error, NULL, "ssa{sv}", client->id, ID_NIL, 0) < 0);
         assert_string_equal(error.name, "org.freedesktop.DBus.Error.AccessDenied");
