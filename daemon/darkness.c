@@ -43,7 +43,7 @@ void manager_dark_end(Manager *manager) {
         manager->dark = false;
         log_release();
         if (manager->bus) {
-                r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+                r = sd_bus_attach_event(manager->bus, manager->event, BUS_PRIORITY);
                 if (r < 0)
                         manager_fail(manager, r, "the system bus did not come back after the dark");
         }

@@ -31,6 +31,10 @@ typedef struct QueuedInput QueuedInput;
 typedef struct Registration Registration;
 typedef struct SessionObject SessionObject;
 
+/* Whatever comes on the system bus waits for what is under way: writers' answers on their own sockets, steps
+ * of the set, children, deadlines. So nobody's calls delay a Thaw. */
+#define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
 struct Manager {
         const Config *config;
         sd_event *event;

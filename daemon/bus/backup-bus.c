@@ -79,10 +79,9 @@ static int backup_call_names(sd_bus_message *m, SessionObject *session, Contract
         r = session_check_owner(session, m, reterr);
         if (r < 0)
                 return r;
-        r = sd_bus_message_read_strv(m, &names);
-        if (r < 0)
-                return error_origin(r);
-        r = options_read_none(m, reterr);
+        r = bus_read_names(m, &names, reterr);
+        if (r == 0)
+                r = options_read_none(m, reterr);
         if (r == 0)
                 r = backup_call(m, session, which, NULL, &call);
         if (r < 0)
@@ -233,15 +232,13 @@ static int read_volume(sd_bus_message *m, VolumeReference *ret, sd_bus_error *re
 
 /* Physical volumes for a store: they become arguments of lvcreate(8). */
 static int check_devices(sd_bus_message *m, char *const *devices, sd_bus_error *reterr) {
-        size_t n = 0;
-
-        for (; devices && devices[n]; n++)
-                if (!lvm_device_name_is_valid(devices[n]) || n >= LVM_PLACEMENT_DEVICES_MAX)
-                        return bus_error_set(reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
-                                             "%s: option store-on: %.64s: physical volumes are named by "
-                                             "their paths below /dev, %u at most.",
-                                             sd_bus_message_get_member(m), devices[n],
-                                             LVM_PLACEMENT_DEVICES_MAX);
+        for (; devices && *devices; devices++)
+                if (!lvm_device_name_is_valid(*devices))
+                        return bus_error_set(
+                                reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                                "%s: option store-on: physical volumes are named by their paths "
+                                "below /dev, which %.64s is not.",
+                                sd_bus_message_get_member(m), *devices);
         return 0;
 }
 
@@ -252,7 +249,7 @@ static int backup_call_volume(sd_bus_message *m, SessionObject *session, Contrac
         const Option options[] = {
                 {"cow-size", OPTION_UINT64, &prepare.cow_size},
                 {"provider", OPTION_STRING, &prepare.provider},
-                {"store-on", OPTION_STRINGS, &prepare.devices},
+                {"store-on", OPTION_DEVICES, &prepare.devices},
         };
         VolumeReference volume;
         ContractInput input = {};
@@ -316,7 +313,7 @@ static int backup_call_requiring(sd_bus_message *m, SessionObject *session, Cont
         int require = false, r;
         const Option options[] = {
                 {"require-writers", OPTION_BOOLEAN, &require},
-                {"ignore-writers", OPTION_STRINGS, &ignored},
+                {"ignore-writers", OPTION_NAMES, &ignored},
                 {"moment", OPTION_FD, &moment.fd},
                 {"moment-limit-usec", OPTION_UINT64, &moment.limit_usec},
         };

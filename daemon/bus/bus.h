@@ -44,7 +44,8 @@ typedef enum OptionType {
         OPTION_BOOLEAN, /* int */
         OPTION_UINT64,  /* uint64_t */
         OPTION_STRING,  /* const char *, lives as long as the message */
-        OPTION_STRINGS, /* char **, NULL-terminated; to be freed with strv_free() */
+        OPTION_NAMES,   /* of writers; char **, NULL-terminated; to be freed with strv_free() */
+        OPTION_DEVICES, /* likewise, of physical volumes */
         OPTION_FD,      /* int, lives as long as the message */
 } OptionType;
 
@@ -56,6 +57,7 @@ typedef struct Option {
 
 int options_read(sd_bus_message *m, const Option *options, size_t n_options, sd_bus_error *reterr);
 int options_read_none(sd_bus_message *m, sd_bus_error *reterr);
+int bus_read_names(sd_bus_message *m, char ***ret, sd_bus_error *reterr);
 char **bus_strv_free(char **list);
 static inline void bus_strv_freep(char ***list) {
         (void) bus_strv_free(*list);

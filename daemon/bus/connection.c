@@ -61,7 +61,7 @@ int bus_connect(Manager *manager) {
                 return error_origin(r);
         }
         note_guid(manager);
-        r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+        r = sd_bus_attach_event(manager->bus, manager->event, BUS_PRIORITY);
         if (r >= 0)
                 r = sd_bus_match_signal_async(manager->bus, NULL, NULL, "/org/freedesktop/DBus/Local",
                                               "org.freedesktop.DBus.Local", "Disconnected", connection_lost,

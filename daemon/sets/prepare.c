@@ -143,7 +143,7 @@ static int volume_prepare(SetVolume *volume, const VolumeReference *reference,
         int r;
 
         if (options && options->provider) {
-                volume->given.wished_provider = strdup(options->provider);
+                volume->given.wished_provider = strndup(options->provider, CONTRACT_NAME_MAX);
                 if (!volume->given.wished_provider)
                         return error_origin(-ENOMEM);
         }

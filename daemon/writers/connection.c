@@ -36,11 +36,16 @@ struct Connection {
         Writer *writer;
         sd_bus *bus;
         char *peer; /* its unique name on the system bus; NULL: a private socket */
-        sd_bus_slot *vtable_slot, *disconnected_slot;
+        sd_bus_slot *vtable_slot, *disconnected_slot, *filter_slot;
         PendingEvent *pending;
+        uint64_t n_sent, n_other; /* events; messages that were no answer to one */
         pid_t pid;
         bool registered;
 };
+
+/* Of messages that are no answer a writer may send this many, and one more for each event: it may answer
+ * twice, or late. Whoever needs more is in a loop, or wants us to be. */
+#define OTHER_MESSAGES_MAX 64u
 
 static PendingEvent *pending_event_free(PendingEvent *pending) {
         if (!pending)
@@ -146,6 +151,7 @@ Connection *connection_free(Connection *connection) {
         }
         sd_bus_slot_unref(c->vtable_slot);
         sd_bus_slot_unref(c->disconnected_slot);
+        sd_bus_slot_unref(c->filter_slot);
         if (c->peer)
                 sd_bus_unref(c->bus);
         else
@@ -171,6 +177,19 @@ void connection_ended(Connection *connection) {
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         connection_ended(userdata);
         return 0;
+}
+
+/* Sees what is no answer that we wait for, before anybody answers it. */
+static int on_other_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Connection *c = userdata;
+
+        if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", NULL) > 0 ||
+            ++c->n_other <= OTHER_MESSAGES_MAX + c->n_sent)
+                return 0;
+        log_warning("writer %s has sent %" PRIu64 " messages that nobody asked for, closing its connection",
+                    c->writer->descriptor->name, c->n_other);
+        connection_ended(c);
+        return 1;
 }
 
 static int read_options(Connection *c, sd_bus_message *m) {
@@ -253,6 +272,8 @@ static int start_server(Connection *c, int fd) {
                 r = sd_bus_match_signal_async(c->bus, &c->disconnected_slot, "org.freedesktop.DBus.Local",
                                               NULL, "org.freedesktop.DBus.Local", "Disconnected",
                                               on_disconnected, NULL, c);
+        if (r >= 0)
+                r = sd_bus_add_filter(c->bus, &c->filter_slot, on_other_message, c);
         if (r >= 0)
                 r = sd_bus_start(c->bus);
         if (r >= 0)
@@ -417,6 +438,7 @@ int connection_send(Connection *c, uint64_t session, uint32_t index, const Write
                 return error_trace(notice_not_responding(
                         c->writers, session, index, event->event, "%s could not be sent to writer %s: %s",
                         contract_event_to_string(event->event), c->writer->descriptor->name, strerror(-r)));
+        c->n_sent++;
         TAKE_PTR(pending);
         return 0;
 }

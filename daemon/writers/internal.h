@@ -167,4 +167,8 @@ int notes_read(sd_bus_message *m, WriterNote **notes, size_t *n_notes);
 
 /* metadata-read.c */
 #define METADATA_FIELDS 6u
-void metadata_fields(WriterMetadata *metadata, DictionaryField *fields);
+typedef struct MetadataRoom {
+        WriterMetadata *metadata;
+        size_t left; /* bytes of text that may still come */
+} MetadataRoom;
+void metadata_fields(MetadataRoom *room, DictionaryField *fields);

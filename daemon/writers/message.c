@@ -241,7 +241,7 @@ int message_new_event(sd_bus_message **ret, sd_bus *bus, const char *destination
 
 static int answer_text(Answer *answer, const char *text) {
         free(answer->text);
-        answer->text = strdup(text && *text ? text : "no reason given");
+        answer->text = strndup(text && *text ? text : "no reason given", CONTRACT_TEXT_MAX);
         if (!answer->text)
                 return error_origin(-ENOMEM);
         utf8_clean(answer->text, CONTRACT_TEXT_MAX - 1);
@@ -330,6 +330,7 @@ static int finish_metadata(Answer *answer, const Descriptor *d) {
 }
 
 static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, ContractEvent event) {
+        MetadataRoom room = {.metadata = answer->answer.metadata, .left = METADATA_SIZE_MAX};
         DictionaryField fields[1 + METADATA_FIELDS] = {{"warning", "s", answer, read_warning}};
         Shape shape = shape_of(event);
         size_t n = 1;
@@ -340,7 +341,7 @@ static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, Co
         if (!sd_bus_message_has_signature(m, "a{sv}"))
                 return nonsense(answer, "an answer of a wrong type");
         if (event == CONTRACT_EVENT_IDENTIFY) {
-                metadata_fields(answer->answer.metadata, fields + n);
+                metadata_fields(&room, fields + n);
                 n += METADATA_FIELDS;
         } else if (contract_event_takes_notes(event))
                 fields[n++] = (DictionaryField){"components", "aa{sv}", answer, read_notes};
@@ -348,7 +349,11 @@ static int read_good(Answer *answer, sd_bus_message *m, const Writer *writer, Co
                 fields[n++] = (DictionaryField){"frozen", "au", answer, read_frozen};
         r = dictionary_read(m, fields, n);
         if (event == CONTRACT_EVENT_IDENTIFY && r == -E2BIG)
-                return nonsense(answer, "more paths, components or files than 1024");
+                return nonsense(answer,
+                                "more paths, components or files than 1024, more than 2 MiB of text, or "
+                                "more of what is not known than it may have");
+        if (r == -E2BIG)
+                return nonsense(answer, "more of what is not known than it may have");
         if (event == CONTRACT_EVENT_IDENTIFY && r == -EINVAL)
                 return nonsense(answer, "a word that is not known");
         if (r == -ENXIO)

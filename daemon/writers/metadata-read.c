@@ -9,76 +9,137 @@
 #include "util/error.h"
 #include "util/utf8.h"
 
-static int read_string(sd_bus_message *m, void *field) {
+/* A text is copied only if there is room for it: each session keeps what each writer said. */
+static int take_room(MetadataRoom *room, const char *text) {
+        size_t n = strlen(text) + 1;
+
+        if (n > room->left)
+                return error_origin(-E2BIG);
+        room->left -= n;
+        return 0;
+}
+
+static int read_string(sd_bus_message *m, MetadataRoom *room, char **field) {
         const char *value;
         int r;
 
         r = sd_bus_message_read(m, "s", &value);
+        if (r >= 0)
+                r = take_room(room, value);
         return error_trace(r < 0 ? r : writer_metadata_set(field, value));
 }
 
+static int read_description(sd_bus_message *m, void *room) {
+        return read_string(m, room, &((MetadataRoom *) room)->metadata->description);
+}
+
+static int read_restore_method(sd_bus_message *m, void *room) {
+        return read_string(m, room, &((MetadataRoom *) room)->metadata->restore_method);
+}
+
 static int read_paths(sd_bus_message *m, void *userdata) {
+        MetadataRoom *room = userdata;
         const char *path;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "s");
-        while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &path)) > 0)
-                r = writer_metadata_add_path(userdata, path);
+        while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &path)) > 0) {
+                r = take_room(room, path);
+                if (r >= 0)
+                        r = writer_metadata_add_path(room->metadata, path);
+        }
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
-static int read_files(sd_bus_message *m, WriterFiles **files, size_t *n_files) {
+static int read_files(sd_bus_message *m, MetadataRoom *room, WriterFiles **files, size_t *n_files) {
         const char *path, *pattern;
         int r, recursive;
 
         r = sd_bus_message_enter_container(m, 'a', "(ssb)");
-        while (r >= 0 && (r = sd_bus_message_read(m, "(ssb)", &path, &pattern, &recursive)) > 0)
-                r = writer_files_add(files, n_files, path, pattern, recursive);
+        while (r >= 0 && (r = sd_bus_message_read(m, "(ssb)", &path, &pattern, &recursive)) > 0) {
+                r = take_room(room, path);
+                if (r >= 0)
+                        r = take_room(room, pattern);
+                if (r >= 0)
+                        r = writer_files_add(files, n_files, path, pattern, recursive);
+        }
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
-static int read_files_of_component(sd_bus_message *m, void *userdata) {
-        WriterComponent *component = userdata;
-
-        return read_files(m, &component->files, &component->n_files);
-}
-
 static int read_exclude_files(sd_bus_message *m, void *userdata) {
-        WriterMetadata *metadata = userdata;
+        MetadataRoom *room = userdata;
 
-        return read_files(m, &metadata->exclude_files, &metadata->n_exclude_files);
+        return read_files(m, room, &room->metadata->exclude_files, &room->metadata->n_exclude_files);
 }
 
-static int read_component(sd_bus_message *m, WriterComponent *component) {
+/* A component and the room for its texts. */
+typedef struct ComponentRoom {
+        WriterComponent *component;
+        MetadataRoom *room;
+} ComponentRoom;
+
+static int read_type(sd_bus_message *m, void *userdata) {
+        ComponentRoom *c = userdata;
+
+        return read_string(m, c->room, &c->component->type);
+}
+
+static int read_logical_path(sd_bus_message *m, void *userdata) {
+        ComponentRoom *c = userdata;
+
+        return read_string(m, c->room, &c->component->logical_path);
+}
+
+static int read_name(sd_bus_message *m, void *userdata) {
+        ComponentRoom *c = userdata;
+
+        return read_string(m, c->room, &c->component->name);
+}
+
+static int read_caption(sd_bus_message *m, void *userdata) {
+        ComponentRoom *c = userdata;
+
+        return read_string(m, c->room, &c->component->caption);
+}
+
+static int read_files_of_component(sd_bus_message *m, void *userdata) {
+        ComponentRoom *c = userdata;
+
+        return read_files(m, c->room, &c->component->files, &c->component->n_files);
+}
+
+static int read_component(sd_bus_message *m, MetadataRoom *room, WriterComponent *component) {
+        ComponentRoom c = {.component = component, .room = room};
         const DictionaryField fields[] = {
-                {"type", "s", &component->type, read_string},
-                {"logical-path", "s", &component->logical_path, read_string},
-                {"name", "s", &component->name, read_string},
-                {"caption", "s", &component->caption, read_string},
+                {"type", "s", &c, read_type},
+                {"logical-path", "s", &c, read_logical_path},
+                {"name", "s", &c, read_name},
+                {"caption", "s", &c, read_caption},
                 {"selectable", "b", &component->selectable, NULL},
                 {"selectable-for-restore", "b", &component->selectable_for_restore, NULL},
-                {"files", "a(ssb)", component, read_files_of_component},
+                {"files", "a(ssb)", &c, read_files_of_component},
         };
 
         return error_trace(dictionary_read(m, fields, ELEMENTSOF(fields)));
 }
 
 static int read_components(sd_bus_message *m, void *userdata) {
+        MetadataRoom *room = userdata;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "a{sv}");
         while (r >= 0 && (r = sd_bus_message_at_end(m, false)) == 0) {
                 WriterComponent *component = NULL;
 
-                r = writer_metadata_add_component(userdata, &component);
+                r = writer_metadata_add_component(room->metadata, &component);
                 if (r >= 0)
-                        r = read_component(m, component);
+                        r = read_component(m, room, component);
         }
         return error_trace(r < 0 ? r : sd_bus_message_exit_container(m));
 }
 
 static int read_writer_restore(sd_bus_message *m, void *userdata) {
-        WriterMetadata *metadata = userdata;
+        WriterMetadata *metadata = ((MetadataRoom *) userdata)->metadata;
         const char *value;
         int r;
 
@@ -91,18 +152,18 @@ static int read_writer_restore(sd_bus_message *m, void *userdata) {
 
 /**
  * metadata_fields() - what an answer to Identify may tell
- * @metadata:   filled in when they are read with dictionary_read(), which returns -E2BIG: too many; -EINVAL:
- *              a word that is not known
+ * @room:       its metadata are filled in when they are read with dictionary_read(), which returns -E2BIG:
+ * too many, or too long in all; -EINVAL: a word that is not known
  * @fields:     METADATA_FIELDS of them
  */
-void metadata_fields(WriterMetadata *metadata, DictionaryField *fields) {
+void metadata_fields(MetadataRoom *room, DictionaryField *fields) {
         const DictionaryField all[METADATA_FIELDS] = {
-                {"description", "s", &metadata->description, read_string},
-                {"paths", "as", metadata, read_paths},
-                {"components", "aa{sv}", metadata, read_components},
-                {"exclude-files", "a(ssb)", metadata, read_exclude_files},
-                {"restore-method", "s", &metadata->restore_method, read_string},
-                {"writer-restore", "s", metadata, read_writer_restore},
+                {"description", "s", room, read_description},
+                {"paths", "as", room, read_paths},
+                {"components", "aa{sv}", room, read_components},
+                {"exclude-files", "a(ssb)", room, read_exclude_files},
+                {"restore-method", "s", room, read_restore_method},
+                {"writer-restore", "s", room, read_writer_restore},
         };
 
         memcpy(fields, all, sizeof(all));

@@ -11,9 +11,10 @@
 
 #define METADATA_LIST_MAX        1024u /* paths, components, files of one component */
 #define METADATA_PATH_LENGTH_MAX 4096u
-#define METADATA_STAMP_MAX       4096u   /* bytes of a stamp, or of options */
-#define METADATA_BACKUP_MAX      16384u  /* bytes of a component's backup metadata */
-#define METADATA_NOTES_MAX       262144u /* bytes of all that one answer notes of components */
+#define METADATA_SIZE_MAX        (2u << 20) /* bytes of all text that an answer to Identify has */
+#define METADATA_STAMP_MAX       4096u      /* bytes of a stamp, or of options */
+#define METADATA_BACKUP_MAX      16384u     /* bytes of a component's backup metadata */
+#define METADATA_NOTES_MAX       262144u    /* bytes of all that one answer notes of components */
 
 /* Files by a folder, a pattern of names in it, and whether the folders below count. */
 typedef struct WriterFiles {

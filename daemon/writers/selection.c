@@ -84,7 +84,7 @@ static int note_add(WriterNote **notes, size_t *n_notes, const WriterNote *note)
  * Return: >= 0; -E2BIG: too many, one too long, or too much in all; another negative errno.
  */
 int notes_read(sd_bus_message *m, WriterNote **notes, size_t *n_notes) {
-        size_t n_bytes = 0;
+        size_t n_bytes = 0, n_read = 0;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "a{sv}");
@@ -100,6 +100,8 @@ int notes_read(sd_bus_message *m, WriterNote **notes, size_t *n_notes) {
                 r = dictionary_read(m, fields, ELEMENTSOF(fields));
                 if (r <= 0)
                         break;
+                if (++n_read > METADATA_LIST_MAX) /* those that say nothing, too */
+                        return error_origin(-E2BIG);
                 if (!note.stamp && !note.metadata)
                         continue;
                 n_bytes += length_of(note.stamp) + length_of(note.metadata);

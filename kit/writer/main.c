@@ -56,7 +56,8 @@ static void help(void) {
                "  bus=NAME              register on the system bus, owning that name, its descriptor's BusName=\n\n"
                "EVENT=ACTION, EVENT=first:N:ACTION:\n"
                "  ok  fail:CODE:TEXT  warn:TEXT  wait:FILE  delay:TIME  mark:FILE\n"
-               "  hang  block  exit  die  nonsense  strange  twice  huge\n"
+               "  hang  block  exit  die  nonsense  strange  twice  huge  stuffed\n"
+               "  large  verbose  flood  fork\n"
                "CODE: InconsistentSnapshot, OutOfResources, Timeout, Retryable, NonRetryable\n\n"
                "  --help                this text\n"
                "  --version             version\n");

@@ -125,7 +125,40 @@ static int read_value(sd_bus_message *m, const DictionaryField *field) {
         return r;
 }
 
-static int read_entry(sd_bus_message *m, const DictionaryField *fields, size_t n_fields) {
+static bool is_number(char type) {
+        return type != '\0' && strchr("ybnqiuxtd", type);
+}
+
+/* One value, or none: then the container is at its end. sd_bus_message_skip() looks at each byte of an array
+ * of bytes, which takes seconds for as many as a message can have. */
+static int skip_value(sd_bus_message *m, unsigned *left) {
+        const char *contents;
+        const void *numbers;
+        size_t size;
+        char type;
+        int r;
+
+        r = sd_bus_message_peek_type(m, &type, &contents);
+        if (r <= 0)
+                return r;
+        if (*left == 0)
+                return error_origin(-E2BIG);
+        (*left)--;
+        if (!strchr("arve", type))
+                return sd_bus_message_read_basic(m, type, NULL);
+        if (type == 'a' && contents[1] == '\0' && is_number(contents[0])) {
+                r = sd_bus_message_read_array(m, contents[0], &numbers, &size);
+                return r < 0 ? r : 1;
+        }
+        r = sd_bus_message_enter_container(m, type, contents);
+        while (r > 0) /* as deep as D-Bus lets types be nested */
+                r = skip_value(m, left);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : 1;
+}
+
+static int read_entry(sd_bus_message *m, const DictionaryField *fields, size_t n_fields, unsigned *left) {
         const char *key;
         int r;
 
@@ -135,7 +168,7 @@ static int read_entry(sd_bus_message *m, const DictionaryField *fields, size_t n
         for (size_t i = 0; i < n_fields; i++)
                 if (streq(fields[i].key, key))
                         return read_value(m, &fields[i]);
-        return sd_bus_message_skip(m, "v");
+        return skip_value(m, left);
 }
 
 /**
@@ -144,17 +177,21 @@ static int read_entry(sd_bus_message *m, const DictionaryField *fields, size_t n
  * @fields:     the keys that are known
  * @n_fields:   how many
  *
- * Return: 1: it was read; 0: there is no more; -ENXIO: a value is of another type; another negative errno:
- * malformed, or what a field's own function returns.
+ * Return: 1: it was read; 0: there is no more; -ENXIO: a value is of another type; -E2BIG: more than
+ * DICTIONARY_ENTRIES_MAX entries, or more than DICTIONARY_SKIPPED_MAX values below keys that are not known;
+ * another negative errno: malformed, or what a field's own function returns.
  */
 int dictionary_read(sd_bus_message *m, const DictionaryField *fields, size_t n_fields) {
+        unsigned n_entries = 0, left = DICTIONARY_SKIPPED_MAX;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         if (r <= 0)
                 return error_trace(r);
         while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_entry(m, fields, n_fields);
+                if (++n_entries > DICTIONARY_ENTRIES_MAX)
+                        return error_origin(-E2BIG);
+                r = read_entry(m, fields, n_fields, &left);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
                 if (r < 0)
