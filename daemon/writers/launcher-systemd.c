@@ -19,6 +19,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/trust.h"
 
 #define SYSTEMD      "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
@@ -320,6 +321,24 @@ static int call_start(SystemdProcess *p) {
         return error_trace(r < 0 ? r : 0);
 }
 
+/* PID 1 would execute it with the rights of User=, whoever can change it. A hook's adaptor looks at the hook
+ * itself. Return: whether it may be started; else it has ended. */
+static bool check_program(SystemdProcess *p) {
+        char text[CONTRACT_TEXT_MAX];
+        int r;
+
+        if (p->descriptor->kind != DESCRIPTOR_EXEC)
+                return true;
+        r = trust_check(p->descriptor->exec[0], text, sizeof(text));
+        if (r == TRUST_E_REFUSED)
+                end(p, "%s, the program of %s, is not started: %s", p->descriptor->exec[0],
+                    p->descriptor->path, text);
+        else if (r < 0 && r != -ENOENT) /* PID 1 says that it is not there */
+                end(p, "%s, the program of %s, is not started: %s", p->descriptor->exec[0],
+                    p->descriptor->path, strerror(-r));
+        return p->state != PROCESS_ENDED;
+}
+
 static int watch_unit(SystemdProcess *p) {
         _cleanup_free_ char *path = unit_path(p);
 
@@ -348,7 +367,7 @@ static int systemd_start(Launcher *l, Process **ret, const Descriptor *descripto
         launcher->processes = p;
         if (!launcher->bus) {
                 end(p, "there is no system bus to start %s with", unit_of(p));
-        } else {
+        } else if (check_program(p)) {
                 r = watch_unit(p);
                 if (r >= 0)
                         r = call_start(p);

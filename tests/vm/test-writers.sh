@@ -148,6 +148,15 @@ printf '[Writer]\nExec=/nowhere/program\nUser=nobody\n' > "$descriptors/b-missin
 printf '[Writer]\nService=nowhere.service\n' > "$descriptors/c-nounit.writer"
 printf '[Writer]\nHook=/nowhere/script\nUser=nobody\n' > "$descriptors/d-noscript.writer"
 printf '[Writer]\nExec=/bin/true\nUser=nobody\n' > "$descriptors/e-ends.writer"
+# Programs that others can change: by their mode, and by a directory on the way.
+cp /bin/true /usr/local/bin/test-shared
+chmod 757 /usr/local/bin/test-shared
+mkdir -p /usr/local/test-open
+cp /bin/true /usr/local/test-open/program
+chmod 777 /usr/local/test-open
+ln -s /usr/local/test-open/program /usr/local/bin/test-linked
+printf '[Writer]\nExec=/usr/local/bin/test-shared\nUser=root\n' > "$descriptors/f-shared.writer"
+printf '[Writer]\nExec=/usr/local/bin/test-linked\nUser=root\n' > "$descriptors/g-linked.writer"
 start_driver
 tell launch 1
 expect "the hook starts" '^launched 1 a-hook available front-end'
@@ -155,6 +164,8 @@ expect "a missing program is named" '^launched 1 b-missing unavailable .*/nowher
 expect "a missing unit is named" '^launched 1 c-nounit unavailable .*nowhere.service, named by .*c-nounit.writer'
 expect "a missing script is named" '^launched 1 d-noscript unavailable .*/nowhere/script, the script of .*d-noscript.writer, cannot be executed: No such file'
 expect "a program that is no writer" '^launched 1 e-ends unavailable .*ended before it registered'
+expect "a program that others may write" '^launched 1 f-shared unavailable .*others than root may write /usr/local/bin/test-shared'
+expect "a link into a folder that others may write" '^launched 1 g-linked unavailable .*others than root may write /usr/local/test-open'
 tell send 1 0 Identify
 expect "the hook's paths" '^answered 1 0 Identify  frozen= paths=/srv/hook'
 tell send 1 0 PrepareForBackup
@@ -229,6 +240,7 @@ check_equal "no unit is left of them" "" "$(systemctl list-units --all --plain -
 rm -r "$freeze_log" /run/test-hang /etc/qemu
 
 must umount "${mounts[@]}"
-rm -rf /run/systemd/system/quiesced-writer-fsfreeze.service.d /usr/local/bin/test-hook
+rm -rf /run/systemd/system/quiesced-writer-fsfreeze.service.d /usr/local/bin/test-hook /usr/local/bin/test-shared \
+        /usr/local/bin/test-linked /usr/local/test-open
 systemctl daemon-reload
 finish

@@ -23,8 +23,8 @@
 #include <sys/stat.h>
 
 #include "util/error.h"
+#include "util/trust.h"
 #include "util/utf8.h"
-#include "writers.d/hook/trust.h"
 
 typedef struct Listing {
         Parts parts;

@@ -10,7 +10,7 @@
  * it.
  */
 
-#include "writers.d/hook/trust.h"
+#include "util/trust.h"
 
 #include <assert.h>
 #include <limits.h>
