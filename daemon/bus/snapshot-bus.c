@@ -103,7 +103,7 @@ static void mount_allowed(Manager *manager, KeptCall **call, const char *snapsho
                 return;
         }
         mount_begun(manager, call, snapshot_id,
-                    snapshot_set_mount(set, snapshot_id, directory, mount_done, *call));
+                    snapshot_set_mount(set, snapshot_id, directory, (*call)->uid, mount_done, *call));
 }
 
 static int method_mount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

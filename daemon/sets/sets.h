@@ -217,6 +217,6 @@ typedef void (*TreeOpened)(int r, int fd, const char *text, void *userdata);
 int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata);
 uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id);
 /* Mount on a directory of the host's namespace, and off it; done as StepDone with STEP_NONE. */
-int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, StepDone done,
-                       void *userdata);
+int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, uint32_t uid,
+                       StepDone done, void *userdata);
 int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata);

@@ -9,10 +9,12 @@
 
 #include <blkid/blkid.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "daemon/child/child.h"
 
@@ -132,6 +134,19 @@ static int volume_open_tree(const ProviderVolume *volume) {
         return tree_child_mount(volume->device, type, false);
 }
 
+/* What is mounted hides what is there, for everybody: a user may do that to what is his alone, and not to
+ * what the kernel shows him of himself. The descriptor is the directory, whatever becomes of its path. */
+static bool may_mount_there(const TreeRequest *request) {
+        struct statfs fs;
+        struct stat st;
+
+        if (request->uid == 0)
+                return true;
+        return fstat(request->directory_fd, &st) >= 0 && S_ISDIR(st.st_mode) && st.st_uid == request->uid &&
+               fstatfs(request->directory_fd, &fs) >= 0 && fs.f_type != PROC_SUPER_MAGIC &&
+               fs.f_type != SYSFS_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC;
+}
+
 /**
  * tree_child_open() - open a snapshot's tree, and attach it if asked
  * @socket_fd:  gets the descriptor of the mount
@@ -141,8 +156,16 @@ static int volume_open_tree(const ProviderVolume *volume) {
  */
 int tree_child_open(int socket_fd, void *argument) {
         const TreeRequest *request = argument;
-        _cleanup_close_ int fd = volume_open_tree(request->volume);
+        _cleanup_close_ int fd = -EBADF;
 
+        if (request->directory_fd >= 0 && !may_mount_there(request)) {
+                (void) dprintf(STDERR_FILENO,
+                               "the directory to mount it on does not belong to user %" PRIu32
+                               ", and only root mounts on those of others\n",
+                               request->uid);
+                return TREE_NOT_YOURS;
+        }
+        fd = volume_open_tree(request->volume);
         if (fd < 0)
                 return 1;
         if (request->directory_fd >= 0 &&

@@ -11,6 +11,7 @@
 typedef struct TreeRequest {
         const ProviderVolume *volume;
         int directory_fd;  /* mount there too; or -1 */
+        uint32_t uid;      /* for whom: but for root, the directory must be that user's */
         int attached_fd;   /* of the tree that is to be unmounted; or -1 */
         uint64_t mount_id; /* without that: the mount of the device that has this id; 0: all of the device */
 } TreeRequest;
@@ -18,7 +19,8 @@ typedef struct TreeRequest {
 /* For forked children: a detached mount of a device. Return: a descriptor, or a negative errno; why is on
  * stderr. */
 int tree_child_mount(const char *device, const char *type, bool writable);
-/* Sends the tree's descriptor with index 0. Exit: 0 good. */
+/* Sends the tree's descriptor with index 0. Exit: 0 good; TREE_NOT_YOURS: it must not be mounted there. */
+#define TREE_NOT_YOURS 3
 int tree_child_open(int socket_fd, void *argument);
 /* Exit: 0 good. */
 int tree_child_unmount(int socket_fd, void *argument);

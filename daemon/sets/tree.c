@@ -57,6 +57,8 @@ static void tree_call_answer(TreeCall *call, const ChildResult *result) {
         char text[CONTRACT_TEXT_MAX];
 
         tree_reason(result, text, sizeof(text));
+        if (result->error == 0 && result->status == TREE_NOT_YOURS)
+                answer.error = CONTRACT_ERROR_ACCESS_DENIED;
         if (call->opened) {
                 call->opened(good ? 0 : -EIO, good ? TAKE_FD(result->fds[0]) : -EBADF, good ? NULL : text,
                              call->userdata);
@@ -84,7 +86,8 @@ static void on_tree(Child *child, const ChildResult *result, void *userdata) {
         snapshot_set_reap(set);
 }
 
-static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int directory_fd, TreeCall given) {
+static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int directory_fd, uint32_t uid,
+                           TreeCall given) {
         const SetVolume *volume = snapshot_set_find_volume(set, snapshot_id);
         _cleanup_free_ TreeCall *call = NULL;
         TreeRequest request;
@@ -100,8 +103,10 @@ static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int direct
         *call = given;
         call->set = set;
         (void) snprintf(call->snapshot_id, sizeof(call->snapshot_id), "%s", snapshot_id);
-        request = (TreeRequest){
-                .volume = &volume->given, .directory_fd = directory_fd, .attached_fd = volume->attached_fd};
+        request = (TreeRequest){.volume = &volume->given,
+                                .directory_fd = directory_fd,
+                                .uid = uid,
+                                .attached_fd = volume->attached_fd};
         if (given.unmount)
                 request.mount_id = mount_record_read(runtime_dir(volume), snapshot_id);
         r = child_fork(&call->child, set->sets->event, given.unmount ? tree_child_unmount : tree_child_open,
@@ -126,7 +131,7 @@ static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int direct
 int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata) {
         assert(set && snapshot_id && done);
         return error_trace(
-                tree_call_begin(set, snapshot_id, -1, (TreeCall){.opened = done, .userdata = userdata}));
+                tree_call_begin(set, snapshot_id, -1, 0, (TreeCall){.opened = done, .userdata = userdata}));
 }
 
 /**
@@ -134,20 +139,21 @@ int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened
  * @set:                the set
  * @snapshot_id:        which
  * @directory_fd:       where; the caller's
+ * @uid:                for which user; one that is not root may mount on a directory of his own alone
  * @done:               called once, from the event loop
  * @userdata:           for @done
  *
  * Return: as snapshot_set_open_tree(); -EBUSY if it is mounted already.
  */
-int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, StepDone done,
-                       void *userdata) {
+int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, uint32_t uid,
+                       StepDone done, void *userdata) {
         const SetVolume *volume;
 
         assert(set && snapshot_id && directory_fd >= 0 && done);
         volume = snapshot_set_find_volume(set, snapshot_id);
         if (volume && volume->attached_fd >= 0)
                 return error_origin(-EBUSY);
-        return error_trace(tree_call_begin(set, snapshot_id, directory_fd,
+        return error_trace(tree_call_begin(set, snapshot_id, directory_fd, uid,
                                            (TreeCall){.attach = true, .done = done, .userdata = userdata}));
 }
 
@@ -162,7 +168,7 @@ int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_
  */
 int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata) {
         assert(set && snapshot_id && done);
-        return error_trace(tree_call_begin(set, snapshot_id, -1,
+        return error_trace(tree_call_begin(set, snapshot_id, -1, 0,
                                            (TreeCall){.unmount = true, .done = done, .userdata = userdata}));
 }
 

@@ -9,6 +9,9 @@
  * group backup, are in tests/vm/test-access.sh.
  */
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "bus-harness.h"
 
 /* The bus wants users that there are: bin and nobody. */
@@ -270,16 +273,32 @@ static void test_register(void **state) {
         (void) client_free(bob);
 }
 
+/* What is mounted hides what is there, also from root. */
+static void assert_may_not_mount(Client *client, const char *snapshot, const char *directory) {
+        int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        assert_true(fd >= 0);
+        assert_refused(call_ask(client, snapshot, "org.quiesce1.Snapshot", "Mount", "ha{sv}", fd, 0),
+                       "AccessDenied", "does not belong to user");
+        assert_int_equal(close(fd), 0);
+}
+
 /* Snapshots that stay are their user's, whichever process asks; another user needs to be an administrator.
  */
 static void test_own_snapshots(void **state) {
         _cleanup_free_ char *snapshot = NULL, *path = NULL;
         Client *alice, *later, *bob;
+        char folder[160], target[96];
         Polkit polkit;
 
         if (needs_root() < 0)
                 return;
-        bench_add_volume(*state, "one");
+        (void) snprintf(folder, sizeof(folder), "%s/volumes/folder", ((Bench *) *state)->provider);
+        assert_int_equal(mkdir(folder, 0755), 0);
+        /* Root's, but anybody may write there. */
+        (void) snprintf(target, sizeof(target), "%s/target", ((Bench *) *state)->directory);
+        assert_int_equal(mkdir(target, 0700), 0);
+        assert_int_equal(chmod(target, 01777), 0);
         bench_start(*state);
         polkit_start(&polkit, *state, "org.quiesce1.backup");
         alice = client_new_as(*state, ALICE);
@@ -288,7 +307,7 @@ static void test_own_snapshots(void **state) {
                            0));
         backup_ok(alice, "GatherWriterMetadata");
         backup_ok(alice, "StartSnapshotSet");
-        snapshot = client_add(alice, "test:one");
+        snapshot = client_add(alice, "test:folder");
         backup_ok(alice, "PrepareForBackup");
         backup_ok(alice, "DoSnapshotSet");
         session_ok(alice, "Release");
@@ -301,6 +320,8 @@ static void test_own_snapshots(void **state) {
         assert_refused(call_ask(bob, path, "org.quiesce1.Snapshot", "Delete", "a{sv}", 0), "AccessDenied",
                        "org.quiesce1.administer");
         assert_ok(call_ask(later, path, "org.quiesce1.Snapshot", "GetProperties", "a{sv}", 0));
+        assert_may_not_mount(later, path, target);
+        assert_may_not_mount(later, path, "/proc/self/fd");
         polkit.grants = "";
         assert_refused(call_ask(later, path, "org.quiesce1.Snapshot", "Delete", "a{sv}", 0), "AccessDenied",
                        "org.quiesce1.backup");

@@ -52,6 +52,19 @@ set=$(within 120 as quiesced-test-alice quiescectl create --quiet /mnt/data)
 check "a member of group backup makes a set" test -n "$set"
 check "it is hers" grep -q quiesced-test-alice <(quiescectl list sets)
 check "she looks into it" within 30 as quiesced-test-alice quiescectl show "$set"
+snapshot=$(as quiesced-test-alice quiescectl list snapshots --json | jq -r '.snapshots[0].id')
+must install -d -o quiesced-test-alice /srv/alice
+must ln -s /etc /srv/alice/link
+check_fails "she may not mount it on a folder of root's" 'AccessDenied|does not belong to user' \
+        within 30 as quiesced-test-alice quiescectl mount "$snapshot" /etc
+check_fails "by a link neither" 'AccessDenied|does not belong to user' \
+        within 30 as quiesced-test-alice quiescectl mount "$snapshot" /srv/alice/link
+check_equal "nothing is mounted there" "" "$(findmnt -n /etc)"
+must install -d -o quiesced-test-alice $'/srv/alice/odd \n\xff'
+check "she may on one of hers, whatever its name" within 30 as quiesced-test-alice quiescectl mount "$snapshot" $'/srv/alice/odd \n\xff'
+check_equal "with no setuid and no devices" "ro,nosuid,nodev" \
+        "$(findmnt -rn -o VFS-OPTIONS -S "$(quiescectl show --json "$snapshot" | jq -r '.snapshots[0].device')" | grep -o '^ro,nosuid,nodev')"
+check "and unmount it" within 30 as quiesced-test-alice quiescectl umount "$snapshot"
 check_fails "she may not restore" 'org.quiesce1.restore' \
         within 30 as quiesced-test-alice "${call[@]}" OpenRestore 'sa{sv}' '' 0
 check_fails "another member may not delete it" 'org.quiesce1.administer' \
