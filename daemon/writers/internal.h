@@ -44,6 +44,7 @@ struct Writer {
         Writer *next;
         Writers *writers;
         Descriptor *descriptor;
+        Descriptor *renewed; /* counts when the process that is being stopped has ended; or NULL */
         WriterState state;
         bool wanted_again; /* STOPPING, but somebody wants it: start it when it is gone */
         unsigned n_users;  /* sessions with it */

@@ -103,8 +103,11 @@ const char *writer_log_name(const Writer *writer) {
 }
 
 static void set_descriptor(Writer *writer, Descriptor *descriptor) {
+        descriptor_ref(descriptor);
         descriptor_unref(writer->descriptor);
-        writer->descriptor = descriptor_ref(descriptor);
+        writer->descriptor = descriptor;
+        descriptor_unref(writer->renewed);
+        writer->renewed = NULL;
 }
 
 /* What a service on the bus was registered for holds for weeks: what has been written since counts, unless a
@@ -112,7 +115,10 @@ static void set_descriptor(Writer *writer, Descriptor *descriptor) {
 static void renew_descriptor(Writer *writer, Descriptor *descriptor) {
         if (writer->descriptor == descriptor)
                 return;
-        if (writer_is_idle(writer)) {
+        if (writer->state == WRITER_STOPPING) {
+                descriptor_unref(writer->renewed);
+                writer->renewed = descriptor_ref(descriptor);
+        } else if (writer_is_idle(writer)) {
                 if (descriptor->error || !streq_ptr(writer->descriptor->bus_name, descriptor->bus_name))
                         writer_forget(writer);
                 set_descriptor(writer, descriptor);
@@ -166,6 +172,7 @@ Writer *writer_free(Writer *writer) {
         if (writer->process)
                 writer->process = writer->process->launcher->ops->process_free(writer->process);
         descriptor_unref(writer->descriptor);
+        descriptor_unref(writer->renewed);
         free(writer->bus_unit);
         free(writer);
         return NULL;
@@ -233,6 +240,8 @@ static void on_process_ended(Process *process, const char *text, void *userdata)
         writer->wanted_again = false;
         writer->level = -1;
         writer->freeze_window_usec = 0;
+        if (writer->renewed)
+                set_descriptor(writer, writer->renewed);
         if (starting) {
                 log_warning("%s", problem ? problem : "out of memory");
                 fail_waiting(writer, problem ? problem : "out of memory");

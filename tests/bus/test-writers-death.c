@@ -154,7 +154,11 @@ static void restarted_while_stopping(void **state) {
         (void) room_ask(room, 1, 0, CONTRACT_EVENT_IDENTIFY);
         pid = room_pid_of(room, "w");
         writers_release(room->writers, 1);
+        /* What its descriptor says by now counts. */
+        room_add_writer(room, "w", "level=back-end");
+        assert_int_equal(writers_reload(room->writers), 0);
         assert_true(room_launch(room, 2)->writers[0].available);
+        assert_int_equal(room->launched[1].writers[0].level, CONTRACT_LEVEL_BACK_END);
         (void) room_ask(room, 2, 0, CONTRACT_EVENT_IDENTIFY);
         assert_int_not_equal(room_pid_of(room, "w"), pid);
 }
