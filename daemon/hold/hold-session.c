@@ -24,7 +24,6 @@
 /* A set is staged just before it is frozen; one that nobody comes back to must not keep LVM waiting. */
 #define STAGED_LIMIT_USEC (600 * USEC_PER_SEC)
 #define REPEAT_MSEC       50
-#define LIMIT_PASSED      "the hold limit has passed"
 
 enum { POLL_CONNECTION, POLL_WAKE, POLL_TIMER, POLL_GUARD, POLL_SIGNAL, _POLL_MAX };
 
@@ -32,6 +31,20 @@ static void give_up(Session *s, int error, const char *text) {
         Failure failure;
 
         (void) failure_say(&failure, error, HOLD_NONE, HOLD_NONE, "%s", text);
+        session_give_up(s, &failure);
+}
+
+/* By the name of a volume whose thread is still in a call, if there is one. */
+static void limit_passed(Session *s) {
+        uint32_t volume = HOLD_NONE;
+        Failure failure;
+
+        if (crew_is_idle(s->crew, &volume))
+                (void) failure_say(&failure, -ETIME, HOLD_NONE, HOLD_NONE, "the hold limit has passed");
+        else
+                (void) failure_say(&failure, -ETIME, volume, HOLD_NONE,
+                                   "the hold limit has passed while %s was waited for",
+                                   hold_set_volume_name(s->set, volume));
         session_give_up(s, &failure);
 }
 
@@ -236,7 +249,7 @@ static void on_step_done(Session *s) {
         if (r < 0) {
                 /* Only the guard can have given up behind our back, and only for one reason. */
                 if (failure.text[0] == '\0')
-                        give_up(s, -ETIME, LIMIT_PASSED);
+                        limit_passed(s);
                 session_give_up(s, &failure);
                 return;
         }
@@ -294,7 +307,7 @@ static int session_wait(Session *s) {
         if (p[POLL_WAKE].revents)
                 (void) !read(s->wake_fd, &count, sizeof(count));
         if (p[POLL_TIMER].revents)
-                give_up(s, -ETIME, LIMIT_PASSED);
+                limit_passed(s);
         if (p[POLL_GUARD].revents)
                 give_up(s, -EOWNERDEAD, "the hold's guard was killed");
         on_step_done(s);
