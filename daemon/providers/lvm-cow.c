@@ -75,7 +75,8 @@ static int cow_check_live(ProviderVolume *volume, ProviderDone done, void *userd
                 (void) lvm_verdict(
                         &verdict, CONTRACT_ERROR_INSUFFICIENT_STORAGE,
                         "The snapshot of %.200s is lost (\"%.32s\"): more was written than its store "
-                        "of %llu bytes can hold. Wish for a larger one.",
+                        "of %llu bytes can hold (wish for a larger one), or the store's disk has failed "
+                        "(the kernel's log tells).",
                         volume->name, status, (unsigned long long) data->cow_size);
         done(volume, verdict.error, verdict.error == CONTRACT_OK ? NULL : verdict.text, userdata);
         return 0;
