@@ -20,8 +20,15 @@ local_conf=/etc/lvm/lvmlocal.conf
 
 # --- recording: /dev/vdb carries the group, /dev/vdc the log ---------------------------------------------------------------
 
+# see FILTER: LVM has to look at what lies above a disk alone; and it activates only what it is told to.
+see() {
+        printf '%s\n' 'devices {' "global_filter = [ $1 ]" '}' 'global { event_activation = 0 }' > "$local_conf"
+}
+
 make_recorded() {
         must modprobe dm-log-writes
+        [ ! -e "$local_conf" ] || cp "$local_conf" "$test_work/lvmlocal.conf"
+        see '"r|^/dev/vd[b-d]$|"'
         must dmsetup create pv --table "0 $n_sectors log-writes /dev/vdb /dev/vdc"
         must vgcreate -qq -y recorded /dev/mapper/pv
         make_thick recorded thick 48M
@@ -95,10 +102,7 @@ end_recording() {
         must vgchange -qq -an recorded
         must dmsetup remove --retry pv
         must wipefs -qaf /dev/vdb
-        # From now on LVM sees what is replayed alone, and only when it is told to.
-        [ ! -e "$local_conf" ] || cp "$local_conf" "$test_work/lvmlocal.conf"
-        printf '%s\n' 'devices {' 'global_filter = [ "a|^/dev/mapper/look$|", "r|.*|" ]' '}' \
-                'global { event_activation = 0 }' > "$local_conf"
+        see '"a|^/dev/mapper/look$|", "r|.*|"'
         must "$tools/replay-writes" /dev/vdc list
         cp "$test_work/output" "$test_work/points"
 }
