@@ -77,8 +77,10 @@ StageResult stage_hold_abort(SnapshotSet *set) {
         if (!set->stage_entered) {
                 set->stage_entered = true;
                 set->helper = child_free(set->helper);
-                if (!set->hold)
+                if (!set->hold) {
+                        sets_await_freezers(set->sets);
                         return STAGE_DONE;
+                }
                 set->hold_answered = false;
                 r = hold_client_abort(set->hold, ABORT_LIMIT_USEC, on_hold_abort, set);
                 if (r < 0)
@@ -87,5 +89,6 @@ StageResult stage_hold_abort(SnapshotSet *set) {
         if (set->hold && !set->hold_answered)
                 return STAGE_WAIT;
         set->hold = hold_client_free(set->hold);
+        sets_await_freezers(set->sets);
         return STAGE_DONE;
 }

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -27,6 +28,8 @@
 #include "util/error.h"
 #include "util/freeze-trial.h"
 #include "util/log.h"
+
+#define FREEZERS_REPEAT_MSEC 100
 
 /* A staged table must not become live when the device is resumed: it would show a wrong instant. */
 static void snapshot_let_go(const char *uuid) {
@@ -228,20 +231,27 @@ static int count_journal(const char *directory, const char *path) {
         return -EBUSY;
 }
 
-/* What a trial that was killed has left frozen (freeze-trial.h). */
-static void trials_let_go(void) {
+/* What was frozen by somebody who was killed meanwhile (freeze-trial.h). Return: whether somebody freezes
+ * now.
+ */
+static bool freezers_let_go(void) {
         DIR *d = opendir(FREEZE_TRIAL_DIRECTORY);
+        bool lives = false;
         uint64_t mount_id;
 
         if (!d)
-                return;
+                return false;
         for (struct dirent *e; (e = readdir(d));) {
-                if (!freeze_trial_is_orphan(e->d_name, &mount_id))
+                _cleanup_close_ int note = freeze_note_take_orphan(e->d_name, &mount_id);
+
+                lives |= note == -EBUSY;
+                if (note < 0)
                         continue;
                 mount_let_go(NULL, mount_id);
-                freeze_trial_forget(mount_id);
+                freeze_note_forget(mount_id);
         }
         (void) closedir(d);
+        return lives;
 }
 
 /**
@@ -258,7 +268,7 @@ int let_go_held(const char *runtime_dir) {
         /* A thaw blocks while its device is suspended: what can be resumed is, before anything is thawed. */
         lvm_origins_resume(runtime_dir);
         r = journals_each(runtime_dir, journal_let_go);
-        trials_let_go();
+        (void) freezers_let_go();
         (void) lvm_rcu_recover(runtime_dir);
         log_release();
         return journals_each(runtime_dir, count_journal) != 0 ? LET_GO_E_HELD : error_trace(r);
@@ -272,4 +282,36 @@ int let_go_held(const char *runtime_dir) {
  */
 int let_go_after_holds(const char *runtime_dir) {
         return error_trace(journals_each(runtime_dir, journal_await));
+}
+
+/**
+ * let_go_has_freezers() - whether somebody is at freezing, or was killed in it
+ *
+ * Return: true if let_go_after_freezers() has something to do.
+ */
+bool let_go_has_freezers(void) {
+        DIR *d = opendir(FREEZE_TRIAL_DIRECTORY);
+        bool found = false;
+        uint64_t mount_id;
+
+        if (!d)
+                return false;
+        for (struct dirent *e; !found && (e = readdir(d));) {
+                _cleanup_close_ int note = freeze_note_take_orphan(e->d_name, &mount_id);
+
+                found = note != -ENOENT;
+        }
+        (void) closedir(d);
+        return found;
+}
+
+/**
+ * let_go_after_freezers() - lets go what was frozen by somebody who was killed in that; blocks until nobody
+ * is at it
+ *
+ * Who was killed in the kernel ends when the disk answers, and has frozen by then.
+ */
+void let_go_after_freezers(void) {
+        while (freezers_let_go())
+                (void) poll(NULL, 0, FREEZERS_REPEAT_MSEC);
 }

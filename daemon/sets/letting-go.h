@@ -8,6 +8,8 @@
  * (ExecStopPost=), whether it is ever started again or not. Both may be done at any time and repeatedly.
  */
 
+#include <stdbool.h>
+
 enum {
         LET_GO_E_HELD =
                 1, /* a process of a hold lives: what it has is resumed, but must be thawed after it */
@@ -15,3 +17,6 @@ enum {
 
 int let_go_held(const char *runtime_dir);
 int let_go_after_holds(const char *runtime_dir);
+/* What a writer or a trial froze that was killed in the call: it freezes when the disk answers. */
+bool let_go_has_freezers(void);
+void let_go_after_freezers(void);

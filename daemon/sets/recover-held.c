@@ -31,6 +31,43 @@ static void on_awaited(Child *child, const ChildResult *result, void *userdata) 
         sets->held_child = child_free(child);
 }
 
+/* The child. */
+static int await_freezers(int socket_fd, void *argument) {
+        let_go_after_freezers();
+        return 0;
+}
+
+static void on_freezers_gone(Child *child, const ChildResult *result, void *userdata) {
+        Sets *sets = userdata;
+
+        if (result->err[0])
+                log_warning("%s", result->err);
+        if (result->error != 0 || result->status != 0)
+                log_error("Somebody freezes a file system and does not come to an end. If it is frozen: "
+                          "fsfreeze(8).");
+        sets->freezers_child = child_free(child);
+}
+
+/**
+ * sets_await_freezers() - has a file system thawed that somebody freezes who was killed in the call
+ * @sets:       all sets
+ *
+ * When the disk answers there is nobody who would, and nobody may call anything for a long time.
+ */
+void sets_await_freezers(Sets *sets) {
+        int r;
+
+        if (sets->freezers_child || !let_go_has_freezers())
+                return;
+        r = child_fork(&sets->freezers_child, sets->event, await_freezers, NULL, HOLD_WAIT_USEC,
+                       on_freezers_gone, sets);
+        if (r < 0)
+                log_error(
+                        "No process could be made that waits for the end of a freeze: %s. If a file system "
+                        "stays frozen: fsfreeze(8).",
+                        strerror(-r));
+}
+
 /**
  * sets_recover_held() - let go what a daemon that died may have held
  * @sets:       all sets, none yet
@@ -41,6 +78,7 @@ int sets_recover_held(Sets *sets) {
         int r;
 
         r = let_go_held(sets->config.runtime_dir);
+        sets_await_freezers(sets);
         if (r != LET_GO_E_HELD)
                 return error_trace(r);
         log_notice("A quiesced-hold of before this start still lets go; what it leaves is let go after it.");

@@ -124,8 +124,9 @@ struct Sets {
         size_t n_sets, n_allocated;
         sd_event_source *reap_source; /* frees sets that have nothing left */
         struct Recovery *recovery;
-        bool recovery_begun; /* since the start */
-        Child *held_child;   /* waits for holds of before this start */
+        bool recovery_begun;   /* since the start */
+        Child *held_child;     /* waits for holds of before this start */
+        Child *freezers_child; /* waits for who may have been killed in FIFREEZE */
         Watch *watch;
         Space *space;
 };
@@ -135,6 +136,9 @@ typedef enum StageResult {
         STAGE_DONE,
         STAGE_WAIT,
 } StageResult;
+
+/* recover-held.c */
+void sets_await_freezers(Sets *sets);
 
 /* steps.c */
 void step_begin(SnapshotSet *set, ContractStep step, uint32_t volume, StepDone done, void *userdata);

@@ -126,6 +126,7 @@ Sets *sets_free(Sets *sets) {
         sets->watch = watch_free(sets->watch);
         sets->space = space_free(sets->space);
         sets->held_child = child_free(sets->held_child);
+        sets->freezers_child = child_free(sets->freezers_child);
         for (size_t i = 0; i < sets->n_sets; i++)
                 (void) snapshot_set_free(sets->sets[i]);
         free(sets->sets);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * FIFREEZE and FITHAW with a note on a tmpfs meanwhile; see freeze-trial.h.
+ * FIFREEZE with a note on a tmpfs meanwhile; see freeze-trial.h.
  */
 
 #include "util/freeze-trial.h"
@@ -45,6 +45,27 @@ static int note_take(const char *path, bool *ret_left) {
         }
 }
 
+/* FIFREEZE, and FITHAW if it is a trial, with the note there all the time. */
+static int freeze_with_note(int fd, bool is_trial) {
+        _cleanup_close_ int note = -EBADF;
+        char path[NOTE_PATH_SIZE];
+        bool left = false;
+        struct statx st;
+        int r = 0;
+
+        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
+                return -errno;
+        note_path(path, st.stx_mnt_id);
+        note = note_take(path, &left);
+        if (left)
+                (void) ioctl(fd, FITHAW, 0); /* not frozen: he died before, or somebody has thawed it */
+        if (ioctl(fd, FIFREEZE, 0) < 0 || (is_trial && ioctl(fd, FITHAW, 0) < 0))
+                r = -errno;
+        if (note >= 0)
+                (void) unlink(path);
+        return r;
+}
+
 /**
  * freeze_trial() - freeze a file system and thaw it at once
  * @fd:         of anything on it
@@ -55,55 +76,57 @@ static int note_take(const char *path, bool *ret_left) {
  * negative errno.
  */
 int freeze_trial(int fd) {
-        _cleanup_close_ int note = -EBADF;
-        char path[NOTE_PATH_SIZE];
-        bool left = false;
-        struct statx st;
-        int r = 0;
-
-        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
-                return error_origin(-errno);
-        note_path(path, st.stx_mnt_id);
-        note = note_take(path, &left);
-        if (left)
-                (void) ioctl(fd, FITHAW, 0); /* not frozen: he died before, or somebody has thawed it */
-        if (ioctl(fd, FIFREEZE, 0) < 0 || ioctl(fd, FITHAW, 0) < 0)
-                r = -errno;
-        if (note >= 0)
-                (void) unlink(path);
-        return r;
+        return freeze_with_note(fd, true);
 }
 
 /**
- * freeze_trial_is_orphan() - whether a file is a note whose writer has died
- * @name:               of the file in FREEZE_TRIAL_DIRECTORY
+ * freeze_noted() - freeze a file system; if this process is killed in the call, somebody learns of it
+ * @fd:         of anything on it
+ *
+ * Touches no disk, and may not print: others are frozen already.
+ *
+ * Return: 0, or a negative errno.
+ */
+int freeze_noted(int fd) {
+        return freeze_with_note(fd, false);
+}
+
+/**
+ * freeze_note_take_orphan() - takes a note whose writer has died
+ * @name:               of a file in FREEZE_TRIAL_DIRECTORY
  * @ret_mount_id:       of the mount that may be frozen
  *
- * Return: 1, or 0: no.
+ * Return: a descriptor, to be closed when the mount is thawed and the note forgotten; -EBUSY: who wrote it
+ * lives; -ENOENT: it is no note, or he has frozen nothing yet.
  */
-int freeze_trial_is_orphan(const char *name, uint64_t *ret_mount_id) {
+int freeze_note_take_orphan(const char *name, uint64_t *ret_mount_id) {
         _cleanup_close_ int fd = -EBADF;
         char path[NOTE_PATH_SIZE], *end;
         uint64_t mount_id;
+        struct stat st;
 
         if (strncmp(name, FREEZE_TRIAL_PREFIX, strlen(FREEZE_TRIAL_PREFIX)) != 0)
-                return 0;
+                return -ENOENT;
         mount_id = strtoull(name + strlen(FREEZE_TRIAL_PREFIX), &end, 10);
         if (*end)
-                return 0;
+                return -ENOENT;
         note_path(path, mount_id);
         fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return 0;
+        if (fd < 0)
+                return -ENOENT;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return -EBUSY;
+        if (fstat(fd, &st) < 0 || st.st_nlink == 0 || st.st_size == 0)
+                return -ENOENT;
         *ret_mount_id = mount_id;
-        return 1;
+        return TAKE_FD(fd);
 }
 
 /**
- * freeze_trial_forget() - what a note told of is thawed
+ * freeze_note_forget() - what a note told of is thawed
  * @mount_id:   of the mount
  */
-void freeze_trial_forget(uint64_t mount_id) {
+void freeze_note_forget(uint64_t mount_id) {
         char path[NOTE_PATH_SIZE];
 
         note_path(path, mount_id);

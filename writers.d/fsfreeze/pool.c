@@ -51,14 +51,15 @@ static void carry_out(Job *job) {
                 job->error = -try_freezing(job->fd);
                 return;
         case JOB_FREEZE:
-                r = ioctl(job->fd, FIFREEZE, 0);
+                r = freeze_noted(job->fd);
                 /* Whoever gave up has thawed what was frozen by then; what came later undoes itself. */
                 if (r == 0 && atomic_load(job->given_up)) {
                         (void) ioctl(job->fd, FITHAW, 0);
                         job->error = ECANCELED;
                         return;
                 }
-                break;
+                job->error = -r;
+                return;
         case JOB_SYNC:
                 (void) syncfs(job->fd); /* as good as can be: it is told to be skipped */
                 r = 0;
