@@ -30,7 +30,7 @@ set_up() {
         make_vg vg0 /dev/vdb
         make_vg vg1 /dev/mapper/pv
         make_vg vg2 /dev/vdd
-        make_thick vg0 usr 1200M
+        make_thick vg0 usr 1300M
         make_thick vg1 var 400M
         make_pool vg2 pool 1500M
         make_thin vg2 pool te 500M

@@ -206,7 +206,10 @@ if [ $# -eq 0 ]; then
         [ "${QUIESCED_TEST_ALL:-no}" = no ] || set -- "$@" store_when_made store_when_copied origin_when_synced \
                 metadata_errors metadata_error_writes slow_pool trim_too_long trim
 fi
+# Since Linux 6.6 the fsfreeze writer freezes what lies on a volume, too: then nothing is left for the suspend to write.
+frozen_before() { printf '%s\n' 6.6 "$(uname -r)" | sort -V -C; }
 for name; do
+        case $name in origin_when_frozen | slow_*) ! frozen_before || continue ;; esac
         since=$SECONDS
         "case_$name"
         echo "# $name: $((SECONDS - since)) s"
