@@ -147,10 +147,8 @@ bool call_is_legal(const Session *session, ContractCall call) {
 }
 
 static size_t append(char *text, size_t size, size_t length, const char *word) {
-        size_t n = strlen(word);
+        size_t n = strnlen(word, size - length - 1);
 
-        if (n >= size - length)
-                n = size - length - 1;
         memcpy(text + length, word, n);
         text[length + n] = '\0';
         return length + n;
@@ -220,16 +218,11 @@ void call_refuse(Contract *contract, Session *session, const ContractInput *inpu
  * Return: the call, or CONTRACT_CALL_NONE.
  */
 ContractCall session_running(const Session *session) {
-        if (session_is_releasing(session))
+        if (session_is_releasing(session) || session->gone)
                 return CONTRACT_CALL_RELEASE;
         if (session->phase == PHASE_ABORT)
                 return CONTRACT_CALL_ABORT_BACKUP;
-        if (session->running != CONTRACT_CALL_NONE)
-                return session->running;
-        /* A call that has been stopped for them, and is gone already. */
-        if (session->abort_requested)
-                return CONTRACT_CALL_ABORT_BACKUP;
-        return session->release_requested ? CONTRACT_CALL_RELEASE : CONTRACT_CALL_NONE;
+        return session->running; /* which an AbortBackup or a Release has stopped and waits for, perhaps */
 }
 
 /* An owner that let the slot go idle is told so once (C3); what ends the session is no news to it. */

@@ -34,8 +34,7 @@
 void text_copy(char *target, size_t size, const char *source) {
         size_t length = source ? strlen(source) : 0;
 
-        if (length >= size)
-                length = size - 1;
+        length = length < size ? length : size - 1;
         if (length > 0)
                 memmove(target, source, length);
         memset(target + length, 0, size - length);

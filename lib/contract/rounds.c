@@ -32,8 +32,7 @@ static const Round *round_of(ContractCall call) {
         for (size_t i = 0; i < ELEMENTSOF(rounds); i++)
                 if (rounds[i].call == call)
                         return &rounds[i];
-        assert(!"a call that is a round");
-        return NULL;
+        assert_not_reached("a call that is a round");
 }
 
 /**

@@ -131,8 +131,7 @@ void slot_rearm(Contract *contract) {
  * @session:    the owner
  */
 void slot_passed(Contract *contract, Session *session) {
-        if (contract->creator != session->slot || session->phase != PHASE_IDLE)
-                return;
+        assert(contract->creator == session->slot && session->phase == PHASE_IDLE);
         session->slot_lost = true;
         set_give_up(contract, session);
         session_set_state(session, CONTRACT_FAILED);

@@ -11,6 +11,7 @@
 
 #include "contract/names.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* Handled well: state afterwards; failed: state afterwards. UNKNOWN: as it was. */
@@ -206,8 +207,7 @@ void writer_event_late(Contract *contract, Session *session, Writer *writer) {
         ContractEvent event = writer->in_flight;
         char text[CONTRACT_TEXT_MAX];
 
-        if (event == CONTRACT_EVENT_NONE)
-                return;
+        assert(event != CONTRACT_EVENT_NONE);
         (void) snprintf(text, sizeof(text), "it did not answer %s within %llu s; see its unit's log",
                         contract_event_to_string(event),
                         (unsigned long long) (writer->limit_usec[event] / USEC_PER_SEC));

@@ -442,6 +442,8 @@ static void test_names_are_complete_and_distinct(void **state) {
                 for (ContractError other = 0; other < error; other++)
                         assert_string_not_equal(contract_error_to_string(error),
                                                 contract_error_to_string(other));
+        assert_string_equal(contract_kind_to_string(CONTRACT_BACKUP), "backup");
+        assert_string_equal(contract_kind_to_string(CONTRACT_RESTORE), "restore");
         for (ContractCall which = 0; which < _CONTRACT_CALL_MAX; which++)
                 assert_non_null(contract_call_to_string(which));
         for (ContractContext context = 0; context < _CONTRACT_CONTEXT_MAX; context++)
