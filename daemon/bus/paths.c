@@ -53,7 +53,7 @@ bool bus_path_parse(const char *path, const char *kind, char ret_id[CONTRACT_ID_
         if (length != CONTRACT_ID_MAX - 1)
                 return false;
         for (size_t i = 0; i < length; i++)
-                ret_id[i] = path[i] == '_' ? '-' : path[i];
+                ret_id[i] = (char) (path[i] == '_' ? '-' : path[i]);
         ret_id[length] = '\0';
         *ret_rest = path + length;
         return true;

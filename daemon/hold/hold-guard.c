@@ -61,7 +61,7 @@ static void watch_report(Watch *w, uint32_t volume, const char *text) {
         message.report.ended_usec = boottime_usec();
         (void) snprintf(message.report.text, sizeof(message.report.text), "%s", text);
         (void) send(w->connection_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
-        fprintf(stderr, "quiesced-hold: %s\n", text);
+        (void) fprintf(stderr, "quiesced-hold: %s\n", text);
 }
 
 /* What happened, in the beginning of a sentence. Return: the first of the volumes it names, or HOLD_NONE. */

@@ -136,5 +136,5 @@ void session_let_go(Session *s) {
                 return;
         session_finish(s);
         tell(s, &s->reason, NULL);
-        fprintf(stderr, "quiesced-hold: given up, everything is let go: %s\n", s->reason.text);
+        (void) fprintf(stderr, "quiesced-hold: given up, everything is let go: %s\n", s->reason.text);
 }

@@ -42,11 +42,12 @@ int main(int argc, char **argv) {
                 return EXIT_SUCCESS;
         }
         if (argc > 1) {
-                fprintf(stderr, "quiesced-hold: takes no arguments, quiesced-hold.socket starts it\n");
+                (void) fprintf(stderr,
+                               "quiesced-hold: takes no arguments, quiesced-hold.socket starts it\n");
                 return EXIT_FAILURE;
         }
         r = run();
         if (r < 0)
-                fprintf(stderr, "quiesced-hold: %s\n", strerrordesc_np(-r));
+                (void) fprintf(stderr, "quiesced-hold: %s\n", strerrordesc_np(-r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

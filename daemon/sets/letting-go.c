@@ -143,7 +143,7 @@ static json_t *journal_read(const char *path) {
         json_t *root = json_load_file(path, 0, &error);
         char why[sizeof(error.text) + 32];
 
-        if (root && json_is_object(root))
+        if (json_is_object(root))
                 return root;
         (void) snprintf(why, sizeof(why), "is damaged: %s", root ? "no object" : error.text);
         json_decref(root);

@@ -25,7 +25,7 @@ static void help(void) {
 }
 
 static int complain(const char *what, const char *why) {
-        fprintf(stderr, "quiesce-test-requester: %s: %s\n", what, why);
+        (void) fprintf(stderr, "quiesce-test-requester: %s: %s\n", what, why);
         return -EINVAL;
 }
 

@@ -18,7 +18,7 @@
 enum { HELD, BROKEN, WRONG };
 
 static int wrong(const char *what, const char *why) {
-        fprintf(stderr, "quiesce-test-requester: %s: %s\n", what, why);
+        (void) fprintf(stderr, "quiesce-test-requester: %s: %s\n", what, why);
         return WRONG;
 }
 
@@ -87,8 +87,8 @@ static int judge(Requester *requester, const char *call, const char *error, cons
         held = streq(wanted, "any") || streq(wanted, name ? name : "ok");
         if (held && (!part || strstr(text, part)))
                 return HELD;
-        fprintf(stderr, "quiesce-test-requester: %s: expected %s%s%s\n", call, wanted, part ? " with: " : "",
-                part ? part : "");
+        (void) fprintf(stderr, "quiesce-test-requester: %s: expected %s%s%s\n", call, wanted,
+                       part ? " with: " : "", part ? part : "");
         requester->failed = true;
         return BROKEN;
 }
@@ -379,8 +379,8 @@ int run(Requester *requester) {
                 if (r == HELD || (r == BROKEN && requester->keep_going))
                         continue;
                 if (requester->steps->lines[i].number > 0)
-                        fprintf(stderr, "quiesce-test-requester: ended at line %u of the script\n",
-                                requester->steps->lines[i].number);
+                        (void) fprintf(stderr, "quiesce-test-requester: ended at line %u of the script\n",
+                                       requester->steps->lines[i].number);
                 return r;
         }
         return requester->failed ? BROKEN : HELD;

@@ -97,7 +97,7 @@ const char *setting(const TestWriter *test, const char *name) {
 }
 
 static int complain(const char *what, const char *why) {
-        fprintf(stderr, "quiesce-test-writer: %s: %s\n", what, why);
+        (void) fprintf(stderr, "quiesce-test-writer: %s: %s\n", what, why);
         return -EINVAL;
 }
 

@@ -17,7 +17,8 @@ static void record_line(TestWriter *test, const char *line, size_t size) {
                 return;
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0 || write(fd, line, size) != (ssize_t) size) {
-                fprintf(stderr, "quiesce-test-writer: %s cannot be written: %s\n", path, strerror(errno));
+                (void) fprintf(stderr, "quiesce-test-writer: %s cannot be written: %s\n", path,
+                               strerror(errno));
                 _exit(77);
         }
         (void) fd_close(fd);

@@ -82,7 +82,7 @@ int main(int argc, char **argv) {
         if (r >= 0) /* the data is safe: applications may drop their logs */
                 r = quiesce_backup_complete(backup, &error);
         if (r < 0) {
-                fprintf(stderr, "requester: %s\n", error.message ? error.message : strerror(-r));
+                (void) fprintf(stderr, "requester: %s\n", error.message ? error.message : strerror(-r));
                 if (backup)
                         (void) quiesce_backup_abort(backup, NULL);
         }

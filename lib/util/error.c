@@ -23,6 +23,7 @@
  */
 int error_trace_at(int r, const char *file, int line, const char *function) {
         if (getenv("QUIESCED_TRACE_ERRORS"))
-                fprintf(stderr, "error %d (%s) at %s:%d %s()\n", r, strerror(-r), file, line, function);
+                (void) fprintf(stderr, "error %d (%s) at %s:%d %s()\n", r, strerror(-r), file, line,
+                               function);
         return r;
 }

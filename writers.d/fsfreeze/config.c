@@ -31,7 +31,8 @@ static int config_line(void *userdata, const char *section, const char *name, co
         Reading *reading = userdata;
 
         if (key_set(reading->config, section, name, value) < 0) {
-                fprintf(stderr, "%s: [%s] %s=%s is not understood\n", reading->path, section, name, value);
+                (void) fprintf(stderr, "%s: [%s] %s=%s is not understood\n", reading->path, section, name,
+                               value);
                 reading->r = -EINVAL;
         }
         return 1;
@@ -55,7 +56,7 @@ int fsfreeze_config_load(FsfreezeConfig *ret, const char *path) {
         if (f)
                 line = ini_parse_file(f, config_line, &reading);
         if (line != 0 && reading.r == 0) {
-                fprintf(stderr, "%s: line %d is not understood\n", path, line);
+                (void) fprintf(stderr, "%s: line %d is not understood\n", path, line);
                 reading.r = -EINVAL;
         }
         if (reading.r < 0)

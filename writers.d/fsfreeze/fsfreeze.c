@@ -59,7 +59,7 @@ static int on_identify(QuiesceWriter *writer, QuiesceWriterEvent *event, void *u
 /* What can be had of it: in tests without root there is less. */
 static void stay_in_memory(void) {
         if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
-                fprintf(stderr, "cannot lock the memory, a freeze of the root may hang: %m\n");
+                (void) fprintf(stderr, "cannot lock the memory, a freeze of the root may hang: %m\n");
         /* Memory must not be found by writing to what is frozen. Needs CAP_SYS_RESOURCE. */
         (void) prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }
@@ -99,11 +99,11 @@ int main(int argc, char **argv) {
         int r;
 
         if (argc > 2) {
-                fprintf(stderr, "usage: quiesced-writer-fsfreeze [CONFIGURATION]\n");
+                (void) fprintf(stderr, "usage: quiesced-writer-fsfreeze [CONFIGURATION]\n");
                 return EXIT_FAILURE;
         }
         r = run(argc == 2 ? argv[1] : SYSCONFDIR "/quiesced/fsfreeze.conf");
         if (r < 0)
-                fprintf(stderr, "quiesced-writer-fsfreeze: %s\n", strerror(-r));
+                (void) fprintf(stderr, "quiesced-writer-fsfreeze: %s\n", strerror(-r));
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -171,10 +171,11 @@ static int run(Hook *hook) {
 }
 
 static void usage(FILE *f) {
-        fputs("usage: quiesced-hook [--flavor=FLAVOR [--thaw-hook=SCRIPT]] /PATH/OF/SCRIPT/OR/DIRECTORY\n"
-              "       quiesced-hook --thaw\n"
-              "Started by quiesced for a descriptor with Hook=, see quiesced-hook(8).\n",
-              f);
+        (void) fputs(
+                "usage: quiesced-hook [--flavor=FLAVOR [--thaw-hook=SCRIPT]] /PATH/OF/SCRIPT/OR/DIRECTORY\n"
+                "       quiesced-hook --thaw\n"
+                "Started by quiesced for a descriptor with Hook=, see quiesced-hook(8).\n",
+                f);
 }
 
 /* Return: whether there is something to do; *ret_status: what to exit with if not. */
@@ -223,7 +224,7 @@ int main(int argc, char **argv) {
         if (!parse_arguments(&hook, &thaw, &r, argc, argv))
                 return r;
         if (!thaw && access(hook.path, X_OK) < 0) {
-                fprintf(stderr, "%s cannot be executed: %m\n", hook.path);
+                (void) fprintf(stderr, "%s cannot be executed: %m\n", hook.path);
                 return EXIT_FAILURE;
         }
         (void) sigemptyset(&mask);
@@ -237,11 +238,12 @@ int main(int argc, char **argv) {
         if (!r)
                 r = notes_rescue();
         if (r < 0)
-                fprintf(stderr, "quiesced-hook: not all is thawed that a process that died had frozen: %s\n",
-                        strerror(-r));
+                (void) fprintf(stderr,
+                               "quiesced-hook: not all is thawed that a process that died had frozen: %s\n",
+                               strerror(-r));
         if (!thaw && (r == 0 || r == -EREMOTEIO))
                 r = run(&hook);
         if (!thaw && r < 0)
-                fprintf(stderr, "quiesced-hook: %s\n", strerror(-r));
+                (void) fprintf(stderr, "quiesced-hook: %s\n", strerror(-r));
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

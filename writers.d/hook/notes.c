@@ -115,7 +115,7 @@ static int rescue_read(Rescue *rescue) {
 static void on_rescued(const ScriptResult *result, void *userdata) {
         Rescue *rescue = userdata;
 
-        fputs(result->errors, stderr);
+        (void) fputs(result->errors, stderr);
         if (result->exit_status != 0)
                 rescue->failed = true;
         (void) sd_event_exit(rescue->event, 0);

@@ -142,7 +142,7 @@ static void read_identity(QuiesceWriterEvent *event, const char *output) {
                         line[n] = 0;
                         if (strncmp(line, "path=", 5) == 0 &&
                             quiesce_writer_event_add_path(event, line + 5) < 0)
-                                fprintf(stderr, "ignoring %s: not an absolute path in UTF-8\n", line);
+                                (void) fprintf(stderr, "ignoring %s: not an absolute path in UTF-8\n", line);
                         else if (strncmp(line, "description=", 12) == 0)
                                 (void) quiesce_writer_event_set_description(event, line + 12);
                 }

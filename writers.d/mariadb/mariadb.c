@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
 
         /* Before there are threads, as the library wants it. */
         if (mysql_library_init(0, NULL, NULL) != 0) {
-                fprintf(stderr, "quiesced-writer-mariadb: no memory\n");
+                (void) fprintf(stderr, "quiesced-writer-mariadb: no memory\n");
                 return EXIT_FAILURE;
         }
         r = server_writer_main(&engine, argc, argv);

@@ -238,7 +238,7 @@ static int checkpoint(Server *server, Report *report) {
         if (r < 0)
                 return r;
         r = connection_ask(&cluster->connection, server, report, "CHECKPOINT", NULL);
-        if (r == 0 || r != -EREMOTEIO)
+        if (r != -EREMOTEIO)
                 return r;
         if (streq(cluster->connection.state, SQLSTATE_CANCELED))
                 return report_warn(report,

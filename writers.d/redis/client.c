@@ -211,7 +211,7 @@ static void name_right(const char *command, char text[static 64]) {
                 n += 1 + strcspn(command + n + 1, " ");
         (void) snprintf(text, 64, "%.*s", (int) n, command);
         for (char *c = text; *c; c++)
-                *c = *c == ' ' ? '|' : (char) tolower((unsigned char) *c);
+                *c = (char) (*c == ' ' ? '|' : tolower((unsigned char) *c));
 }
 
 /**

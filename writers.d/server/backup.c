@@ -49,10 +49,10 @@ int backups_remember(Backups *backups, const char *directory) {
         }
         r = remembered_load(&backups->known, backups->remembered);
         if (r < 0 && r != -ENOENT)
-                fprintf(stderr,
-                        "%s cannot be read (%s): where servers that are down have their files is not "
-                        "known until they are asked again\n",
-                        backups->remembered, strerror(-r));
+                (void) fprintf(stderr,
+                               "%s cannot be read (%s): where servers that are down have their files is not "
+                               "known until they are asked again\n",
+                               backups->remembered, strerror(-r));
         return r == -ENOMEM ? error_trace(r) : 0;
 }
 

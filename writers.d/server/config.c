@@ -150,8 +150,8 @@ static int config_line(void *userdata, const char *section, const char *name, co
 
         r = set_key(reading->config, section, name, value);
         if (r == -EINVAL && reading->complaints)
-                fprintf(reading->complaints, "%s: [%s] %s=%s is not understood\n", reading->path, section,
-                        name, value);
+                (void) fprintf(reading->complaints, "%s: [%s] %s=%s is not understood\n", reading->path,
+                               section, name, value);
         if (r < 0 && reading->r == 0)
                 reading->r = r;
         return 1;
@@ -185,8 +185,8 @@ static void check_instances(Reading *reading) {
                 if (!why)
                         continue;
                 if (reading->complaints)
-                        fprintf(reading->complaints, "%s: [Instance %s] %s\n", reading->path, instance->name,
-                                why);
+                        (void) fprintf(reading->complaints, "%s: [Instance %s] %s\n", reading->path,
+                                       instance->name, why);
                 reading->r = reading->r < 0 ? reading->r : -EINVAL;
         }
 }
@@ -210,7 +210,7 @@ int server_config_parse(ServerConfig *ret, const Engine *engine, FILE *f, const 
         line = ini_parse_file(f, config_line, &reading);
         if (line != 0 && reading.r == 0) {
                 if (complaints)
-                        fprintf(complaints, "%s: line %d is not understood\n", path, line);
+                        (void) fprintf(complaints, "%s: line %d is not understood\n", path, line);
                 reading.r = -EINVAL;
         }
         if (reading.r == 0)

@@ -142,8 +142,8 @@ static void on_identified(Crew *crew, void *userdata) {
                 int q = remembered_save(&backup->backups->known, backup->backups->remembered);
 
                 if (q < 0)
-                        fprintf(stderr, "%s cannot be written: %s\n", backup->backups->remembered,
-                                strerror(-q));
+                        (void) fprintf(stderr, "%s cannot be written: %s\n", backup->backups->remembered,
+                                       strerror(-q));
         }
         backup_answer(backup, r);
         (void) backup_free(backup);

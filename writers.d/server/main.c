@@ -76,7 +76,7 @@ int server_writer_main(const Engine *engine, int argc, char **argv) {
         int r;
 
         if (argc > 2) {
-                fprintf(stderr, "usage: quiesced-writer-%s [CONFIGURATION]\n", engine->name);
+                (void) fprintf(stderr, "usage: quiesced-writer-%s [CONFIGURATION]\n", engine->name);
                 return EXIT_FAILURE;
         }
         if (asprintf(&path, SYSCONFDIR "/quiesced/%s.conf", engine->name) < 0)
@@ -86,7 +86,7 @@ int server_writer_main(const Engine *engine, int argc, char **argv) {
         if (r == 0)
                 r = serve(engine, &config);
         if (r < 0)
-                fprintf(stderr, "quiesced-writer-%s: %s\n", engine->name, strerror(-r));
+                (void) fprintf(stderr, "quiesced-writer-%s: %s\n", engine->name, strerror(-r));
         server_config_done(&config);
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

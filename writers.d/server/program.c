@@ -17,7 +17,7 @@ static void on_closed(QuiesceWriter *writer, int r, void *userdata) {
         sd_event *event = NULL;
 
         if (r < 0)
-                fprintf(stderr, "quiesced does not let this writer in: %s\n", strerror(-r));
+                (void) fprintf(stderr, "quiesced does not let this writer in: %s\n", strerror(-r));
         if (sd_event_default(&event) < 0) /* it is there already: the writer is in it */
                 abort();
         (void) sd_event_exit(event, r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);

@@ -76,7 +76,8 @@ static int config_line(void *userdata, const char *section, const char *name, co
 
         r = key_set(reading->config, section, name, value);
         if (r == -EINVAL)
-                fprintf(stderr, "%s: [%s] %s=%s is not understood\n", reading->path, section, name, value);
+                (void) fprintf(stderr, "%s: [%s] %s=%s is not understood\n", reading->path, section, name,
+                               value);
         if (r < 0 && reading->r == 0)
                 reading->r = r;
         return 1;
@@ -103,7 +104,7 @@ int sqlite_config_load(SqliteConfig *ret, const char *path) {
         if (f)
                 line = ini_parse_file(f, config_line, &reading);
         if (line != 0 && reading.r == 0) {
-                fprintf(stderr, "%s: line %d is not understood\n", path, line);
+                (void) fprintf(stderr, "%s: line %d is not understood\n", path, line);
                 reading.r = -EINVAL;
         }
         if (reading.r < 0) {

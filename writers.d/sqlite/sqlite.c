@@ -172,7 +172,7 @@ int main(int argc, char **argv) {
         int r;
 
         if (argc > 2) {
-                fprintf(stderr, "usage: quiesced-writer-sqlite [CONFIGURATION]\n");
+                (void) fprintf(stderr, "usage: quiesced-writer-sqlite [CONFIGURATION]\n");
                 return EXIT_FAILURE;
         }
         r = sqlite_config_load(&program.config, argc > 1 ? argv[1] : SYSCONFDIR "/quiesced/sqlite.conf");
@@ -182,7 +182,7 @@ int main(int argc, char **argv) {
         if (r >= 0)
                 r = serve(&program);
         if (r < 0)
-                fprintf(stderr, "quiesced-writer-sqlite: %s\n", strerror(-r));
+                (void) fprintf(stderr, "quiesced-writer-sqlite: %s\n", strerror(-r));
         sqlite_config_done(&program.config);
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
