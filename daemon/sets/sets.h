@@ -30,8 +30,9 @@ typedef struct SetsConfig {
         unsigned cow_percent;            /* default size of a COW store, in % of its origin */
         unsigned snapshots_max;          /* per volume */
         const LvmPlacements *placements; /* of COW stores, or NULL; must live longer */
-        /* Room: how often it is looked at; how full (percent) what a snapshot is stored in is when that is
-         * told, when it is extended and by how much, and when a pool loses snapshots; 100: never. */
+        /* Room: how often it is looked at (0: never); how full (percent) what a snapshot is stored in is
+         * when that is told, when it is extended and by how much, and when a pool loses snapshots; 100:
+         * never. */
         uint64_t space_check_usec;
         unsigned warn_percent, grow_percent, grow_by_percent, drop_percent;
         void (*space_low)(const char *set_id, const char *snapshot_id, double full, void *userdata);

@@ -268,7 +268,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 void space_look_soon(Sets *sets) {
         Space *space = sets->space;
 
-        if (!space || space->soon || sd_event_source_set_time_relative(space->timer, SPACE_SOON_USEC) < 0)
+        if (!space || sets->config.space_check_usec == 0 || space->soon ||
+            sd_event_source_set_time_relative(space->timer, SPACE_SOON_USEC) < 0)
                 return;
         space->soon = sd_event_source_set_enabled(space->timer, SD_EVENT_ONESHOT) >= 0;
 }
