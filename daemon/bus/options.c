@@ -53,7 +53,8 @@ static const TextsLimit names_limit = {"names of writers", "a writer's name", NA
 static const TextsLimit devices_limit = {"physical volumes", "a physical volume's name",
                                          LVM_PLACEMENT_DEVICES_MAX, LVM_PLACEMENT_DEVICE_MAX - 1};
 
-/* sd_bus_message_read_strv() takes hours for as many as a message can have: it counts them for each. */
+/* sd_bus_message_read_strv() counts them for each: it takes three quarters of an hour for as many as a
+ * message can have. */
 static int read_texts(sd_bus_message *m, const TextsLimit *limit, char ***ret, sd_bus_error *reterr) {
         _cleanup_(bus_strv_freep) char **texts = calloc(limit->n_max + 1, sizeof(*texts));
         const char *text;
