@@ -118,9 +118,10 @@ suite_tidy() {
         cp "$source_tree/.clang-tidy" "$work"
         printf '#include <string.h>\nvoid f(int *p);\nvoid f(int *p) {\n        memset(p, sizeof(*p), 0);\n}\n' > "$work/sample.c"
         (cd "$source_tree" && find lib daemon ctl kit writers.d -name '*.c' -print0 | tidy) > "$work/tidy"
+        printf '%s\0' "$work/sample.c" | tidy > "$work/seen"
         {
                 if grep '' "$work/tidy"; then echo "not ok tidy"; else echo "ok tidy"; fi
-                if printf '%s\0' "$work/sample.c" | tidy | grep -q suspicious-memset; then
+                if grep -q suspicious-memset "$work/seen"; then
                         echo "ok tidy itself: it complains of a bad sample"
                 else
                         echo "not ok tidy itself: it says nothing of a bad sample"
