@@ -202,8 +202,8 @@ make_gate
 must systemctl restart quiesced.service
 outside_baseline
 if [ $# -eq 0 ]; then
-        set -- store_when_cleared origin_when_frozen slow_origin
-        [ "${QUIESCED_TEST_ALL:-no}" = no ] || set -- "$@" store_when_made store_when_copied origin_when_synced \
+        set -- store_when_cleared slow_origin
+        [ "${QUIESCED_TEST_ALL:-no}" = no ] || set -- "$@" store_when_made store_when_copied origin_when_synced origin_when_frozen \
                 metadata_errors metadata_error_writes slow_pool trim_too_long trim
 fi
 # Since Linux 6.6 the fsfreeze writer freezes what lies on a volume, too: then nothing is left for the suspend to write.
