@@ -5,7 +5,8 @@
  * matters until it is done; ioctls only, on devices named by uuid and mounts named by id.
  *
  * quiesced-hold does the same by itself if it lives. Both are idempotent: a staged table that is gone, a
- * device that is not suspended and a file system that is not frozen are left as they are. But nothing is
+ * device that is not suspended and a file system that is not frozen are left as they are. None of them waits
+ * for another, whose disk does not answer (apart.h). But nothing is
  * thawed while a process of the hold lives, which may sit in a suspend that freezes the same file system
  * (HACKING.md), and freezes it later if it was killed there.
  */
@@ -22,6 +23,7 @@
 #include <sys/stat.h>
 
 #include "daemon/providers/lvm.h"
+#include "daemon/sets/apart.h"
 #include "daemon/sets/journal.h"
 #include "daemon/volumes/dm.h"
 #include "daemon/volumes/volumes.h"
@@ -30,6 +32,7 @@
 #include "util/log.h"
 
 #define FREEZERS_REPEAT_MSEC 100
+#define STUCK_MSEC           2000 /* a device that has not answered by then may never do */
 
 /* A staged table must not become live when the device is resumed: it would show a wrong instant. */
 static void snapshot_let_go(const char *uuid) {
@@ -44,11 +47,10 @@ static void snapshot_let_go(const char *uuid) {
                 log_error("The snapshot device %s could not be let go: %s.", uuid, strerror(-r));
 }
 
-static void origin_let_go(const char *uuid) {
+static void origin_let_go(const void *argument) {
+        const char *uuid = argument;
         int r;
 
-        if (!uuid)
-                return;
         r = dm_resume_uuid(uuid);
         if (r > 0)
                 log_warning("The volume %s was suspended and is resumed.", uuid);
@@ -57,8 +59,16 @@ static void origin_let_go(const char *uuid) {
                           strerror(-r), uuid);
 }
 
+typedef struct NamedMount {
+        const char *mount_point; /* or NULL */
+        uint64_t mount_id;
+} NamedMount;
+
 /* The path is opened only if it is still that mount; what is mounted there now may be another's. */
-static void mount_let_go(const char *mount_point, uint64_t mount_id) {
+static void mount_let_go(const void *argument) {
+        const NamedMount *named = argument;
+        const char *mount_point = named->mount_point;
+        uint64_t mount_id = named->mount_id;
         _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         _cleanup_free_ char *found = NULL;
         _cleanup_close_ int fd = mount_point ? volume_mount_open(mount_point, mount_id) : -EBADF;
@@ -78,25 +88,37 @@ static void mount_let_go(const char *mount_point, uint64_t mount_id) {
                           mount_point, strerror(errno), mount_point);
 }
 
-static void journal_resume(json_t *root) {
+static bool journal_resume(json_t *root, int timeout_msec) {
         json_t *volumes = json_object_get(root, "volumes"), *entry;
+        Apart apart;
         size_t i;
 
         json_array_foreach(volumes, i, entry)
                 snapshot_let_go(json_string_value(json_object_get(entry, "snapshot")));
-        /* Written deepest first, and resumed in that order: an upper one may have to write to a lower one.
-         */
-        json_array_foreach(volumes, i, entry)
-                origin_let_go(json_string_value(json_object_get(entry, "origin")));
+        /* Written deepest first: an upper one may have to write to a lower one, and then waits for it. */
+        apart_begin(&apart);
+        json_array_foreach(volumes, i, entry) {
+                const char *uuid = json_string_value(json_object_get(entry, "origin"));
+
+                if (uuid)
+                        apart_do(&apart, origin_let_go, uuid);
+        }
+        return apart_end(&apart, timeout_msec);
 }
 
-static void journal_thaw(json_t *root) {
+static bool journal_thaw(json_t *root, int timeout_msec) {
         json_t *entry;
+        Apart apart;
         size_t i;
 
-        json_array_foreach(json_object_get(root, "mounts"), i, entry)
-                mount_let_go(json_string_value(json_object_get(entry, "mount-point")),
-                             (uint64_t) json_integer_value(json_object_get(entry, "mount-id")));
+        apart_begin(&apart);
+        json_array_foreach(json_object_get(root, "mounts"), i, entry) {
+                NamedMount mount = {json_string_value(json_object_get(entry, "mount-point")),
+                                    (uint64_t) json_integer_value(json_object_get(entry, "mount-id"))};
+
+                apart_do(&apart, mount_let_go, &mount);
+        }
+        return apart_end(&apart, timeout_msec);
 }
 
 static void journal_relax(json_t *root) {
@@ -203,25 +225,35 @@ static int journal_keep(const char *directory, const char *path, json_t *root) {
 
 static int journal_let_go(const char *directory, const char *path) {
         json_auto_t *root = journal_read(path);
+        bool over;
 
         if (!root)
                 return error_origin(-EBADMSG);
-        journal_resume(root);
+        over = journal_resume(root, STUCK_MSEC);
         if (!hold_is_gone(root, false))
                 return error_trace(journal_keep(directory, path, root));
-        journal_thaw(root);
+        over &= journal_thaw(root, STUCK_MSEC);
         journal_relax(root);
+        if (!over) {
+                log_warning("A volume does not answer and is not let go yet; all others are.");
+                return error_trace(journal_keep(directory, path, root));
+        }
         journal_remove(path, root);
         return 0;
 }
 
 static int journal_await(const char *directory, const char *path) {
+        static const int timeouts[] = {STUCK_MSEC, -1};
         json_auto_t *root = journal_read(path);
+        bool over = false;
 
         if (root && hold_is_gone(root, true)) {
-                journal_resume(root);
-                journal_thaw(root);
-                journal_relax(root);
+                /* First what answers, then what does not. */
+                for (size_t i = 0; i < ELEMENTSOF(timeouts) && !over; i++) {
+                        over = journal_resume(root, timeouts[i]);
+                        over &= journal_thaw(root, timeouts[i]);
+                        journal_relax(root);
+                }
                 journal_remove(path, root);
         }
         return 0;
@@ -247,7 +279,7 @@ static bool freezers_let_go(void) {
                 lives |= note == -EBUSY;
                 if (note < 0)
                         continue;
-                mount_let_go(NULL, mount_id);
+                mount_let_go(&(NamedMount){.mount_id = mount_id});
                 freeze_note_forget(mount_id);
         }
         (void) closedir(d);

@@ -59,6 +59,14 @@ void log_hold(void) {
 }
 
 /**
+ * log_drop() - forget what was kept back: another process prints it
+ */
+void log_drop(void) {
+        log_n_held = 0;
+        log_n_lost = 0;
+}
+
+/**
  * log_release() - print what was kept back, and everything from now on
  */
 void log_release(void) {

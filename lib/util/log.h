@@ -15,6 +15,7 @@
 
 void log_message(int priority, const char *format, ...) _printf_(2, 3);
 void log_hold(void);
+void log_drop(void);
 void log_release(void);
 
 #define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
