@@ -174,6 +174,7 @@ tell send 1 0 Freeze
 expect "the hook freezes" '^answered 1 0 Freeze  '
 check "it may write its runtime directory" test -e /run/quiesced-writer-a-hook/held
 check_equal "in the writers' slice" quiesced-writers.slice "$(systemctl show -P Slice quiesced-writer-a-hook)"
+check "its exposure is below 3" systemd-analyze security --no-pager --threshold=29 quiesced-writer-a-hook.service
 tell send 1 0 Thaw
 expect "the hook thaws" '^answered 1 0 Thaw  '
 check "held no more" test ! -e /run/quiesced-writer-a-hook/held
