@@ -128,6 +128,11 @@ static bool thin_get_space(const ProviderVolume *volume, ProviderSpace *ret) {
             table_parse_pool_status(status, &pool) < 0)
                 return false;
         *ret = (ProviderSpace){.pool = data->pool_key};
+        /* thin_drop() has been there, perhaps that of a quiesced before this one. */
+        if (lvm_dm_status(data->snapshot_key, "error", status) == 0) {
+                ret->reason = "pool-full";
+                return true;
+        }
         if (pool.failed) {
                 ret->reason = "pool-failed";
                 return true;

@@ -115,6 +115,8 @@ check "pool: the volume takes writes" fill /mnt/live/g 145
 check "pool: then what is read is given up" await 60 is_given_up
 check "pool: the volume takes writes still" fill /mnt/live/g 145
 check "pool: it has room" test "$(lvs --noheadings --nosuffix -o data_percent two/pool | cut -d. -f1)" -lt 97
+must systemctl restart quiesced.service
+check "pool: what was given up is not good after a restart" await 30 is_state invalid
 echo > "$test_work/hold"
 wait "$reader"
 check_equal "pool: the backup fails" 125 $?
