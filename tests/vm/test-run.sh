@@ -162,7 +162,7 @@ test_mount() {
         tail -f /dev/null < "${device// /}" &
         holder=$!
         check_fails "T25: the deletion stops at a snapshot that is in use, and says which" \
-                "1 of 2 snapshots deleted; ${snapshots[1]} of vg/(db|srv) is not: .*tail" quiescectl delete "$set"
+                "1 of 2 snapshots deleted; ${snapshots[1]} of vg/(db|mail) is not: .*tail" quiescectl delete "$set"
         check_equal "what was deleted is mounted no more" "" "$(findmnt -rn -o TARGET /mnt/look)"
         check_equal "T25: that one is left" "${snapshots[1]}" "$(quiescectl show --json "$set" | jq -r '.sets[0].snapshots[]')"
         kill "$holder"

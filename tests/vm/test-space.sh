@@ -124,4 +124,6 @@ check "pool: says why" grep -q 'pool ran full' "$out"
 check "pool: nothing of ours is left" await 60 sh -c '! lvs -a --noheadings two | grep -q quiesced_'
 outside_check "pool: nothing is left"
 check "pool: another set" within 120 quiescectl run -q /mnt/live -- true
+rm /etc/quiesced/quiesced.conf
+must systemctl restart quiesced.service
 finish
