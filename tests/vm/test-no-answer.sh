@@ -146,7 +146,7 @@ wanted=("$@")
 if [ $# -eq 0 ]; then
         wanted=(fifreeze/hold+quiesced)
         if [ "${QUIESCED_TEST_ALL:-no}" != no ]; then
-                wanted=({fifreeze,busy,suspend}/{nobody,hold,quiesced,hold+quiesced,hold+guard+quiesced} {fifreeze,busy}/writer busy/writer+hold+guard+quiesced busy/requester-then-writer)
+                wanted=({fifreeze,busy,suspend}/{nobody,hold,quiesced,hold+quiesced,hold+guard+quiesced} {fifreeze,busy}/{writer,writer+hold+guard+quiesced} busy/requester-then-writer)
         fi
 fi
 make_storage
