@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -21,9 +22,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <time.h>
 
 #include "tests/unit/hold-model.h"
 #include "util/macro.h"
+
+#define HURRY_MSEC 60000
 
 /* Declares __real_f() and __wrap_f(), begins the latter. Fails as the model wants: `failed`, errno set. */
 #define WRAP(type, name, ...)            \
@@ -79,8 +83,13 @@ WRAP(int, sem_init, sem_t *semaphore, int shared, unsigned value) {
 }
 
 WRAP(pid_t, fork, void) {
+        pid_t pid;
+
         FAIL_IF_WANTED(CALL_PROCESS, -1);
-        return __real_fork();
+        pid = __real_fork();
+        if (model_entered() && pid > 0)
+                model_entered()->forked = pid;
+        return pid;
 }
 
 WRAP(int, pidfd_open, pid_t pid, unsigned flags) {
@@ -95,6 +104,25 @@ WRAP(int, socketpair, int domain, int type, int protocol, int fds[2]) {
 
 /* --- events ---------------------------------------------------------------------------------------------
  */
+
+WRAP(int, poll, struct pollfd *fds, nfds_t n, int timeout_msec) {
+        Model *model = model_entered();
+
+        FAIL_IF_WANTED(CALL_POLL, -1);
+        if (model && model->hurries && timeout_msec > HURRY_MSEC) {
+                model->clock_usec += (uint64_t) timeout_msec * USEC_PER_MSEC;
+                timeout_msec = 0;
+        }
+        return __real_poll(fds, n, timeout_msec);
+}
+
+WRAP(int, clock_gettime, clockid_t clock, struct timespec *ret) {
+        if (__real_clock_gettime(clock, ret) < 0)
+                return -1;
+        if (model_entered())
+                ret->tv_sec += (time_t) (model_entered()->clock_usec / USEC_PER_SEC);
+        return 0;
+}
 
 WRAP(int, eventfd, unsigned count, int flags) {
         FAIL_IF_WANTED(CALL_DESCRIPTOR, -1);

@@ -73,7 +73,8 @@ void model_reset(Model *model) {
         model->fault = (ModelFault){};
         model->n_calls = model->n_failed = model->failed_kinds = 0;
         model->n_wrong_instants = model->n_wrong_thaws = 0;
-        model->blocking = false;
+        model->hurries = false;
+        model->clock_usec = 0;
 }
 
 /**
@@ -347,6 +348,16 @@ int model_thaw(ino_t inode) {
         }
         model_unlock(entered);
         return r;
+}
+
+/**
+ * model_block() - a call does not come back: for ModelFault, as who meddles
+ * @model:      the model; `blocked` is posted, `go_on` waited for
+ */
+void model_block(Model *model) {
+        (void) sem_post(&model->blocked);
+        while (sem_wait(&model->go_on) < 0)
+                ;
 }
 
 /* --- what a test asks -----------------------------------------------------------------------------------

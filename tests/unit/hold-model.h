@@ -54,6 +54,7 @@ enum {
         CALL_LOAD = 1 << 18,
         CALL_MESSAGE = 1 << 19,
         CALL_ANY = (1 << 20) - 1,
+        CALL_POLL = 1 << 20,
         CALL_DM = CALL_QUERY | CALL_SUSPEND | CALL_RESUME | CALL_CLEAR | CALL_LOAD | CALL_MESSAGE,
 };
 
@@ -104,9 +105,10 @@ struct Model {
         uint32_t failed_kinds;
         unsigned n_wrong_instants; /* a snapshot was made of an origin that was not suspended */
         unsigned n_wrong_thaws;    /* thawed what device-mapper had frozen */
-        bool blocking;             /* what is met by model_block() waits */
-        sem_t blocked, go_on;
-        int meddle_pid;
+        sem_t blocked, go_on;      /* of model_block() */
+        pid_t forked;              /* the guard */
+        bool hurries;              /* nobody waits for minutes, the clock is put forward */
+        uint64_t clock_usec;       /* that much */
 };
 
 Model *model_new(void);
@@ -120,5 +122,6 @@ void model_unlock(Model *model);
 int model_count(uint32_t kind);
 int model_ioctl(unsigned long request, struct dm_ioctl *argument);
 int model_thaw(ino_t inode);
+void model_block(Model *model);
 const char *model_held(Model *model);
 bool model_names(const Model *model, const char *text);

@@ -18,7 +18,7 @@
 #include "util/macro.h"
 
 /* Without them a set is made all the same. */
-#define CALLS_THAT_MAY_FAIL (CALL_RCU | CALL_LOCK | CALL_GUARD)
+#define CALLS_THAT_MAY_FAIL (CALL_RCU | CALL_LOCK | CALL_GUARD | CALL_POLL)
 
 static Model *model;
 
@@ -97,6 +97,33 @@ static void test_each_dm_call_says(void **state) {
         each_call_fails(CALL_QUERY | CALL_SUSPEND | CALL_LOAD | CALL_MESSAGE, ENXIO, 1);
 }
 
+/* A signal comes while the hold or its guard waits. */
+static void test_each_wait_is_interrupted(void **state) {
+        for (unsigned n = 1; n <= 12; n++) {
+                Scenario s;
+
+                model_reset(model);
+                model->fault = (ModelFault){.kinds = CALL_POLL, .first = n, .last = n, .error = EINTR};
+                scenario_init(&s, model);
+                (void) scenario_until(&s, HOLD_END);
+                scenario_stop(&s);
+                assert_int_equal(model->n_failed, 1);
+                scenario_assert_let_go(&s);
+        }
+}
+
+/* A hold that cannot wait ends, if it has not begun. */
+static void test_cannot_wait(void **state) {
+        Scenario s;
+
+        model_reset(model);
+        model->fault = (ModelFault){.kinds = CALL_POLL, .first = 1, .last = 1, .error = ENOMEM};
+        scenario_init(&s, model);
+        assert_int_equal(scenario_until(&s, HOLD_END), -ECONNRESET);
+        scenario_stop(&s);
+        scenario_assert_let_go(&s);
+}
+
 static int set_up(void **state) {
         /* The guard is the hold's child, and is to be waited for as well. */
         assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
@@ -115,6 +142,8 @@ int main(void) {
                 cmocka_unit_test(test_each_call_fails),
                 cmocka_unit_test(test_some_calls_fail),
                 cmocka_unit_test(test_each_dm_call_says),
+                cmocka_unit_test(test_each_wait_is_interrupted),
+                cmocka_unit_test(test_cannot_wait),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
