@@ -308,16 +308,19 @@ int volume_check_origin(HoldSet *set, uint32_t volume, bool suspended, DmBuffer 
         return 0;
 }
 
+/* That nothing is staged any more is not enough: the table could have been cleared, or another one loaded.
+ */
 static int volume_check_committed(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
         SetVolume *v = &set->volumes[volume];
-        DmDevice device;
+        DmTable table;
         int r;
 
-        r = dm_get_device(set->control_fd, buffer, v->given.snapshot_uuid, &device);
+        r = dm_get_table(set->control_fd, buffer, v->given.snapshot_uuid, &table);
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot look at the snapshot %s",
                                    v->target_name);
-        if (device.flags & (DM_INACTIVE_PRESENT_FLAG | DM_SUSPEND_FLAG))
+        if (table.device.flags & (DM_INACTIVE_PRESENT_FLAG | DM_SUSPEND_FLAG) ||
+            !streq(table.type, "snapshot"))
                 return failure_say(failure, -ESTALE, volume, HOLD_NONE,
                                    "somebody has changed the snapshot %s of %s at its commit",
                                    v->target_name, v->origin_name);
