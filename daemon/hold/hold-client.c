@@ -408,8 +408,6 @@ static int client_step(HoldClient *client, const HoldMessage *message, uint32_t 
         client->step = (Waiting){.done = done, .userdata = userdata, .step = step};
         if (client->failure.error != 0)
                 waiting_answer(client, &client->step, &client->failure);
-        else if (client->fd < 0)
-                client_fail(client, -ECONNRESET, "quiesced-hold has ended");
         else
                 (void) client_queue(client, message, step, -EBADF);
         return 0;

@@ -96,14 +96,14 @@ int stage_volume(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failu
                                    v->target_name);
         r = volume_failpoint(set, volume, "hold.parked", failure);
         if (r < 0)
-                return r;
+                return r; /* GCOVR_EXCL_LINE: only with failpoints */
         r = cow_clear(fd, v->chunk_sectors);
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot clear the store of %s",
                                    v->target_name);
         r = volume_failpoint(set, volume, "hold.cleared", failure);
         if (r < 0)
-                return r;
+                return r; /* GCOVR_EXCL_LINE: only with failpoints */
         if (hold_set_given_up(set))
                 return -ECANCELED;
         r = dm_load(set->control_fd, buffer, v->given.snapshot_uuid, v->readonly_flag, v->n_sectors,

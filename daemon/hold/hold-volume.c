@@ -206,12 +206,12 @@ static int volume_change(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer 
         case VOLUME_RESUME:
                 return volume_resume(set, volume, buffer, failure);
         case VOLUME_THAW:
-                return mounts_thaw(set, volume, true, failure);
         case VOLUME_NOTHING:
         case VOLUME_LET_GO:
                 break;
         }
-        return 0;
+        assert(job == VOLUME_THAW);
+        return mounts_thaw(set, volume, true, failure);
 }
 
 /**

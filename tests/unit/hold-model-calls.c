@@ -140,8 +140,10 @@ WRAP(int, timerfd_create, int clock, int flags) {
 }
 
 WRAP(int, timerfd_settime, int fd, int flags, const struct itimerspec *value, struct itimerspec *old) {
-        FAIL_IF_WANTED(CALL_TIMER, -1);
-        return __real_timerfd_settime(fd, flags, value, old);
+        int r = model_count(CALL_TIMER);
+
+        errno = -r;
+        return r < 0 ? -1 : r > 0 ? 0 : __real_timerfd_settime(fd, flags, value, old);
 }
 
 WRAP(int, sigprocmask, int how, const sigset_t *mask, sigset_t *old) {
@@ -159,6 +161,17 @@ WRAP(ssize_t, send, int fd, const void *data, size_t size, int flags) {
         if (size == 1)
                 FAIL_IF_WANTED(CALL_GUARD, -1);
         return __real_send(fd, data, size, flags);
+}
+
+WRAP(ssize_t, recvmsg, int fd, struct msghdr *message, int flags) {
+        FAIL_IF_WANTED(CALL_RECEIVE, -1);
+        return __real_recvmsg(fd, message, flags);
+}
+
+WRAP(ssize_t, read, int fd, void *data, size_t size) {
+        if (size == sizeof(struct signalfd_siginfo))
+                FAIL_IF_WANTED(CALL_RECEIVE, -1);
+        return __real_read(fd, data, size);
 }
 
 /* --- files ----------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ void model_reset(Model *model) {
         model->fault = (ModelFault){};
         model->n_calls = model->n_failed = model->failed_kinds = 0;
         model->n_wrong_instants = model->n_wrong_thaws = 0;
+        (void) sem_init(&model->blocked, 1, 0);
+        (void) sem_init(&model->go_on, 1, 0);
         model->hurries = false;
         model->clock_usec = 0;
 }
@@ -92,8 +94,6 @@ Model *model_new(void) {
         (void) pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
         (void) pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
         (void) pthread_mutex_init(&model->mutex, &attributes);
-        (void) sem_init(&model->blocked, 1, 0);
-        (void) sem_init(&model->go_on, 1, 0);
         (void) snprintf(model->directory, sizeof(model->directory), "/tmp/hold-model-XXXXXX");
         assert(mkdtemp(model->directory));
         (void) snprintf(model->rcu_path, sizeof(model->rcu_path), "%s/expedited", model->directory);

@@ -19,6 +19,42 @@
 
 #define LIMIT_USEC (20 * USEC_PER_SEC)
 
+/* Calls of the client that can be made to fail (ld's --wrap): the fail_at-th from when it was set. */
+static unsigned fail_at, n_calls;
+
+static bool fails(void) {
+        return fail_at > 0 && ++n_calls == fail_at;
+}
+
+#define WRAP(type, name, parameters, arguments, failed)            \
+        type __real_##name parameters;                             \
+        type __wrap_##name parameters;                             \
+        type __wrap_##name parameters {                            \
+                return fails() ? failed : __real_##name arguments; \
+        }
+
+#define FAIL_WITH(error, failed) (errno = (error), (failed))
+
+WRAP(void *, calloc, (size_t n, size_t size), (n, size), FAIL_WITH(ENOMEM, NULL))
+WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol), FAIL_WITH(ENOMEM, -1))
+WRAP(int, fcntl, (int fd, int command, int argument), (fd, command, argument), FAIL_WITH(EMFILE, -1))
+WRAP(ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags),
+     FAIL_WITH(EAGAIN, -1))
+WRAP(int, sd_event_add_io,
+     (sd_event * event, sd_event_source **ret, int fd, uint32_t events, sd_event_io_handler_t callback,
+      void *userdata),
+     (event, ret, fd, events, callback, userdata), -ENOMEM)
+WRAP(int, sd_event_add_time,
+     (sd_event * event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
+      sd_event_time_handler_t callback, void *userdata),
+     (event, ret, clock, usec, accuracy, callback, userdata), -ENOMEM)
+WRAP(int, sd_event_add_defer,
+     (sd_event * event, sd_event_source **ret, sd_event_handler_t callback, void *userdata),
+     (event, ret, callback, userdata), -ENOMEM)
+WRAP(int, sd_event_source_set_enabled, (sd_event_source * source, int enabled), (source, enabled), -ESTALE)
+WRAP(int, sd_event_source_set_time_relative, (sd_event_source * source, uint64_t usec), (source, usec),
+     -EOVERFLOW)
+
 typedef struct Fixture {
         sd_event *event;
         HoldClient *client;
@@ -243,6 +279,204 @@ static void test_no_hold(void **state) {
         assert_null(client);
 }
 
+static void test_path_too_long(void **state) {
+        Fixture *f = *state;
+        HoldClient *client = NULL;
+        char path[600];
+
+        memset(path, 'x', sizeof(path) - 1);
+        path[sizeof(path) - 1] = '\0';
+        assert_int_equal(hold_client_new(&client, f->event, path), -ENAMETOOLONG);
+        assert_int_equal(hold_client_add_group(f->client, path), -ENAMETOOLONG);
+}
+
+/* Whatever fails while it is made: there is no client then, and nothing is left over. */
+static void test_new_fails(void **state) {
+        Fixture *f = *state;
+        HoldClient *client = NULL;
+        int r;
+
+        /* All that connect and are gone again wait there. */
+        assert_int_equal(listen(f->listener, 64), 0);
+        for (fail_at = 1, r = -1; r < 0; fail_at++) {
+                n_calls = 0;
+                r = hold_client_new(&client, f->event, f->path);
+                if (r < 0)
+                        assert_null(client);
+        }
+        assert_true(fail_at > 8);
+        fail_at = 0;
+        (void) hold_client_free(client);
+}
+
+/* A step or abort whose limit cannot be set is not begun, and can be tried again. */
+static void test_limit_fails(void **state) {
+        Fixture *f = *state;
+
+        for (unsigned i = 1; i <= 2; i++) {
+                n_calls = 0;
+                fail_at = i;
+                assert_true(hold_client_lock(f->client, LIMIT_USEC, on_done, f) < 0);
+                n_calls = 0;
+                assert_true(hold_client_abort(f->client, LIMIT_USEC, on_done, f) < 0);
+        }
+        fail_at = 0;
+        run_dry(f);
+        assert_int_equal(f->n_done, 0);
+        assert_int_equal(hold_client_lock(f->client, LIMIT_USEC, on_done, f), 0);
+        assert_int_equal(receive(f).type, HOLD_LOCK);
+}
+
+static unsigned count_fds(void) {
+        unsigned n = 0;
+
+        for (int fd = 0; fd < 256; fd++)
+                n += fcntl(fd, F_GETFD, 0) >= 0;
+        return n;
+}
+
+/* A description that comes too late, or is too much, is refused; no descriptor is left over. */
+static void test_description_refused(void **state) {
+        Fixture *f = *state;
+        unsigned before = count_fds(), n = 0;
+        HoldMount mount = {};
+        int small = 4096, r;
+
+        n_calls = 0;
+        fail_at = 1;
+        assert_int_equal(hold_client_add_mount(f->client, &mount, f->listener), -EMFILE);
+        fail_at = 0;
+        assert_int_equal(hold_client_lock(f->client, LIMIT_USEC, on_done, f), 0);
+        assert_int_equal(hold_client_add_mount(f->client, &mount, f->listener), -EBUSY);
+        answer(f, HOLD_LOCK, 0, "");
+        run_until(f, 1);
+        assert_int_equal(count_fds(), before);
+        /* Nobody reads. */
+        assert_int_equal(setsockopt(f->peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+        do
+                r = hold_client_add_volume(f->client, &(HoldVolume){});
+        while (r == 0 && n++ < 10000);
+        assert_int_equal(r, -EBUSY);
+        assert_int_equal(hold_client_add_mount(f->client, &mount, f->listener), -EBUSY);
+        assert_int_equal(count_fds(), before);
+        /* Nobody is there. */
+        f->peer = fd_close(f->peer);
+        run_dry(f);
+        assert_int_equal(hold_client_add_mount(f->client, &mount, f->listener), -ECONNRESET);
+        assert_int_equal(hold_client_abort(f->client, LIMIT_USEC, on_done, f), 0);
+        run_until(f, 2);
+        assert_int_equal(f->reports[1].error, -ECONNRESET);
+}
+
+/* The hold tells of the abort alone: the step it was in is over as well. */
+static void test_abort_alone_answered(void **state) {
+        Fixture *f = *state;
+
+        assert_int_equal(hold_client_pre_commit(f->client, LIMIT_USEC, on_done, f), 0);
+        assert_int_equal(hold_client_abort(f->client, LIMIT_USEC, on_done, f), 0);
+        answer(f, HOLD_ABORT, 0, "");
+        run_until(f, 2);
+        assert_int_equal(f->reports[0].step, HOLD_PRE_COMMIT);
+        assert_int_equal(f->reports[0].error, -ECANCELED);
+        assert_string_equal(f->reports[0].text, "the set was given up while preparing the hold");
+        assert_int_equal(f->reports[1].error, 0);
+}
+
+/* Answers to what nobody has asked. */
+static void test_answers_nobody_waits_for(void **state) {
+        Fixture *f = *state;
+
+        answer(f, HOLD_COMMIT, 0, "");
+        answer(f, HOLD_ABORT, 0, "");
+        run_dry(f);
+        assert_int_equal(hold_client_lock(f->client, LIMIT_USEC, on_done, f), 0);
+        answer(f, HOLD_COMMIT, 0, "");
+        run_dry(f);
+        assert_int_equal(f->n_done, 0);
+        answer(f, HOLD_LOCK, 0, "");
+        answer(f, HOLD_LOCK, -EIO, "and once more");
+        run_until(f, 1);
+        run_dry(f);
+        assert_int_equal(f->n_done, 1);
+        assert_int_equal(f->reports[0].error, 0);
+}
+
+/* Of another version or type, too short, too long. */
+static void test_wrong_answers(void **state) {
+        static const size_t sizes[] = {sizeof(HoldMessage), sizeof(HoldMessage), sizeof(HoldMessage) - 1,
+                                       2 * sizeof(HoldMessage)};
+
+        for (unsigned i = 0; i < ELEMENTSOF(sizes); i++) {
+                HoldMessage m[2] = {{.version = HOLD_PROTOCOL_VERSION, .type = HOLD_REPORT}};
+                void *other = NULL;
+                Fixture *f;
+
+                (void) set_up(&other);
+                f = other;
+                assert_int_equal(hold_client_lock(f->client, LIMIT_USEC, on_done, f), 0);
+                m[0].report.step = HOLD_LOCK;
+                m[0].version += i == 0;
+                m[0].type -= i == 1;
+                assert_int_equal(send(f->peer, m, sizes[i], MSG_NOSIGNAL), sizes[i]);
+                run_until(f, 1);
+                assert_int_equal(f->reports[0].error, -ECONNRESET);
+                assert_string_equal(f->reports[0].text,
+                                    "quiesced-hold has ended while locking and staging the volumes");
+                (void) tear_down(&other);
+        }
+}
+
+/* Each step is called by what it does when the connection ends in it. */
+static void test_words_of_steps(void **state) {
+        static const char *const words[] = {"locking", "preparing", "committing", "ending", "letting"};
+
+        for (unsigned i = 0; i < ELEMENTSOF(words); i++) {
+                void *other = NULL;
+                Fixture *f;
+
+                (void) set_up(&other);
+                f = other;
+                if (i == 0)
+                        (void) hold_client_lock(f->client, LIMIT_USEC, on_done, f);
+                else if (i == 1)
+                        (void) hold_client_pre_commit(f->client, LIMIT_USEC, on_done, f);
+                else if (i == 2)
+                        (void) hold_client_commit(f->client, &(HoldCommit){}, LIMIT_USEC, on_done, f);
+                else if (i == 3)
+                        (void) hold_client_end(f->client, LIMIT_USEC, on_done, f);
+                else
+                        (void) hold_client_abort(f->client, LIMIT_USEC, on_done, f);
+                f->peer = fd_close(f->peer);
+                run_until(f, 1);
+                assert_int_equal(f->reports[0].error, -ECONNRESET);
+                assert_non_null(strstr(f->reports[0].text, words[i]));
+                (void) tear_down(&other);
+        }
+}
+
+static void test_ends_while_described(void **state) {
+        Fixture *f = *state;
+
+        f->peer = fd_close(f->peer);
+        run_dry(f);
+        assert_int_equal(hold_client_lock(f->client, LIMIT_USEC, on_done, f), 0);
+        run_until(f, 1);
+        assert_string_equal(f->reports[0].text, "quiesced-hold has ended while describing the set");
+}
+
+/* Woken for nothing. */
+static void test_nothing_to_read(void **state) {
+        Fixture *f = *state;
+
+        assert_int_equal(hold_client_lock(f->client, LIMIT_USEC, on_done, f), 0);
+        answer(f, HOLD_LOCK, 0, "");
+        n_calls = 0;
+        fail_at = 1;
+        run_until(f, 1);
+        fail_at = 0;
+        assert_int_equal(f->reports[0].error, 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -256,6 +490,16 @@ int main(void) {
                 CASE(test_malformed_answer),
                 CASE(test_free_in_callback),
                 CASE(test_no_hold),
+                CASE(test_path_too_long),
+                CASE(test_new_fails),
+                CASE(test_limit_fails),
+                CASE(test_description_refused),
+                CASE(test_abort_alone_answered),
+                CASE(test_answers_nobody_waits_for),
+                CASE(test_wrong_answers),
+                CASE(test_words_of_steps),
+                CASE(test_ends_while_described),
+                CASE(test_nothing_to_read),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

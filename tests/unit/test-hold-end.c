@@ -138,12 +138,19 @@ static void test_end_of_connection(void **state) {
         }
 }
 
+static bool signals_are_taken(const Model *m) {
+        return m->n_calls >= 3;
+}
+
 static void test_signal(void **state) {
         Scenario s;
 
         for (uint32_t last = HOLD_MOUNT; last <= HOLD_END; last++) {
                 begin(&s);
+                model->fault = (ModelFault){.kinds = CALL_DESCRIPTOR, .first = UINT32_MAX};
                 assert_int_equal(scenario_until(&s, last), 0);
+                /* Before, a signal ends it without more ado. */
+                wait_for(signals_are_taken);
                 assert_int_equal(kill(s.pid, SIGTERM), 0);
                 if (last == HOLD_LOCK) {
                         assert_int_equal(scenario_receive(&s), -EINTR);
@@ -213,7 +220,9 @@ static void given_up_in(uint32_t kind, unsigned n, uint32_t step, bool (*is_let_
         Scenario s;
 
         begin(&s);
-        model->fault = (ModelFault){.kinds = kind, .first = n, .last = n, .meddle = model_block};
+        /* What several threads do is blocked in all of them, up to the n-th. */
+        model->fault = (ModelFault){
+                .kinds = kind, .first = kind == CALL_SYNC ? 1 : n, .last = n, .meddle = model_block};
         if (step == HOLD_LOCK) {
                 scenario_start(&s);
                 scenario_describe(&s);
@@ -227,7 +236,8 @@ static void given_up_in(uint32_t kind, unsigned n, uint32_t step, bool (*is_let_
         else
                 /* After a second it is told that a volume is waited for. */
                 assert_int_equal(scenario_receive(&s), -ECANCELED);
-        assert_int_equal(sem_post(&model->go_on), 0);
+        for (unsigned i = model->fault.first; i <= n; i++)
+                assert_int_equal(sem_post(&model->go_on), 0);
         if (is_let_go) {
                 assert_int_equal(scenario_receive(&s), -ECANCELED);
                 assert_int_equal(s.report.step, step);
@@ -239,7 +249,7 @@ static void test_given_up_meanwhile(void **state) {
         given_up_in(CALL_MESSAGE, 1, HOLD_LOCK, snapshot_is_not_held);
         given_up_in(CALL_STORE, 4, HOLD_LOCK, NULL);
         given_up_in(CALL_STORE, 3, HOLD_LOCK, NULL);
-        given_up_in(CALL_SYNC, 1, HOLD_PRE_COMMIT, NULL);
+        given_up_in(CALL_SYNC, 3, HOLD_PRE_COMMIT, NULL);
 }
 
 static void test_given_up_while_open(void **state) {
@@ -247,9 +257,12 @@ static void test_given_up_while_open(void **state) {
 
         begin(&s);
         model->devices[DEVICE_SNAPSHOT].open_count = 1;
+        model->fault = (ModelFault){.kinds = CALL_QUERY, .first = 4, .last = 4, .meddle = model_block};
         scenario_start(&s);
         scenario_describe(&s);
         scenario_send(&s, HOLD_LOCK, &(HoldMessage){}, -EBADF);
+        assert_int_equal(sem_wait(&model->blocked), 0);
+        assert_int_equal(sem_post(&model->go_on), 0);
         scenario_send(&s, HOLD_ABORT, &(HoldMessage){}, -EBADF);
         assert_int_equal(scenario_receive(&s), -ECANCELED);
         assert_int_equal(s.report.step, HOLD_LOCK);
@@ -272,6 +285,44 @@ static void test_letting_go_fails(void **state) {
         model_lock(model);
         model->fault.kinds = 0;
         model_unlock(model);
+        end(&s);
+}
+
+/* The guard was first to see the deadline pass: the step that comes then is told so. */
+static void test_guard_is_first(void **state) {
+        Scenario s;
+
+        begin(&s);
+        s.begin.hold_limit_usec = SHORT_USEC;
+        /* The hold's own timer never fires. */
+        model->fault = (ModelFault){.kinds = CALL_TIMER, .first = 1, .last = 1};
+        assert_int_equal(scenario_until(&s, HOLD_PRE_COMMIT), 0);
+        wait_for(snapshot_is_not_held);
+        /* The guard is not dismissed by word, and sees nevertheless that all is over. */
+        model_lock(model);
+        model->n_calls = 0;
+        model->fault = (ModelFault){.kinds = CALL_GUARD, .first = 1, .last = 1, .error = EPIPE};
+        model_unlock(model);
+        assert_int_equal(scenario_step(&s, HOLD_COMMIT), -ETIME);
+        assert_string_equal(s.report.text, "the hold limit has passed");
+        end(&s);
+        assert_int_equal(model->n_failed, 2);
+}
+
+/* Woken for nothing: by a message or a signal that is not to be had yet. */
+static void test_nothing_to_receive(void **state) {
+        Scenario s;
+
+        begin(&s);
+        model->fault = (ModelFault){.kinds = CALL_RECEIVE, .first = 1, .last = 3, .error = EAGAIN};
+        assert_int_equal(scenario_until(&s, HOLD_LOCK), 0);
+        model_lock(model);
+        model->fault.first = model->n_calls + 1;
+        model->fault.last = model->n_calls + 1;
+        model_unlock(model);
+        assert_int_equal(kill(s.pid, SIGTERM), 0);
+        assert_int_equal(scenario_receive(&s), -EINTR);
+        assert_int_equal(model->n_failed, 4);
         end(&s);
 }
 
@@ -358,6 +409,8 @@ int main(void) {
                 cmocka_unit_test(test_given_up_meanwhile),
                 cmocka_unit_test(test_given_up_while_open),
                 cmocka_unit_test(test_letting_go_fails),
+                cmocka_unit_test(test_guard_is_first),
+                cmocka_unit_test(test_nothing_to_receive),
                 cmocka_unit_test(test_lock_is_held),
                 cmocka_unit_test(test_lock_is_removed),
                 cmocka_unit_test(test_rcu_is_normal),

@@ -89,6 +89,17 @@ static void test_killed_while_it_held(void **state) {
         end(&s);
 }
 
+/* Everything is let go already, and only the guard not dismissed. */
+static void test_killed_at_the_end(void **state) {
+        Scenario s;
+
+        begin(&s);
+        model->fault = (ModelFault){.kinds = CALL_GUARD, .first = 4, .last = 4, .meddle = die};
+        assert_int_equal(scenario_until(&s, HOLD_END), -ECONNRESET);
+        assert_int_equal(model->n_failed, 1);
+        end(&s);
+}
+
 /* Neither living nor dead: the guard lets go by its own timer, and kills it in the end. */
 static void test_stopped(void **state) {
         Scenario s;
@@ -192,6 +203,7 @@ int main(void) {
                 cmocka_unit_test(test_killed_between_steps),
                 cmocka_unit_test(test_killed_at_each_call),
                 cmocka_unit_test(test_killed_while_it_held),
+                cmocka_unit_test(test_killed_at_the_end),
                 cmocka_unit_test(test_stopped),
                 cmocka_unit_test(test_guard_is_killed),
                 cmocka_unit_test(test_guard_is_stopped),

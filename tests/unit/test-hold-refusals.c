@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
 
+#include "daemon/hold/hold-dm.h"
 #include "tests/unit/hold-scenario.h"
 #include "util/macro.h"
 
@@ -269,6 +271,16 @@ static void test_removed(void **state) {
         assert_refused("cannot look at the snapshot vg-snapshot: No such device", -ENXIO);
 }
 
+/* What is not device-mapper's knows none of its calls. */
+static void test_no_device_mapper(void **state) {
+        _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        DmBuffer buffer;
+        DmDevice device;
+
+        assert_int_equal(dm_arm_poll(fd, &buffer), -ENOTTY);
+        assert_int_equal(dm_get_device(fd, &buffer, "LVM-data", &device), -ENOTTY);
+}
+
 static int set_up(void **state) {
         assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
         model = model_new();
@@ -290,6 +302,7 @@ int main(void) {
                 cmocka_unit_test(test_meddled_with_commit),
                 cmocka_unit_test(test_meddled_with_origin),
                 cmocka_unit_test(test_removed),
+                cmocka_unit_test(test_no_device_mapper),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -259,6 +259,10 @@ static void test_failure(void **state) {
         assert_int_equal(strlen(f.text), HOLD_TEXT_MAX - 1);
 }
 
+static void test_free_nothing(void **state) {
+        assert_null(hold_set_free(NULL));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_begin),
@@ -269,6 +273,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_names_of_what_is_held, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_complete, set_up, tear_down),
                 cmocka_unit_test(test_failure),
+                cmocka_unit_test(test_free_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,7 @@ static void test_pool(void **state) {
         assert_true(p.failed);
         assert_false(table_pool_has_room(&p, 0));
         assert_int_equal(table_parse_pool_status("", &p), -EBADMSG);
+        assert_int_equal(table_parse_pool_status("3", &p), -EBADMSG);
         assert_int_equal(table_parse_pool_status("3 15/1024 100/12800 - rw", &p), -EBADMSG);
         assert_int_equal(table_parse_pool_status("3 15 100/12800 - rw a b -", &p), -EBADMSG);
 }
