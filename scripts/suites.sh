@@ -64,7 +64,7 @@ take_counts() {
 }
 
 # Folders must have all of their lines run. What cannot is marked GCOVR_EXCL_LINE, or is assert_not_reached().
-complete_folders=(lib/contract)
+complete_folders=(lib/contract daemon/hold)
 
 # Reads what the programs have counted. gcovr does not add up folders, jq does. Result lines for count_results.
 coverage_report() {
@@ -136,6 +136,7 @@ suite_tidy() {
 valgrind_leaves_out=(
         tests/contract/test-enumerate tests/contract/test-enumerate-two # hours; the other tests run the same lines
         tests/unit/test-child tests/unit/test-lvm-queue tests/unit/test-sets tests/bus/test-bus-recovery # valgrind 3.19 has no pidfd_open()
+        tests/unit/test-hold-end tests/unit/test-hold-faults tests/unit/test-hold-guard tests/unit/test-hold-refusals # the same
         tests/unit/test-script # has a wait of some ms that it must see begin
         tests/unit/test-symbols.sh # runs nothing of ours
 )

@@ -28,6 +28,7 @@
 #include "util/macro.h"
 
 #define HURRY_MSEC 60000
+#define ROUND_MSEC 10
 
 /* Declares __real_f() and __wrap_f(), begins the latter. Fails as the model wants: `failed`, errno set. */
 #define WRAP(type, name, ...)            \
@@ -108,7 +109,7 @@ WRAP(int, socketpair, int domain, int type, int protocol, int fds[2]) {
 WRAP(int, poll, struct pollfd *fds, nfds_t n, int timeout_msec) {
         Model *model = model_entered();
 
-        FAIL_IF_WANTED(CALL_POLL, -1);
+        FAIL_IF_WANTED(n > 1 && timeout_msec > 0 && timeout_msec <= ROUND_MSEC ? CALL_ROUND : CALL_POLL, -1);
         if (model && model->hurries && timeout_msec > HURRY_MSEC) {
                 model->clock_usec += (uint64_t) timeout_msec * USEC_PER_MSEC;
                 timeout_msec = 0;

@@ -55,6 +55,7 @@ enum {
         CALL_MESSAGE = 1 << 19,
         CALL_ANY = (1 << 20) - 1,
         CALL_POLL = 1 << 20,
+        CALL_ROUND = 1 << 22,   /* the guard waits for its threads */
         CALL_RECEIVE = 1 << 21, /* a message from quiesced, or a signal */
         CALL_DM = CALL_QUERY | CALL_SUSPEND | CALL_RESUME | CALL_CLEAR | CALL_LOAD | CALL_MESSAGE,
 };

@@ -113,6 +113,28 @@ static void test_stopped(void **state) {
         end(&s);
 }
 
+/* The hold, at a call of the guard. */
+static void parent_dies(Model *m) {
+        pid_t parent = getppid();
+
+        (void) kill(parent, SIGKILL);
+        while (getppid() == parent)
+                (void) usleep(USEC_PER_MSEC);
+}
+
+/* It ends just while the guard waits for its own threads. */
+static void test_stopped_and_killed(void **state) {
+        Scenario s;
+
+        begin(&s);
+        s.begin.hold_limit_usec = SHORT_USEC;
+        assert_int_equal(scenario_until(&s, HOLD_PRE_COMMIT), 0);
+        model->fault = (ModelFault){.kinds = CALL_ROUND, .first = 1, .last = 1, .meddle = parent_dies};
+        assert_int_equal(kill(s.pid, SIGSTOP), 0);
+        assert_int_equal(scenario_receive(&s), -ETIME);
+        end(&s);
+}
+
 static void test_guard_is_killed(void **state) {
         for (uint32_t last = HOLD_LOCK; last <= HOLD_COMMIT; last++) {
                 Scenario s;
@@ -205,6 +227,7 @@ int main(void) {
                 cmocka_unit_test(test_killed_while_it_held),
                 cmocka_unit_test(test_killed_at_the_end),
                 cmocka_unit_test(test_stopped),
+                cmocka_unit_test(test_stopped_and_killed),
                 cmocka_unit_test(test_guard_is_killed),
                 cmocka_unit_test(test_guard_is_stopped),
                 cmocka_unit_test(test_letting_go_fails),
