@@ -229,7 +229,8 @@ static void given_up_in(uint32_t kind, unsigned n, uint32_t step, bool (*is_let_
         } else
                 assert_int_equal(scenario_until(&s, step - 1), 0);
         scenario_send(&s, step, &(HoldMessage){}, -EBADF);
-        assert_int_equal(sem_wait(&model->blocked), 0);
+        for (unsigned i = model->fault.first; i <= n; i++)
+                assert_int_equal(sem_wait(&model->blocked), 0);
         scenario_send(&s, HOLD_ABORT, &(HoldMessage){}, -EBADF);
         if (is_let_go)
                 wait_for(is_let_go);
