@@ -198,6 +198,7 @@ Watch *watch_free(Watch *watch);
 int space_new(Sets *sets);
 Space *space_free(Space *space);
 void space_look_soon(Sets *sets);
+bool space_is_dropping(const Sets *sets);
 
 /* recover.c */
 void recovery_cancel(Sets *sets);

@@ -183,7 +183,8 @@ static void on_dropped(Child *child, const ChildResult *result, void *userdata) 
         volume->lingers = true;
         phase_begin(volume, PROVIDER_DELETE);
         delete_linger(set);
-        step_advance(set);
+        for (size_t i = 0; i < sets->n_sets; i++)
+                step_advance(sets->sets[i]); /* this one, and one that waits in stage_close_gate() */
         space_look_soon(sets);
 }
 
@@ -272,6 +273,18 @@ void space_look_soon(Sets *sets) {
             sd_event_source_set_time_relative(space->timer, SPACE_SOON_USEC) < 0)
                 return;
         space->soon = sd_event_source_set_enabled(space->timer, SD_EVENT_ONESHOT) >= 0;
+}
+
+/**
+ * space_is_dropping() - whether a snapshot is being given up just now
+ * @sets:       all
+ *
+ * No freeze window begins meanwhile: all sets are advanced when it is over.
+ *
+ * Return: true if so.
+ */
+bool space_is_dropping(const Sets *sets) {
+        return sets->space && sets->space->drop;
 }
 
 static int on_event(sd_event_source *source, int fd, uint32_t events, void *userdata) {

@@ -40,7 +40,9 @@ static StageResult stage_close_gate(SnapshotSet *set) {
                         return STAGE_DONE;
                 }
         }
-        return set->gate_closed ? STAGE_DONE : STAGE_WAIT;
+        /* What gives its room back to a pool holds up all I/O of that pool, and is told of when it is over.
+         */
+        return set->gate_closed && !space_is_dropping(set->sets) ? STAGE_DONE : STAGE_WAIT;
 }
 
 /* The operations of the step that was overtaken. */
