@@ -40,8 +40,15 @@ static int get_properties(Backup *backup, const char *snapshot, Dict *ret) {
         return error_trace(r < 0 ? r : dict_read(ret, reply));
 }
 
-static void say_lost(char text[static BACKUP_TEXT_MAX], const char *of, const char *name,
-                     const char *reason) {
+/**
+ * backup_lost_text() - what is said of a snapshot that is lost
+ * @text:       filled
+ * @of:         what stands before @name: "of ", ""
+ * @name:       a volume or a snapshot
+ * @reason:     quiesced's word for it
+ */
+void backup_lost_text(char text[static BACKUP_TEXT_MAX], const char *of, const char *name,
+                      const char *reason) {
         (void) snprintf(text, BACKUP_TEXT_MAX,
                         "the snapshot %s%.200s is lost, and what is read of it is wrong: %s", of, name,
                         reason_words(reason));
@@ -55,7 +62,7 @@ static int invalid_received(sd_bus_message *m, void *userdata, sd_bus_error *err
         if (sd_bus_message_read(m, "sss", &snapshot, &set, &reason) < 0 || !backup->set->id ||
             !streq(set, backup->set->id))
                 return 0;
-        say_lost(text, "", snapshot, reason);
+        backup_lost_text(text, "", snapshot, reason);
         progress_clear(&backup->progress);
         say("%s", text);
         return 0;
@@ -108,8 +115,8 @@ int backup_check_snapshots(Backup *backup, char text[static BACKUP_TEXT_MAX]) {
                         continue; /* BackupComplete will tell what is wrong */
                 if (!streq(dict_get_string(&properties, "state"), "invalid"))
                         continue;
-                say_lost(text, "of ", dict_get_string(&properties, "volume"),
-                         dict_get_string(&properties, "invalid-reason"));
+                backup_lost_text(text, "of ", dict_get_string(&properties, "volume"),
+                                 dict_get_string(&properties, "invalid-reason"));
                 return CTL_E_SAID;
         }
         return 0;

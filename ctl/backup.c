@@ -80,7 +80,7 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static int bus_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Backup *backup = userdata;
 
-        if (!backup->lost && !backup->ending) {
+        if (!backup->lost && !backup->ending && quiesce_backup_get_path(backup->session)) {
                 progress_clear(&backup->progress);
                 say("the connection to the system bus has ended: the backup session is lost");
         }

@@ -74,5 +74,7 @@ int backup_try_release(Backup *backup, char text[static BACKUP_TEXT_MAX]);
 /* backup-space.c */
 int backup_watch_space(Backup *backup);
 int backup_check_snapshots(Backup *backup, char text[static BACKUP_TEXT_MAX]);
+void backup_lost_text(char text[static BACKUP_TEXT_MAX], const char *of, const char *name,
+                      const char *reason);
 
 void backup_done(Backup *backup);

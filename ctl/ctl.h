@@ -39,6 +39,7 @@ int verb_list(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_delete(int argc, char **argv);
 int verb_release(int argc, char **argv);
+int verb_exec(int argc, char **argv);
 int verb_mount(int argc, char **argv);
 int verb_umount(int argc, char **argv);
 

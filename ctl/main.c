@@ -23,6 +23,7 @@ static const Verb verbs[] = {
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
         {"release", verb_release, "ID...", "end sessions, whoever owns them"},
+        {"exec", verb_exec, "ID... -- COMMAND...", "run a command that sees a set's snapshots in place"},
         {"mount", verb_mount, "ID DIR", "mount a snapshot"},
         {"umount", verb_umount, "ID|DIR...", "unmount a snapshot"},
 };

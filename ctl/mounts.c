@@ -161,6 +161,40 @@ const Mount *mount_table_resolve(const MountTable *table, const char *path) {
 }
 
 /**
+ * mount_table_add() - enter a mount that is not there, on top of what is seen at its point
+ * @table:      the table; mounts of it that somebody has got may move
+ * @point:      absolute, without links
+ * @device:     of its file system
+ * @type:       likewise
+ * @source:     what is mounted
+ *
+ * Return: 0 or a negative errno.
+ */
+int mount_table_add(MountTable *table, const char *point, dev_t device, const char *type,
+                    const char *source) {
+        const Mount *below = mount_table_resolve(table, point);
+        int parent_id = below ? below->id : -1;
+        Mount *more, *mount;
+
+        more = reallocarray(table->mounts, table->n_mounts + 1, sizeof(*more));
+        if (!more)
+                return error_origin(-ENOMEM);
+        table->mounts = more;
+        mount = &more[table->n_mounts];
+        *mount = (Mount){
+                .id = -(int) table->n_mounts - 2, /* the kernel's are positive */
+                .parent_id = parent_id,
+                .device = device,
+                .point = strdup(point),
+                .root = strdup("/"),
+                .type = string_or_empty(type),
+                .source = string_or_empty(source),
+        };
+        table->n_mounts++;
+        return mount->point && mount->root && mount->type && mount->source ? 0 : error_origin(-ENOMEM);
+}
+
+/**
  * mount_is_block() - whether a file system lies on a block device, as far as mountinfo tells
  * @mount:      the mount
  *

@@ -32,6 +32,8 @@ typedef struct MountTable {
 int mount_table_new(MountTable **ret, const char *file);
 MountTable *mount_table_free(MountTable *table);
 DEFINE_CLEANUP(MountTable *, mount_table_free)
+int mount_table_add(MountTable *table, const char *point, dev_t device, const char *type,
+                    const char *source);
 
 const Mount *mount_table_resolve(const MountTable *table, const char *path);
 bool mount_is_block(const Mount *mount);

@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "ctl/format.h"
+#include "ctl/origin.h"
 #include "ctl/plan.h"
 
 /* id parent major:minor root point options - type source super-options */
@@ -253,6 +256,47 @@ static void test_statuses(void **state) {
                 assert_int_equal(parse_statuses(wrong[i], &statuses, &n), -EINVAL);
 }
 
+/* A mount that is entered is what is seen there, and hides what is below. */
+static void test_add(void **state) {
+        const dev_t device = makedev(0xfff, 1);
+
+        assert_int_equal(mount_table_add(table, "/srv", device, "ext4", "vg/old"), 0);
+        assert_true(mount_table_resolve(table, "/srv/db/a")->device == device);
+        assert_int_equal(mount_table_add(table, "/srv/db/deep", makedev(0xfff, 2), "xfs", "vg/older"), 0);
+        assert_true(mount_table_resolve(table, "/srv/db/a")->device == device);
+        assert_true(mount_table_resolve(table, "/srv/db/deep")->device == makedev(0xfff, 2));
+        assert_resolves("/home", 21);
+        assert_inside("/srv/db/deep/x/y", "x/y");
+}
+
+/* A file system above LUKS, on a logical volume that has a snapshot: 253:3 on 253:2 on 253:1, and 253:4 on
+ * 253:1. */
+static void make_device(const char *sysfs, const char *number, const char *uuid, const char *slave) {
+        char command[512];
+
+        (void) snprintf(command, sizeof(command),
+                        "d=%s/dev/block/%s && mkdir -p $d/dm $d/slaves && echo %s > $d/dm/uuid && "
+                        "{ [ -z %s ] || ln -s ../../%s $d/slaves/%s; }",
+                        sysfs, number, uuid, slave, slave, slave);
+        assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
+static void test_origin(void **state) {
+        char sysfs[] = "/tmp/test-ctl-plan-XXXXXX", command[64];
+
+        assert_non_null(mkdtemp(sysfs));
+        make_device(sysfs, "253:1", "LVM-vglv-real", "\"\"");
+        make_device(sysfs, "253:2", "LVM-vglv", "253:1");
+        make_device(sysfs, "253:3", "CRYPT-LUKS2-x", "253:2");
+        make_device(sysfs, "253:4", "LVM-vgsnapshot", "253:1");
+        assert_true(device_lies_on(sysfs, makedev(253, 2), "LVM-vglv"));
+        assert_true(device_lies_on(sysfs, makedev(253, 3), "LVM-vglv"));
+        assert_false(device_lies_on(sysfs, makedev(253, 4), "LVM-vglv"));
+        assert_false(device_lies_on(sysfs, makedev(8, 1), "LVM-vglv"));
+        (void) snprintf(command, sizeof(command), "rm -r %s", sysfs);
+        assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_resolve),         cmocka_unit_test(test_inside),
@@ -260,7 +304,8 @@ int main(void) {
                 cmocka_unit_test(test_one_file_system), cmocka_unit_test(test_root),
                 cmocka_unit_test(test_live_below),      cmocka_unit_test(test_doubles),
                 cmocka_unit_test(test_format),          cmocka_unit_test(test_durations),
-                cmocka_unit_test(test_statuses),
+                cmocka_unit_test(test_statuses),        cmocka_unit_test(test_add),
+                cmocka_unit_test(test_origin),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
