@@ -12,71 +12,12 @@
 #include <assert.h>
 
 #include "daemon/providers/lvm-dm.h"
-#include "daemon/providers/lvm-provider.h"
+#include "daemon/providers/lvm-group.h"
 #include "util/error.h"
 #include "util/log.h"
 
-typedef struct SetOperation SetOperation;
-
-/* The volumes of one group. */
-typedef struct SetGroup {
-        SetOperation *operation;
-        const char *vg;
-} SetGroup;
-
-struct SetOperation {
-        Provider *provider;
-        ProviderVolume *volumes[CONTRACT_VOLUMES_MAX];
-        size_t n_volumes;
-        SetGroup groups[CONTRACT_VOLUMES_MAX];
-        size_t n_groups, n_pending;
-        bool tagging;
-        LvmVerdict verdict;
-        ProviderVolume *fault;
-        ProviderDone done;
-        void *userdata;
-};
-
 static LvmData *data_of(const ProviderVolume *volume) {
         return volume->data;
-}
-
-static int operation_new(SetOperation **ret, Provider *provider, ProviderVolume *const *volumes,
-                         size_t n_volumes, ProviderDone done, void *userdata) {
-        SetOperation *operation = calloc(1, sizeof(*operation));
-
-        if (!operation)
-                return error_origin(-ENOMEM);
-        assert(n_volumes <= CONTRACT_VOLUMES_MAX);
-        operation->provider = provider;
-        memcpy(operation->volumes, volumes, n_volumes * sizeof(*volumes));
-        operation->n_volumes = n_volumes;
-        operation->done = done;
-        operation->userdata = userdata;
-        for (size_t i = 0; i < n_volumes; i++) {
-                const char *vg = data_of(volumes[i])->vg;
-                size_t g = 0;
-
-                while (g < operation->n_groups && !streq(operation->groups[g].vg, vg))
-                        g++;
-                if (g == operation->n_groups)
-                        operation->groups[operation->n_groups++] =
-                                (SetGroup){.operation = operation, .vg = vg};
-        }
-        *ret = operation;
-        return 0;
-}
-
-static void operation_end(SetOperation *operation) {
-        LvmVerdict *verdict = &operation->verdict;
-
-        operation->done(verdict->error == CONTRACT_OK ? NULL : operation->fault, verdict->error,
-                        verdict->error == CONTRACT_OK ? NULL : verdict->text, operation->userdata);
-        free(operation);
-}
-
-static bool operation_failed(const SetOperation *operation) {
-        return operation->verdict.error != CONTRACT_OK;
 }
 
 /* ── END_PREPARE ─────────────────────────────────────────────────────────────────────────────────────── */
@@ -113,7 +54,7 @@ static int store_device(const ProviderVolume *volume, dev_t *ret) {
 }
 
 /* A store that lies on a volume of the set could not be written while that one is suspended: for ever. */
-static bool check_store(const SetOperation *operation, ProviderVolume *volume, LvmVerdict *verdict) {
+static bool check_store(const LvmGroupOperation *operation, ProviderVolume *volume, LvmVerdict *verdict) {
         dev_t device;
         int r;
 
@@ -136,10 +77,10 @@ static bool check_store(const SetOperation *operation, ProviderVolume *volume, L
 }
 
 static void on_inspected(int error, const LvmReport *report, const char *text, void *userdata) {
-        SetGroup *group = userdata;
-        SetOperation *operation = group->operation;
+        LvmGroup *group = userdata;
+        LvmGroupOperation *operation = group->operation;
 
-        for (size_t i = 0; i < operation->n_volumes && !operation_failed(operation); i++) {
+        for (size_t i = 0; i < operation->n_volumes && !lvm_group_operation_failed(operation); i++) {
                 ProviderVolume *volume = operation->volumes[i];
 
                 if (!streq(data_of(volume)->vg, group->vg))
@@ -152,7 +93,7 @@ static void on_inspected(int error, const LvmReport *report, const char *text, v
                         (void) check_store(operation, volume, &operation->verdict);
         }
         if (--operation->n_pending == 0)
-                operation_end(operation);
+                lvm_group_operation_end(operation);
 }
 
 /**
@@ -167,14 +108,14 @@ static void on_inspected(int error, const LvmReport *report, const char *text, v
  */
 int lvm_inspect(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                 void *userdata) {
-        SetOperation *operation;
+        LvmGroupOperation *operation;
         int r;
 
-        r = operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        r = lvm_group_operation_new(&operation, provider, volumes, n_volumes, done, userdata);
         if (r < 0)
                 return error_trace(r);
         for (size_t g = 0; g < operation->n_groups; g++) {
-                SetGroup *group = &operation->groups[g];
+                LvmGroup *group = &operation->groups[g];
 
                 r = lvm_list(provider->lvm, group->vg, on_inspected, group);
                 if (r < 0 && operation->n_pending == 0) {
@@ -195,90 +136,17 @@ int lvm_inspect(Provider *provider, ProviderVolume *const *volumes, size_t n_vol
 
 /* ── POST_FINAL_COMMIT ───────────────────────────────────────────────────────────────────────────────── */
 
-static void tagging_begin(SetOperation *operation);
-
-/* C24: what writers will write into counts only when they have. */
-static void activation_end(SetOperation *operation) {
-        if (operation_failed(operation) || operation->volumes[0]->set->writable)
-                operation_end(operation);
-        else
-                tagging_begin(operation);
-}
-
-static void on_changed(const LvmAnswer *answer, void *userdata) {
-        SetGroup *group = userdata;
-        SetOperation *operation = group->operation;
-
-        for (size_t i = 0; i < operation->n_volumes; i++) {
-                LvmData *data = data_of(operation->volumes[i]);
-
-                if (!streq(data->vg, group->vg))
-                        continue;
-                data->command = NULL;
-                if (answer->error < 0 && !operation_failed(operation)) {
-                        operation->fault = operation->volumes[i];
-                        (void) lvm_verdict(
-                                &operation->verdict,
-                                answer->error == -ECANCELED ? CONTRACT_ERROR_ABORTED
-                                                            : CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                                "The snapshots in %.128s could not be %s. %.300s", group->vg,
-                                operation->tagging ? "marked as finished" : "activated", answer->text);
-                }
-        }
-        if (--operation->n_pending > 0)
-                return;
-        if (operation->tagging)
-                operation_end(operation);
-        else
-                activation_end(operation);
-}
-
-/* Adds the LVs that the command is about. Return: whether there are any. */
-static bool spec_add_volumes(LvmCommandSpec *spec, const SetGroup *group, bool thin_only,
-                             char paths[static CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE]) {
-        const SetOperation *operation = group->operation;
-        bool any = false;
-
-        for (size_t i = 0; i < operation->n_volumes; i++) {
-                const ProviderVolume *volume = operation->volumes[i];
-
-                if (!streq(data_of(volume)->vg, group->vg) || (thin_only && volume->ops != &lvm_thin_ops))
-                        continue;
-                lvm_lv_path(paths[i], group->vg, data_of(volume)->name);
-                (void) lvm_spec_add(spec, paths[i]);
-                any = true;
-        }
-        return any;
-}
-
-static void change(SetGroup *group, const LvmCommandSpec *spec) {
-        SetOperation *operation = group->operation;
-        LvmCommand *command = NULL;
-        int r;
-
-        operation->n_pending++;
-        r = lvm_command_new(&command, operation->provider->lvm, spec, on_changed, group);
-        if (r < 0) {
-                operation->n_pending--;
-                (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED,
-                                   "No command could be given to LVM: %s.", strerror(-r));
-                return;
-        }
-        for (size_t i = 0; i < operation->n_volumes; i++)
-                if (streq(data_of(operation->volumes[i])->vg, group->vg))
-                        data_of(operation->volumes[i])->command = command;
-}
-
-static void tagging_begin(SetOperation *operation) {
+static void tagging_begin(LvmGroupOperation *operation) {
         const ProviderSet *set = operation->volumes[0]->set;
         char instant[LVM_TAG_SIZE], n_volumes[LVM_TAG_SIZE], consistency[LVM_TAG_SIZE];
 
-        operation->tagging = true;
+        operation->doing = "marked as finished";
+        operation->next = NULL;
         lvm_tag_instant(instant, set->instant_realtime_usec);
         lvm_tag_volumes(n_volumes, set->n_volumes);
         lvm_tag_consistency(consistency, set->consistency);
-        for (size_t g = 0; g < operation->n_groups && !operation_failed(operation); g++) {
-                char paths[CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE];
+        for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++) {
+                LvmPaths paths;
                 LvmCommandSpec spec = {
                         .lane = operation->groups[g].vg,
                         .arguments = {"lvchange", "--yes", "--deltag", LVM_TAG_UNFINISHED, "--addtag",
@@ -293,11 +161,19 @@ static void tagging_begin(SetOperation *operation) {
                         (void) lvm_spec_add(&spec, "--setactivationskip");
                         (void) lvm_spec_add(&spec, "n");
                 }
-                (void) spec_add_volumes(&spec, &operation->groups[g], false, paths);
-                change(&operation->groups[g], &spec);
+                (void) lvm_group_add_paths(&spec, &operation->groups[g], false, paths);
+                lvm_group_run(&operation->groups[g], &spec);
         }
         if (operation->n_pending == 0)
-                operation_end(operation);
+                lvm_group_operation_end(operation);
+}
+
+/* C24: what writers will write into counts only when they have. */
+static void activation_end(LvmGroupOperation *operation) {
+        if (lvm_group_operation_failed(operation) || operation->volumes[0]->set->writable)
+                lvm_group_operation_end(operation);
+        else
+                tagging_begin(operation);
 }
 
 /**
@@ -312,14 +188,16 @@ static void tagging_begin(SetOperation *operation) {
  */
 int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                void *userdata) {
-        SetOperation *operation;
+        LvmGroupOperation *operation;
         int r;
 
-        r = operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        r = lvm_group_operation_new(&operation, provider, volumes, n_volumes, done, userdata);
         if (r < 0)
                 return error_trace(r);
-        for (size_t g = 0; g < operation->n_groups && !operation_failed(operation); g++) {
-                char paths[CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE];
+        operation->doing = "activated";
+        operation->next = activation_end;
+        for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++) {
+                LvmPaths paths;
                 LvmCommandSpec spec = {
                         .lane = operation->groups[g].vg,
                         .arguments = {"lvchange", "--yes", "--activate", "y", "--ignoreactivationskip"},
@@ -327,8 +205,8 @@ int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volu
                         .changes = true,
                 };
 
-                if (spec_add_volumes(&spec, &operation->groups[g], true, paths))
-                        change(&operation->groups[g], &spec);
+                if (lvm_group_add_paths(&spec, &operation->groups[g], true, paths))
+                        lvm_group_run(&operation->groups[g], &spec);
         }
         if (operation->n_pending == 0)
                 activation_end(operation);
@@ -347,10 +225,10 @@ int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volu
  */
 int lvm_seal(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
              void *userdata) {
-        SetOperation *operation;
+        LvmGroupOperation *operation;
         int r;
 
-        r = operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        r = lvm_group_operation_new(&operation, provider, volumes, n_volumes, done, userdata);
         if (r < 0)
                 return error_trace(r);
         tagging_begin(operation);
