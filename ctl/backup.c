@@ -212,7 +212,11 @@ static int backup_open(Backup *backup) {
  * Return: as said in backup.h; -EINTR after a signal.
  */
 int backup_begin(Backup *backup) {
-        const QuiesceStartOptions start = {.size = sizeof(start), .wait = backup->options->wait};
+        const QuiesceStartOptions start = {.size = sizeof(start),
+                                           .wait = backup->options->wait,
+                                           .name = backup->options->name,
+                                           .note = backup->options->note,
+                                           .labels = backup->options->labels};
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 

@@ -30,6 +30,8 @@ typedef struct BackupOptions {
         const char *const *store_on; /* NULL-terminated, or NULL */
         bool applications_only; /* whoever called holds the file systems still: no writer at level system */
         const char *const *ignore_writers; /* NULL-terminated, or NULL */
+        const char *name, *note;           /* of the set, or NULL */
+        const char *const *labels;         /* NULL-terminated, or NULL */
 } BackupOptions;
 
 typedef struct Backup {

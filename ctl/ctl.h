@@ -38,6 +38,7 @@ int verb_thaw(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_delete(int argc, char **argv);
+int verb_describe(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_mount(int argc, char **argv);
@@ -49,6 +50,7 @@ typedef struct Options {
         bool json;
         bool no_legend;
         bool quiet;
+        bool force;
 } Options;
 
 enum {
@@ -58,6 +60,7 @@ enum {
         OPTION_QUIET = 'q',
         OPTION_JSON = 'J',
         OPTION_NO_LEGEND = 0x100,
+        OPTION_FORCE = 'f',
         OPTION_VERB = 0x200, /* the verbs' own begin here */
 };
 
@@ -69,6 +72,8 @@ enum {
         { "host", required_argument, NULL, OPTION_HOST }
 #define OPTIONS_QUIET \
         { "quiet", no_argument, NULL, OPTION_QUIET }
+#define OPTIONS_FORCE \
+        { "force", no_argument, NULL, OPTION_FORCE }
 #define OPTIONS_TABLE                                            \
         {"json", no_argument, NULL, OPTION_JSON}, {              \
                 "no-legend", no_argument, NULL, OPTION_NO_LEGEND \
@@ -87,6 +92,7 @@ int options_append_path(char ***strings, size_t *n_strings, const char *path);
 typedef struct IdVerb {
         const char *name, *usage;
         const char *method; /* of the Manager; (sa{sv}) */
+        bool has_force;     /* it has an option of that name, as has the method */
         /* Says how it went. Return: 0, CTL_E_SAID or a negative errno. */
         int (*say)(const char *id, sd_bus_message *reply, const Options *options);
 } IdVerb;

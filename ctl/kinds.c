@@ -29,6 +29,7 @@ static const Column snapshot_columns[] = {
 
 static const Column set_columns[] = {
         {"ID", "Id", COLUMN_STRING, 0},
+        {"NAME", "name", COLUMN_STRING, COLUMN_TRUNCATE},
         {"STATE", "State", COLUMN_STRING, 0},
         {"CONSISTENCY", "Consistency", COLUMN_STRING, 0},
         {"SNAPSHOTS", "Snapshots", COLUMN_LIST, COLUMN_COUNTED},
@@ -37,6 +38,9 @@ static const Column set_columns[] = {
         {"FREEZE", "FreezeUSec", COLUMN_DURATION, 0},
         {"HOLD", "HoldUSec", COLUMN_DURATION, 0},
         {"OWNER", "OwnerUID", COLUMN_USER, 0},
+        {"LABELS", "labels", COLUMN_LIST, 0},
+        {"LOCKED", "locked", COLUMN_BOOLEAN, COLUMN_HIDDEN},
+        {"NOTE", "note", COLUMN_STRING, COLUMN_HIDDEN},
         {"SESSION", "Session", COLUMN_STRING, COLUMN_HIDDEN},
 };
 
@@ -160,8 +164,8 @@ int kind_read_all(DictArray *rows, sd_bus *bus, const Kind *kind) {
         if (kind->method)
                 return error_trace(read_by_method(rows, bus, kind));
         r = objects_read(rows, bus, kind->interface);
-        for (size_t i = 0; r == 0 && kind->columns == snapshot_columns && i < rows->n_dicts; i++)
-                r = snapshot_properties(&rows->dicts[i], bus, rows->dicts[i].name);
+        for (size_t i = 0; r == 0 && i < rows->n_dicts; i++)
+                r = checked_properties(&rows->dicts[i], bus, rows->dicts[i].name, kind->interface);
         return error_trace(r);
 }
 
@@ -182,8 +186,8 @@ int kind_read_one(Dict *row, sd_bus *bus, const char *id, const Kind **ret_kind)
         r = object_find(bus, id, &path, &interface);
         if (r == 0)
                 r = object_properties(row, bus, path, interface);
-        if (r == 0 && streq(interface, QUIESCE_BUS_SNAPSHOT))
-                r = snapshot_properties(row, bus, path);
+        if (r == 0)
+                r = checked_properties(row, bus, path, interface);
         if (r != 0)
                 return error_trace(r);
         row->name = TAKE_PTR(path);

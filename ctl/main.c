@@ -21,6 +21,7 @@ static const Verb verbs[] = {
         {"create", verb_create, "PATH...", "make a snapshot set that stays"},
         {"list", verb_list, "[snapshots|sets|writers|providers|sessions|volumes]", "list what there is"},
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
+        {"describe", verb_describe, "ID", "name a set, note, label or lock it"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
         {"release", verb_release, "ID...", "end sessions, whoever owns them"},
         {"exec", verb_exec, "ID... -- COMMAND...", "run a command that sees a set's snapshots in place"},

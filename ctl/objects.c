@@ -133,22 +133,56 @@ int object_properties(Dict *dict, sd_bus *bus, const char *path, const char *int
 }
 
 /**
- * snapshot_properties() - what quiesced tells of a snapshot to those who may know
- * @dict:       the snapshot's properties are added to it
+ * checked_properties() - what quiesced tells of an object to those who may know
+ * @dict:       the properties are added to it
  * @bus:        the bus
- * @path:       the snapshot
+ * @path:       the object
+ * @interface:  of a snapshot or set; others tell everybody all they tell
  *
- * Paths and devices are not for everybody: to others nothing is added.
+ * Paths, devices and what people call a set are not for everybody: to others nothing is added.
  *
  * Return: 0 or a negative errno.
  */
-int snapshot_properties(Dict *dict, sd_bus *bus, const char *path) {
+int checked_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface) {
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SNAPSHOT, "GetProperties", NULL,
-                               &reply, "a{sv}", 0);
+        if (!streq(interface, QUIESCE_BUS_SNAPSHOT) && !streq(interface, QUIESCE_BUS_SET))
+                return 0;
+        r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, path, interface, "GetProperties", NULL, &reply,
+                               "a{sv}", 0);
         return r < 0 ? 0 : error_trace(dict_read(dict, reply));
+}
+
+/**
+ * object_find_set() - the set of an id, or that of the snapshot of an id
+ * @bus:            the bus
+ * @id:             UUID
+ * @ret_path:       the set's path; free() it
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int object_find_set(sd_bus *bus, const char *id, char **ret_path) {
+        _cleanup_(dict_done) Dict snapshot = {};
+        _cleanup_free_ char *path = NULL;
+        const char *interface, *set_interface;
+        int r;
+
+        r = object_find(bus, id, &path, &interface);
+        if (r != 0)
+                return r;
+        if (streq(interface, QUIESCE_BUS_SNAPSHOT)) {
+                r = object_properties(&snapshot, bus, path, interface);
+                return r != 0 ? r
+                              : object_find(bus, dict_get_string(&snapshot, "Set"), ret_path,
+                                            &set_interface);
+        }
+        if (!streq(interface, QUIESCE_BUS_SET)) {
+                say("%s is neither a set nor a snapshot; 'quiescectl list sets' shows the sets", id);
+                return CTL_E_SAID;
+        }
+        *ret_path = TAKE_PTR(path);
+        return 0;
 }
 
 /**

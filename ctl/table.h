@@ -42,5 +42,6 @@ int details_print(const Column *columns, size_t n_columns, const Dict *row, cons
 int objects_read(DictArray *array, sd_bus *bus, const char *interface);
 int object_find(sd_bus *bus, const char *id, char **ret_path, const char **ret_interface);
 int object_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
-int snapshot_properties(Dict *dict, sd_bus *bus, const char *path);
+int object_find_set(sd_bus *bus, const char *id, char **ret_path);
+int checked_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
 int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd);

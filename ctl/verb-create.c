@@ -19,6 +19,10 @@ static const char usage[] = "\nUsage:\n"
                             "Make a snapshot set of volumes, or of those PATHs lie on, and print its id.\n"
                             "\n"
                             "Options:\n"
+                            "     --persistent         it stays until it is deleted: it always does\n"
+                            " -N, --name NAME          what to call the set\n"
+                            "     --note TEXT          what to know of it\n"
+                            " -l, --label LABEL        a word that rules find it by; may be repeated\n"
                             " -n, --no-writers         freeze no applications, file systems only\n"
                             " -i, --ignore-writer NAME  go on if this writer fails; may be repeated\n"
                             " -c, --cow-size SIZE      store of each thick snapshot (default: quiesced's)\n"
@@ -33,7 +37,16 @@ static const char usage[] = "\nUsage:\n"
                             "\n"
                             "For more details see quiescectl(1).\n";
 
+enum {
+        OPTION_PERSISTENT = OPTION_VERB,
+        OPTION_NOTE,
+};
+
 static const struct option long_options[] = {
+        {"persistent", no_argument, NULL, OPTION_PERSISTENT},
+        {"name", required_argument, NULL, 'N'},
+        {"note", required_argument, NULL, OPTION_NOTE},
+        {"label", required_argument, NULL, 'l'},
         {"no-writers", no_argument, NULL, 'n'},
         {"ignore-writer", required_argument, NULL, 'i'},
         {"cow-size", required_argument, NULL, 'c'},
@@ -54,10 +67,23 @@ typedef struct Create {
         size_t n_ignore;
         const char **store_on; /* NULL-terminated */
         size_t n_store_on;
+        const char **labels; /* NULL-terminated */
+        size_t n_labels;
 } Create;
 
 static int take_option(Create *create, int c) {
         switch (c) {
+        case OPTION_PERSISTENT:
+                return 0;
+        case 'N':
+                create->backup.name = optarg;
+                return 0;
+        case OPTION_NOTE:
+                create->backup.note = optarg;
+                return 0;
+        case 'l':
+                create->labels[create->n_labels++] = optarg;
+                return 0;
         case 'n':
                 create->backup.without_writers = true;
                 return 0;
@@ -175,9 +201,10 @@ static int create_parse(Create *create, int argc, char **argv) {
 
         create->ignore = calloc((size_t) argc + 1, sizeof(*create->ignore));
         create->store_on = calloc((size_t) argc + 1, sizeof(*create->store_on));
-        if (!create->ignore || !create->store_on)
+        create->labels = calloc((size_t) argc + 1, sizeof(*create->labels));
+        if (!create->ignore || !create->store_on || !create->labels)
                 return error_origin(-ENOMEM);
-        while ((c = getopt_long(argc, argv, "ni:c:P:wH:JqhV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "N:l:ni:c:S:P:wH:JqhV", long_options, NULL)) >= 0) {
                 r = options_take(&create->common, c, usage);
                 if (r == OPTIONS_E_DONE)
                         return r;
@@ -192,6 +219,7 @@ static int create_parse(Create *create, int argc, char **argv) {
         create->backup.quiet = create->common.quiet;
         create->backup.ignore_writers = create->ignore;
         create->backup.store_on = create->store_on;
+        create->backup.labels = create->labels;
         return optind < argc ? 0 : OPTIONS_E_UNKNOWN;
 }
 
@@ -216,5 +244,6 @@ int verb_create(int argc, char **argv) {
                 r = r == OPTIONS_E_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
         free(create.ignore);
         free(create.store_on);
+        free(create.labels);
         return r;
 }

@@ -6,18 +6,21 @@
 
 #include "ctl/ctl.h"
 
-static const char usage[] = "\nUsage:\n"
-                            " quiescectl delete [options] ID...\n"
-                            "\n"
-                            "Delete snapshots, or sets with all their snapshots.\n"
-                            "\n"
-                            "Options:\n"
-                            " -H, --host [USER@]HOST  delete on another host\n"
-                            " -q, --quiet             tell nothing but errors\n"
-                            " -h, --help              display this help\n"
-                            " -V, --version           display version\n"
-                            "\n"
-                            "For more details see quiescectl(1).\n";
+static const char usage[] =
+        "\nUsage:\n"
+        " quiescectl delete [options] ID...\n"
+        "\n"
+        "Delete snapshots, or sets with all their snapshots. What is locked, mounted\n"
+        "or in use is not deleted unless by force.\n"
+        "\n"
+        "Options:\n"
+        " -f, --force             unlock and unmount; what is in use goes with its user\n"
+        " -H, --host [USER@]HOST  delete on another host\n"
+        " -q, --quiet             tell nothing but errors\n"
+        " -h, --help              display this help\n"
+        " -V, --version           display version\n"
+        "\n"
+        "For more details see quiescectl(1).\n";
 
 static int say_deleted(const char *id, sd_bus_message *reply, const Options *options) {
         const char *left;
@@ -41,7 +44,7 @@ static int say_deleted(const char *id, sd_bus_message *reply, const Options *opt
  * Return: the exit status, or a negative errno.
  */
 int verb_delete(int argc, char **argv) {
-        static const IdVerb verb = {"delete", usage, "DeleteSnapshots", say_deleted};
+        static const IdVerb verb = {"delete", usage, "DeleteSnapshots", true, say_deleted};
 
         return verb_of_ids(&verb, argc, argv);
 }

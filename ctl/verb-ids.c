@@ -9,6 +9,8 @@
 #include "quiesce/requester.h"
 
 static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
+static const struct option long_options_force[] = {
+        OPTIONS_FORCE, OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
 
 static int call_for(sd_bus *bus, const IdVerb *verb, const char *id, const Options *options) {
         _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
@@ -20,7 +22,8 @@ static int call_for(sd_bus *bus, const IdVerb *verb, const char *id, const Optio
         if (r >= 0)
                 r = sd_bus_message_set_allow_interactive_authorization(call, true);
         if (r >= 0)
-                r = sd_bus_message_append(call, "sa{sv}", id, 0);
+                r = options->force ? sd_bus_message_append(call, "sa{sv}", id, 1, "force", "b", 1)
+                                   : sd_bus_message_append(call, "sa{sv}", id, 0);
         if (r >= 0)
                 r = sd_bus_call(bus, call, UINT64_MAX, &error, &reply);
         if (r < 0)
@@ -40,10 +43,11 @@ static int call_for(sd_bus *bus, const IdVerb *verb, const char *id, const Optio
  */
 int verb_of_ids(const IdVerb *verb, int argc, char **argv) {
         _cleanup_bus_ sd_bus *bus = NULL;
+        const struct option *known = verb->has_force ? long_options_force : long_options;
         Options options = {};
         int c, r, failed = 0;
 
-        while ((c = getopt_long(argc, argv, "H:qhV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, verb->has_force ? "fH:qhV" : "H:qhV", known, NULL)) >= 0) {
                 r = options_take(&options, c, verb->usage);
                 if (r != 0)
                         return r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint(verb->name);

@@ -101,7 +101,7 @@ static int unmount_mount(sd_bus *bus, const Mount *mount, const char *directory)
         for (size_t i = 0; r == 0 && !found && i < snapshots.n_dicts; i++) {
                 Dict *snapshot = &snapshots.dicts[i];
 
-                r = snapshot_properties(snapshot, bus, snapshot->name);
+                r = checked_properties(snapshot, bus, snapshot->name, QUIESCE_BUS_SNAPSHOT);
                 found = r == 0 && is_mounted_as(snapshot, mount);
                 if (found)
                         r = snapshot_call(bus, dict_get_string(snapshot, "Id"), "Unmount", -1);

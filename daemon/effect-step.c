@@ -116,13 +116,16 @@ static void step_done(SnapshotSet *set, ContractStep reported, uint32_t volume, 
 
 static int step_set(Manager *manager, SessionObject *session, const char *set_id, SnapshotSet **ret) {
         ContractSessionInfo info;
+        int r;
 
         if (!session_object_get_info(session, &info) || !set_id)
                 return error_origin(-ENOENT);
-        return error_trace(sets_new_set(manager->sets, ret, set_id, session->record.id,
-                                        (uint32_t) session->record.uid,
-                                        info.context == CONTRACT_CONTEXT_NAS_ROLLBACK ||
-                                                info.context == CONTRACT_CONTEXT_APP_ROLLBACK));
+        r = sets_new_set(manager->sets, ret, set_id, session->record.id, (uint32_t) session->record.uid,
+                         info.context == CONTRACT_CONTEXT_NAS_ROLLBACK ||
+                                 info.context == CONTRACT_CONTEXT_APP_ROLLBACK);
+        if (r < 0)
+                return error_trace(r);
+        return error_trace(snapshot_set_describe(*ret, &session->description));
 }
 
 static int step_begin_prepare(Manager *manager, SessionObject *session, SnapshotSet *set,

@@ -83,6 +83,7 @@ SessionObject *session_object_free(SessionObject *session) {
         writers_clear(session);
         record_done(&session->record);
         (void) document_free(session->document);
+        set_description_done(&session->description);
         (void) owner_free(session->owner);
         sd_event_source_disable_unref(session->progress_source);
         free(session->path);

@@ -46,6 +46,7 @@ struct SessionObject {
         const char *backup_type; /* of SetBackupState; told to writers */
         bool bootable;           /* likewise */
         Document *document;      /* of the backup that is restored, or NULL */
+        SetDescription description; /* of StartSnapshotSet: of the set that is to be made */
 
         WriterObject *writers;
         size_t n_writers;

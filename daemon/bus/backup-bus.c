@@ -8,6 +8,7 @@
 
 #include "daemon/bus/backup-reply.h"
 #include "daemon/bus/component-bus.h"
+#include "daemon/bus/describe.h"
 
 #include "contract/names.h"
 #include "util/error.h"
@@ -186,18 +187,20 @@ int method_save_document(sd_bus_message *m, void *userdata, sd_bus_error *reterr
 
 static int method_start_snapshot_set(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         SessionObject *session = userdata;
+        _cleanup_(set_description_done) SetDescription description = {};
         int wait = false, r;
-        const Option options[] = {{"wait", OPTION_BOOLEAN, &wait}};
         ContractInput input = {};
         BusCall *call;
 
         r = session_check_owner(session, m, reterr);
         if (r == 0)
-                r = options_read(m, options, ELEMENTSOF(options), reterr);
+                r = describe_read_new(m, &description, &wait, reterr);
         if (r == 0)
                 r = backup_call(m, session, CONTRACT_CALL_START_SNAPSHOT_SET, reply_fresh_id, &call);
         if (r < 0)
                 return r;
+        call->description = description;
+        description = (SetDescription){};
         input.wait = wait;
         bus_call_feed(call, &input);
         return 1;

@@ -46,6 +46,7 @@ typedef enum OptionType {
         OPTION_STRING,  /* const char *, lives as long as the message */
         OPTION_NAMES,   /* of writers; char **, NULL-terminated; to be freed with strv_free() */
         OPTION_DEVICES, /* likewise, of physical volumes */
+        OPTION_LABELS,  /* likewise, of snapshot sets */
         OPTION_FD,      /* int, lives as long as the message */
 } OptionType;
 

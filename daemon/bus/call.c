@@ -54,6 +54,7 @@ BusCall *bus_call_free(BusCall *call) {
                         break;
                 }
         (void) bus_strv_free(call->options.devices);
+        set_description_done(&call->description);
         sd_bus_message_unref(call->message);
         free(call);
         return NULL;
@@ -139,14 +140,19 @@ static int call_note_component(const BusCall *call, ComponentNotes *notes) {
         }
 }
 
-/* What the call said that writers are told later, now that it is legal. */
-static int call_note(const BusCall *call, const ContractEffect *effect) {
+/* What the call said that is needed later, now that it is legal. */
+static int call_note(BusCall *call, const ContractEffect *effect) {
         SessionObject *session = session_object_find(call->manager, call->session);
         ComponentNotes *notes;
 
         if (session && call->backup_type) {
                 session->backup_type = call->backup_type;
                 session->bootable = call->bootable;
+        }
+        if (session && call->call == CONTRACT_CALL_START_SNAPSHOT_SET) {
+                set_description_done(&session->description);
+                session->description = call->description;
+                call->description = (SetDescription){};
         }
         if (!session || !call->component)
                 return 0;

@@ -33,6 +33,7 @@ struct BusCall {
         const char *writer_name, *logical_path, *component; /* in the message */
         const char *text; /* options or a stamp, in the message; a file restore status: static */
         bool succeeded, selected;
+        SetDescription description; /* StartSnapshotSet: what the set is called; the call's */
 };
 
 int bus_call_new(Manager *manager, BusCall **ret, uint64_t session, ContractCall call, sd_bus_message *m,

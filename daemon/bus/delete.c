@@ -85,7 +85,21 @@ static PublishedSet *find_set_of(Manager *manager, const char *id) {
         return snapshot ? snapshot->set : published_find(manager, id);
 }
 
-static void delete_now(Manager *manager, KeptCall **call, const char *id, bool counts) {
+/* Return: whether it may go: by force, or nobody would miss it. The call is answered otherwise. */
+static bool check_unused(sd_bus_message *m, const PublishedSet *set, const char *id, bool force) {
+        const SnapshotSet *found = sets_find(set->manager->sets, set->id);
+        char text[CONTRACT_TEXT_MAX];
+        ContractError error;
+
+        if (force || !found)
+                return true;
+        error = snapshot_set_check_unused(found, streq(id, set->id) ? NULL : id, text, sizeof(text));
+        if (error != CONTRACT_OK)
+                bus_reply_error(m, error, text);
+        return error == CONTRACT_OK;
+}
+
+static void delete_now(Manager *manager, KeptCall **call, const char *id, bool counts, bool force) {
         PublishedSet *set = find_set_of(manager, id);
         sd_bus_message *m = (*call)->message;
         SessionObject *session;
@@ -96,6 +110,8 @@ static void delete_now(Manager *manager, KeptCall **call, const char *id, bool c
                                 "There is no such snapshot or set any more.");
                 return;
         }
+        if (!check_unused(m, set, id, force))
+                return;
         session = session_object_find_id(manager, set->session_id);
         r = session ? delete_of_session(session, m, id, counts)
                     : delete_of_no_session(call, set, id, counts);
@@ -106,7 +122,7 @@ static void delete_now(Manager *manager, KeptCall **call, const char *id, bool c
 
 /* What was asked for, kept while polkit thinks. */
 typedef struct Asked {
-        bool counts;
+        bool counts, force;
         SnapshotAllowed allowed; /* NULL: delete */
         char id[CONTRACT_ID_MAX];
 } Asked;
@@ -117,7 +133,7 @@ static void asked_granted(Manager *manager, KeptCall **call, Owner **owner, void
         if (asked->allowed)
                 asked->allowed(manager, call, asked->id);
         else
-                delete_now(manager, call, asked->id, asked->counts);
+                delete_now(manager, call, asked->id, asked->counts, asked->force);
 }
 
 /* Whether the caller is the requester whose session, alive, made the set. */
@@ -129,7 +145,7 @@ static bool is_owner(sd_bus_message *m, const PublishedSet *set) {
 }
 
 /* Goes on at once for the requester itself, else when polkit has said yes. */
-static int ask(sd_bus_message *m, const PublishedSet *set, const char *id, bool counts,
+static int ask(sd_bus_message *m, const PublishedSet *set, const char *id, bool counts, bool force,
                SnapshotAllowed allowed, sd_bus_error *reterr) {
         const AccessQuestion question = {
                 .action = ACTION_ADMINISTER, .own_action = ACTION_BACKUP, .own_uid = set->owner_uid};
@@ -140,6 +156,7 @@ static int ask(sd_bus_message *m, const PublishedSet *set, const char *id, bool 
         if (!asked)
                 return error_origin(-ENOMEM);
         asked->counts = counts;
+        asked->force = force;
         asked->allowed = allowed;
         (void) snprintf(asked->id, sizeof(asked->id), "%s", id);
         if (!is_owner(m, set))
@@ -155,20 +172,25 @@ static int ask(sd_bus_message *m, const PublishedSet *set, const char *id, bool 
 /**
  * delete_snapshots() - delete a snapshot or all of a set
  * @manager:    the manager
- * @m:          the call; answered here or later
+ * @m:          the call, of which all arguments but the options are read; answered here or later
  * @id:         of a set or a snapshot; in the message
  * @counts:     the answer is how many were deleted and the first that was not; otherwise it is empty
- * @reterr:     ObjectNotFound
+ * @reterr:     ObjectNotFound, InvalidArgument
  *
  * Return: 1, or a negative errno.
  */
 int delete_snapshots(Manager *manager, sd_bus_message *m, const char *id, bool counts,
                      sd_bus_error *reterr) {
         PublishedSet *set = find_set_of(manager, id);
+        int force = false, r;
+        const Option options[] = {{"force", OPTION_BOOLEAN, &force}};
 
+        r = options_read(m, options, ELEMENTSOF(options), reterr);
+        if (r < 0)
+                return r;
         if (!set)
                 return bus_error_set_not_found(reterr, manager, "snapshot or set", id);
-        return ask(m, set, id, counts, NULL, reterr);
+        return ask(m, set, id, counts, force, NULL, reterr);
 }
 
 /**
@@ -183,5 +205,5 @@ int delete_snapshots(Manager *manager, sd_bus_message *m, const char *id, bool c
  */
 int snapshot_check_access(sd_bus_message *m, const PublishedSet *set, const char *snapshot_id,
                           SnapshotAllowed allowed, sd_bus_error *reterr) {
-        return ask(m, set, snapshot_id, false, allowed, reterr);
+        return ask(m, set, snapshot_id, false, false, allowed, reterr);
 }

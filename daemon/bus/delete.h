@@ -6,13 +6,14 @@
  *
  * The owner of the session may. Other processes of its user need the authorisation to back up, everybody
  * else that to administer. While the session lives, the contract decides whether it may be done now; a set
- * whose session is over is deleted at once.
+ * whose session is over is deleted at once. What is locked, mounted or in use is deleted only by force
+ * (option "force").
  */
 
 #include "daemon/bus/call.h"
 #include "daemon/bus/kept-call.h"
 
-/* counts: the answer is "us"; otherwise it is empty. */
+/* m: stands at the options. counts: the answer is "us"; otherwise it is empty. */
 int delete_snapshots(Manager *manager, sd_bus_message *m, const char *id, bool counts, sd_bus_error *reterr);
 /* Likewise for reading: OpenTree and the like. The call is taken over with TAKE_PTR, or left. */
 typedef void (*SnapshotAllowed)(Manager *manager, KeptCall **call, const char *snapshot_id);

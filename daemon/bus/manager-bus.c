@@ -225,10 +225,7 @@ static int method_delete_snapshots(sd_bus_message *m, void *userdata, sd_bus_err
         int r;
 
         r = sd_bus_message_read(m, "s", &id);
-        if (r < 0)
-                return error_origin(r);
-        r = options_read_none(m, reterr);
-        return r < 0 ? r : delete_snapshots(userdata, m, id, true, reterr);
+        return r < 0 ? error_origin(r) : delete_snapshots(userdata, m, id, true, reterr);
 }
 
 static int property_version(sd_bus *bus, const char *path, const char *interface, const char *property,

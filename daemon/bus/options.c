@@ -22,6 +22,7 @@ static const char *option_signature(OptionType type) {
                 return "s";
         case OPTION_NAMES:
         case OPTION_DEVICES:
+        case OPTION_LABELS:
                 return "as";
         case OPTION_FD:
                 return "h";
@@ -52,6 +53,8 @@ static const TextsLimit names_limit = {"names of writers", "a writer's name", NA
                                        CONTRACT_NAME_MAX - 1};
 static const TextsLimit devices_limit = {"physical volumes", "a physical volume's name",
                                          LVM_PLACEMENT_DEVICES_MAX, LVM_PLACEMENT_DEVICE_MAX - 1};
+
+static const TextsLimit labels_limit = {"labels", "a label", SET_LABELS_MAX, SET_LABEL_MAX};
 
 /* sd_bus_message_read_strv() counts them for each: it takes three quarters of an hour for as many as a
  * message can have. */
@@ -98,13 +101,27 @@ int bus_read_names(sd_bus_message *m, char ***ret, sd_bus_error *reterr) {
         return read_texts(m, &names_limit, ret, reterr);
 }
 
+static const TextsLimit *option_limit(OptionType type) {
+        switch (type) {
+        case OPTION_NAMES:
+                return &names_limit;
+        case OPTION_DEVICES:
+                return &devices_limit;
+        case OPTION_LABELS:
+                return &labels_limit;
+        default:
+                return NULL;
+        }
+}
+
 static int option_read_value(sd_bus_message *m, const Option *option, sd_bus_error *reterr) {
+        const TextsLimit *limit = option_limit(option->type);
         char **strings;
         int r;
 
-        if (option->type != OPTION_NAMES && option->type != OPTION_DEVICES)
+        if (!limit)
                 return sd_bus_message_read_basic(m, option_signature(option->type)[0], option->target);
-        r = read_texts(m, option->type == OPTION_NAMES ? &names_limit : &devices_limit, &strings, reterr);
+        r = read_texts(m, limit, &strings, reterr);
         if (r < 0)
                 return r;
         (void) bus_strv_free(*(char ***) option->target);

@@ -159,10 +159,8 @@ static int method_get_properties(sd_bus_message *m, void *userdata, sd_bus_error
 
 static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         PublishedSnapshot *snapshot = userdata;
-        int r;
 
-        r = options_read_none(m, reterr);
-        return r < 0 ? r : delete_snapshots(snapshot->set->manager, m, snapshot->id, false, reterr);
+        return delete_snapshots(snapshot->set->manager, m, snapshot->id, false, reterr);
 }
 
 static int property_text(sd_bus *bus, const char *path, const char *interface, const char *property,

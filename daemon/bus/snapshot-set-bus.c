@@ -5,16 +5,15 @@
  */
 
 #include "daemon/bus/delete.h"
+#include "daemon/bus/describe.h"
 #include "daemon/bus/publish.h"
 
 #include "contract/names.h"
 
 static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         PublishedSet *set = userdata;
-        int r;
 
-        r = options_read_none(m, reterr);
-        return r < 0 ? r : delete_snapshots(set->manager, m, set->id, true, reterr);
+        return delete_snapshots(set->manager, m, set->id, true, reterr);
 }
 
 /* A set is being deleted while one of its snapshots is. */
@@ -92,6 +91,11 @@ const sd_bus_vtable snapshot_set_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("u", deleted, "s", first_left), method_delete,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_describe,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetProperties", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", properties), method_get_set_properties,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Session", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

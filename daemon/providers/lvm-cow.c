@@ -115,11 +115,13 @@ const ProviderOps lvm_cow_ops = {
                         [PROVIDER_END_PREPARE] = lvm_inspect,
                         [PROVIDER_POST_FINAL_COMMIT] = lvm_finish,
                         [PROVIDER_SEAL] = lvm_seal,
+                        [PROVIDER_DESCRIBE] = lvm_describe_set,
                 },
         .cancel = lvm_volume_cancel,
         .describe_hold = lvm_describe,
         .is_suspended = true,
         .get_space = cow_get_space,
+        .is_open = lvm_is_open,
         .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

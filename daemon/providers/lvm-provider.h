@@ -44,6 +44,7 @@ typedef struct LvmData {
 int lvm_data_new(LvmData **ret, const ProviderVolume *volume, const LvmVolume *origin);
 void lvm_volume_done(ProviderVolume *volume);
 void lvm_volume_cancel(ProviderVolume *volume);
+bool lvm_is_open(const ProviderVolume *volume);
 void lvm_operation_end(ProviderVolume *volume, ContractError error, const char *text);
 int lvm_operation_begin(ProviderVolume *volume, ProviderDone done, void *userdata);
 int lvm_operation_run(ProviderVolume *volume, const LvmCommandSpec *spec, LvmCommandDone answered);
@@ -63,6 +64,10 @@ int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volu
                void *userdata);
 int lvm_seal(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
              void *userdata);
+
+/* lvm-describe.c */
+int lvm_describe_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+                     void *userdata);
 
 /* lvm-remove.c */
 int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata);

@@ -339,7 +339,7 @@ int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata) {
         char text[CONTRACT_TEXT_MAX];
 
         /* This is asked again and again until it is closed: LVM need not be troubled for it. */
-        if (data && data->snapshot_key[0] && lvm_dm_is_open(data->snapshot_key)) {
+        if (lvm_is_open(volume)) {
                 (void) snprintf(text, sizeof(text), "%.100s/%.64s, a snapshot of %.160s, is in use.",
                                 data->vg, data->name, volume->name);
                 done(volume, CONTRACT_ERROR_VOLUME_BUSY, text, userdata);

@@ -13,6 +13,7 @@
 
 #include "daemon/providers/lvm-dm.h"
 #include "daemon/providers/lvm-group.h"
+#include "daemon/providers/lvm-words.h"
 #include "util/error.h"
 #include "util/log.h"
 
@@ -136,34 +137,48 @@ int lvm_inspect(Provider *provider, ProviderVolume *const *volumes, size_t n_vol
 
 /* ── POST_FINAL_COMMIT ───────────────────────────────────────────────────────────────────────────────── */
 
-static void tagging_begin(LvmGroupOperation *operation) {
-        const ProviderSet *set = operation->volumes[0]->set;
+/* The tags by which the snapshots of a group count, and the words that people say of them. */
+static void tag_group(LvmGroup *group, const ProviderSet *set, char **words) {
         char instant[LVM_TAG_SIZE], n_volumes[LVM_TAG_SIZE], consistency[LVM_TAG_SIZE];
+        LvmPaths paths;
+        LvmCommandSpec spec = {
+                .lane = group->vg,
+                .arguments = {"lvchange", "--yes", "--deltag", LVM_TAG_UNFINISHED, "--addtag", LVM_TAG_FINAL,
+                              "--addtag", instant, "--addtag", n_volumes, "--addtag", consistency},
+                .limit_usec = LVM_CHANGE_LIMIT,
+                .changes = true,
+        };
 
-        operation->doing = "marked as finished";
-        operation->next = NULL;
         lvm_tag_instant(instant, set->instant_realtime_usec);
         lvm_tag_volumes(n_volumes, set->n_volumes);
         lvm_tag_consistency(consistency, set->consistency);
-        for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++) {
-                LvmPaths paths;
-                LvmCommandSpec spec = {
-                        .lane = operation->groups[g].vg,
-                        .arguments = {"lvchange", "--yes", "--deltag", LVM_TAG_UNFINISHED, "--addtag",
-                                      LVM_TAG_FINAL, "--addtag", instant, "--addtag", n_volumes, "--addtag",
-                                      consistency},
-                        .limit_usec = LVM_CHANGE_LIMIT,
-                        .changes = true,
-                };
-
-                if (set->persistent) {
-                        /* It is there again after a reboot, as its origin is. */
-                        (void) lvm_spec_add(&spec, "--setactivationskip");
-                        (void) lvm_spec_add(&spec, "n");
-                }
-                (void) lvm_group_add_paths(&spec, &operation->groups[g], false, paths);
-                lvm_group_run(&operation->groups[g], &spec);
+        for (; words && *words; words++) {
+                (void) lvm_spec_add(&spec, "--addtag");
+                (void) lvm_spec_add(&spec, *words);
         }
+        if (set->persistent) {
+                /* It is there again after a reboot, as its origin is. */
+                (void) lvm_spec_add(&spec, "--setactivationskip");
+                (void) lvm_spec_add(&spec, "n");
+        }
+        (void) lvm_group_add_paths(&spec, group, false, paths);
+        lvm_group_run(group, &spec);
+}
+
+static void tagging_begin(LvmGroupOperation *operation) {
+        const ProviderSet *set = operation->volumes[0]->set;
+        char **words = NULL;
+        int r;
+
+        operation->doing = "marked as finished";
+        operation->next = NULL;
+        r = lvm_words_to_tags(&words, &set->description);
+        if (r < 0)
+                (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED,
+                                   "The snapshots could not be marked as finished: %s.", strerror(-r));
+        for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
+                tag_group(&operation->groups[g], set, words);
+        (void) lvm_words_free(words);
         if (operation->n_pending == 0)
                 lvm_group_operation_end(operation);
 }

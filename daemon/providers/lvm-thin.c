@@ -144,12 +144,6 @@ static bool thin_get_space(const ProviderVolume *volume, ProviderSpace *ret) {
         return true;
 }
 
-static bool thin_is_open(const ProviderVolume *volume) {
-        const LvmData *data = volume->data;
-
-        return lvm_dm_is_open(data->snapshot_key);
-}
-
 /* Its device would keep the pool from deleting it, so that is made one that answers errors. LVM does not
  * mind that the pool lacks it already when the LV is removed. */
 static int thin_drop(const ProviderVolume *volume) {
@@ -196,13 +190,14 @@ const ProviderOps lvm_thin_ops = {
                         [PROVIDER_END_PREPARE] = lvm_inspect,
                         [PROVIDER_POST_FINAL_COMMIT] = lvm_finish,
                         [PROVIDER_SEAL] = lvm_seal,
+                        [PROVIDER_DESCRIBE] = lvm_describe_set,
                 },
         .cancel = lvm_volume_cancel,
         .describe_hold = lvm_describe,
         .make_writable_child = thin_make_writable,
         .is_suspended = true,
         .get_space = thin_get_space,
-        .is_open = thin_is_open,
+        .is_open = lvm_is_open,
         .drop_child = thin_drop,
         .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,

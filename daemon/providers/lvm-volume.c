@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "daemon/providers/lvm-dm.h"
 #include "daemon/providers/lvm-provider.h"
 #include "util/error.h"
 
@@ -108,6 +109,18 @@ void lvm_volume_done(ProviderVolume *volume) {
         lvm_removal_forget(data->removal);
         free(data);
         volume->data = NULL;
+}
+
+/**
+ * lvm_is_open() - whether somebody has the snapshot's device open, or mounted
+ * @volume:     a volume whose snapshot counts
+ *
+ * Return: whether; not if it has no device now.
+ */
+bool lvm_is_open(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+
+        return data && data->snapshot_key[0] && lvm_dm_is_open(data->snapshot_key);
 }
 
 /**

@@ -17,6 +17,7 @@
 
 #include "contract/types.h"
 #include "daemon/hold/hold-protocol.h"
+#include "daemon/providers/set-description.h"
 #include "daemon/volumes/volumes.h"
 
 typedef struct Provider Provider;
@@ -34,8 +35,10 @@ typedef enum ProviderPhase {
         PROVIDER_POST_FINAL_COMMIT, /* make it count, unless writers will write into it */
         PROVIDER_SEAL,              /* they have: is it still right? make it count */
         PROVIDER_ABORT,             /* remove whatever is there; nothing there is success */
-        PROVIDER_DELETE, /* like ABORT, of a snapshot that counts; VOLUME_BUSY: somebody has it open */
-        PROVIDER_GROW,   /* make what it is stored in larger; in no step */
+        PROVIDER_DELETE,   /* like ABORT, of a snapshot that counts; VOLUME_BUSY: somebody has it open */
+        PROVIDER_GROW,     /* make what it is stored in larger; in no step */
+        PROVIDER_DESCRIBE, /* of a set that counts, in no step: note ProviderSet.wished instead of
+                              .description */
         _PROVIDER_PHASE_MAX,
 } ProviderPhase;
 
@@ -49,6 +52,8 @@ typedef struct ProviderSet {
         uint32_t n_volumes;
         uint64_t instant_realtime_usec;
         ContractConsistency consistency; /* POST_FINAL_COMMIT and later, told anew for SEAL */
+        SetDescription description;      /* what people say of it; what is noted, once it counts */
+        SetDescription wished;           /* DESCRIBE: what it is to be */
         /* of provider external: */
         int moment_fd;                       /* the requester's, or -EBADF */
         uint64_t moment_until_usec;          /* CLOCK_BOOTTIME; from PRE_COMMIT on */

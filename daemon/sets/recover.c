@@ -11,6 +11,7 @@
 
 #include <assert.h>
 
+#include "daemon/providers/lvm-words.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
@@ -185,6 +186,11 @@ static int set_adopt(Recovery *recovery, const LvmReport *report, const LvmVolum
                 set->created = set->is_adopted = true;
                 set->given.instant_realtime_usec = snapshot->instant_realtime_usec;
                 set->given.consistency = snapshot->consistency;
+        }
+        if (set_description_is_empty(&set->given.description)) {
+                r = lvm_words_read(&set->given.description, volume->tags);
+                if (r < 0)
+                        return error_trace(r);
         }
         if (set->n_volumes >= CONTRACT_VOLUMES_MAX)
                 return error_origin(-E2BIG);

@@ -25,6 +25,16 @@ typedef enum SnapshotState {
         SNAPSHOT_GONE,
 } SnapshotState;
 
+/* A set that counts is changed as a whole, in no step: an operation of all providers. */
+typedef struct SetChange {
+        StepDone done; /* NULL: none runs */
+        void *userdata;
+        ProviderPhase phase;
+        size_t n_pending;
+        ContractError error;
+        char text[CONTRACT_TEXT_MAX];
+} SetChange;
+
 /* One of a set's volumes and what will be its snapshot. */
 typedef struct SetVolume {
         ProviderVolume given; /* what the provider sees */
@@ -109,6 +119,8 @@ struct SnapshotSet {
         size_t delete_next;
         SetVolume *delete_only;
         sd_event_source *linger_timer;
+
+        SetChange change; /* see change.c */
 
         uint64_t freeze_usec;
         bool created;

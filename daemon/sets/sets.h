@@ -16,6 +16,7 @@
 
 #include "contract/types.h"
 #include "daemon/providers/lvm-placement.h"
+#include "daemon/providers/set-description.h"
 #include "util/macro.h"
 
 typedef struct Sets Sets;
@@ -209,6 +210,16 @@ size_t sets_count(const Sets *sets);
 SnapshotSet *sets_get(Sets *sets, size_t index);
 bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret);
 bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInfo *ret);
+
+/* What people say of it. Before FINAL_COMMIT: noted with the snapshots; afterwards by a change, which is
+ * done as StepDone with STEP_NONE. */
+int snapshot_set_describe(SnapshotSet *set, const SetDescription *description);
+const SetDescription *snapshot_set_get_description(const SnapshotSet *set);
+int snapshot_set_describe_anew(SnapshotSet *set, const SetDescription *description, StepDone done,
+                               void *userdata);
+/* Why it is not to be deleted unless by force; snapshot_id: of one, NULL: of all. Return: OK: nothing. */
+ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snapshot_id, char *text,
+                                        size_t n_text);
 
 int snapshot_set_find_places(const SnapshotSet *set, SetPlaces *ret);
 void set_places_done(SetPlaces *places);

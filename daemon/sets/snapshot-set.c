@@ -185,6 +185,8 @@ SnapshotSet *snapshot_set_free(SnapshotSet *set) {
         set->helper = child_free(set->helper);
         set->hold = hold_client_free(set->hold);
         set->given.moment_fd = fd_close(set->given.moment_fd);
+        set_description_done(&set->given.description);
+        set_description_done(&set->given.wished);
         for (size_t i = 0; i < set->n_volumes; i++) {
                 set->volumes[i]->busy = false;
                 (void) set_volume_free(set->volumes[i]);

@@ -139,6 +139,30 @@ static int read_id(sd_bus_message *reply, char **ret_id) {
         return 0;
 }
 
+/* A caller that was compiled before a member was there has not set it. */
+#define START_HAS(options, member) \
+        ((options)->size >= offsetof(QuiesceStartOptions, member) + sizeof((options)->member))
+
+static int append_start_options(sd_bus_message *call, const QuiesceStartOptions *options) {
+        int r;
+
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0 && options && options->wait)
+                r = sd_bus_message_append(call, "{sv}", "wait", "b", 1);
+        if (r >= 0 && options && START_HAS(options, name) && options->name)
+                r = sd_bus_message_append(call, "{sv}", "name", "s", options->name);
+        if (r >= 0 && options && START_HAS(options, note) && options->note)
+                r = sd_bus_message_append(call, "{sv}", "note", "s", options->note);
+        if (r >= 0 && options && START_HAS(options, labels) && options->labels) {
+                r = dictionary_open_array(call, "labels", "as");
+                for (const char *const *label = options->labels; r >= 0 && *label; label++)
+                        r = sd_bus_message_append(call, "s", *label);
+                if (r >= 0)
+                        r = dictionary_close_array(call);
+        }
+        return r < 0 ? error_trace(r) : sd_bus_message_close_container(call);
+}
+
 /**
  * quiesce_backup_start_snapshot_set() - begin a set; takes the machine's one creation slot
  * @backup:     the session
@@ -157,8 +181,7 @@ _public_ int quiesce_backup_start_snapshot_set(QuiesceBackup *backup, const Quie
 
         r = quiesce_backup_new_call(backup, &call, QUIESCE_BUS_BACKUP, "StartSnapshotSet");
         if (r >= 0)
-                r = options && options->wait ? sd_bus_message_append(call, "a{sv}", 1, "wait", "b", 1)
-                                             : sd_bus_message_append(call, "a{sv}", 0);
+                r = append_start_options(call, options);
         if (r >= 0)
                 r = requester_call(backup, call, &reply, error);
         if (r < 0)

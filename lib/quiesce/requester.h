@@ -119,6 +119,8 @@ int quiesce_backup_set_succeeded(QuiesceBackup *backup, const char *writer, cons
 typedef struct QuiesceStartOptions {
         size_t size;
         bool wait; /* queue behind a set that is being made, instead of SnapshotSetInProgress */
+        const char *name, *note;   /* what people call the set; NULL: nothing */
+        const char *const *labels; /* by which they find it, NULL-terminated; NULL: none */
 } QuiesceStartOptions;
 int quiesce_backup_start_snapshot_set(QuiesceBackup *backup, const QuiesceStartOptions *options,
                                       char **ret_set, sd_bus_error *error);

@@ -43,6 +43,8 @@ check "and unmounted through it, from here" ctl umount link
 check "and is gone after all" is_not_mounted "$work/look"
 check "what is not mounted is unmounted by its id" ctl umount "$snapshot"
 check "it is mounted once more" ctl mount "$snapshot" "$work/look"
-check "deleted" ctl delete "$set"
+fails "deleted it is not while it is mounted" 1 "of test:.* is mounted; unmount it first" ctl delete "$set"
+check "and still is" is_mounted "$work/look"
+check "deleted by force" ctl delete --force "$set"
 check "it is mounted no more" is_not_mounted "$work/look"
 [ $failures -eq 0 ]

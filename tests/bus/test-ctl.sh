@@ -11,7 +11,7 @@ is_taken() { ! ctl "$1" "$2" x --help 2>&1 | grep 'unrecognized option'; }
 
 start_all
 
-for verb in run begin complete abort end create list show delete release mount umount; do
+for verb in run begin complete abort end create list show describe delete release mount umount; do
         check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl $verb --help)
         check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl $verb --help)
         check "$verb --version" grep -q quiesced <(ctl $verb --version)
@@ -77,6 +77,35 @@ check "show tells of several in one JSON document" is "$set,$snapshot" '.sets[0]
 check "an empty list is one in JSON" is 0 '.snapshots[0]["origin-mountpoints"] | length' show --json "$snapshot"
 check "its creation in local time in the table" grep -q -E ' 20[0-9-]+ [0-9:]{8} ' <(ctl list)
 check "create in JSON" is application '.sets[0].consistency' create --quiet --json test:one
+check "a set has no name by itself" is null '.sets[0].name' show --json "$set"
+odd='two words, "quoted" #1 ä €'
+check "it is described" ctl describe "$set" --name "$odd" --note 'before the upgrade' -l daily --label tier=1
+check "its name is told as it is" is "$odd" '.sets[0].name' show --json "$set"
+check "and the note" is 'before the upgrade' '.sets[0].note' show --json "$set"
+check "and its labels" is daily,tier=1 '.sets[0].labels | join(",")' show --json "$set"
+check "what is not named stays" ctl describe "$snapshot" --remove-label daily --lock
+check "by the id of a snapshot, too" is "$odd tier=1 true" \
+        '.sets[0] | .name + " " + (.labels | join(",")) + " " + (.locked | tostring)' show --json "$set"
+fails "to delete a locked set" 1 'is locked; unlock it' ctl delete "$set"
+fails "to delete a snapshot of it" 1 'is locked; unlock it' ctl delete "$snapshot"
+check "nothing of it is gone" is 2 '.sets[0].snapshots | length' show --json "$set"
+check "an empty name is none" ctl describe "$set" --name '' --unlock
+check "and is not there any more" is null '.sets[0].name' show --json "$set"
+fails "a name of two lines" 1 'A name has at most 127 bytes' ctl describe "$set" --name $'a\nb'
+fails "a name that is too long" 1 'A name has at most 127 bytes' ctl describe "$set" --name "$(printf %128s x)"
+fails "a label that is none" 1 '"a b" is no label' ctl describe "$set" --label 'a b'
+fails "too many labels" 1 'at most 8 labels' \
+        ctl describe "$set" -l 1 -l 2 -l 3 -l 4 -l 5 -l 6 -l 7 -l 8
+check "nothing of that was done" is tier=1 '.sets[0].labels | join(",")' show --json "$set"
+fails "to describe nothing" 1 'nothing to change' ctl describe "$set"
+fails "to lock and unlock" 1 'cannot both' ctl describe "$set" --lock --unlock
+fails "to describe what is not there" 1 'no snapshot, set or session' \
+        ctl describe 00000000-0000-0000-0000-000000000001 --lock
+named=$(ctl create --quiet --persistent --name 'from the start' --note n --label a -l b test:one)
+check "create names a set" is 'from the start n a,b' \
+        '.sets[0] | .name + " " + .note + " " + (.labels | join(","))' show --json "$named"
+check "a locked set is deleted by force" ctl describe -q "$named" --lock
+check "at once" ctl delete --force "$named"
 check "a snapshot is deleted" ctl delete "$snapshot"
 check "and gone" is 2 '.snapshots | length' list --json
 check "sets are deleted" ctl delete "$set" "$(json ".sets[] | select(.id != \"$set\").id" list sets --json)"

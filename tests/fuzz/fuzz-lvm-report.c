@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Any bytes as LVM's report: read, or refused with a reason; what was read can be judged. */
+/* Any bytes as LVM's report: read, or refused with a reason; what was read can be judged, and what people
+ * say of sets said again. */
 
 #include <assert.h>
 
 #include "daemon/providers/lvm-check.h"
 #include "daemon/providers/lvm-report.h"
+#include "daemon/providers/lvm-words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data);
+
+/* What tags say of a set can be said again. */
+static void say_again(const LvmVolume *volume) {
+        SetDescription description;
+        char **tags;
+
+        assert(lvm_words_read(&description, volume->tags) == 0);
+        assert(lvm_words_to_tags(&tags, &description) == 0);
+        (void) lvm_words_free(tags);
+        set_description_done(&description);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data) {
         _cleanup_(lvm_report_freep) LvmReport *report = NULL;
@@ -25,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data) {
                 const char *why;
 
                 (void) lvm_volume_get_snapshot(volume, &snapshot);
+                say_again(volume);
                 (void) lvm_volume_get_provider(volume, &why);
                 (void) lvm_check_origin(volume, &verdict);
                 (void) lvm_check_group(volume, &verdict);

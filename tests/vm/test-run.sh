@@ -161,8 +161,13 @@ test_mount() {
         device=$(lvs --noheadings -o lv_path -S "lv_name=quiesced_${snapshots[1]//-/}" vg)
         tail -f /dev/null < "${device// /}" &
         holder=$!
+        check_fails "what is mounted is not deleted unasked" \
+                "^quiescectl: $set: Snapshot ${snapshots[0]} of vg/(db|mail) is mounted; unmount it first" quiescectl delete "$set"
+        check_fails "nor what is in use" "Snapshot ${snapshots[1]} of vg/(db|mail) is in use; end who reads it" \
+                quiescectl delete "${snapshots[1]}"
+        check_equal "both are there" 2 "$(quiescectl show --json "$set" | jq '.sets[0].snapshots | length')"
         check_fails "T25: the deletion stops at a snapshot that is in use, and says which" \
-                "1 of 2 snapshots deleted; ${snapshots[1]} of vg/(db|mail) is not: .*tail" quiescectl delete "$set"
+                "1 of 2 snapshots deleted; ${snapshots[1]} of vg/(db|mail) is not: .*tail" quiescectl delete --force "$set"
         check_equal "what was deleted is mounted no more" "" "$(findmnt -rn -o TARGET /mnt/look)"
         check_equal "T25: that one is left" "${snapshots[1]}" "$(quiescectl show --json "$set" | jq -r '.sets[0].snapshots[]')"
         kill "$holder"
