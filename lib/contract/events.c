@@ -88,15 +88,20 @@ static void event_note(Contract *contract, Session *session, Writer *writer, Con
         writer->sent |= 1u << event;
         writer->last_event = event;
         writer->limit_usec[event] = limit_usec;
+        writer->sent_usec[event] = contract->now_usec;
         writer->duration_usec[event] = 0;
+        if (event == CONTRACT_EVENT_ABORT && writer->in_flight != CONTRACT_EVENT_NONE &&
+            writer->in_flight != CONTRACT_EVENT_ABORT)
+                writer->answers[writer->in_flight] = CONTRACT_ANSWER_OVERTAKEN;
         session->no_return = session->no_return || event == CONTRACT_EVENT_POST_SNAPSHOT;
         /* Abort to a process that is gone is sent for the record; nobody will answer. */
         if (writer->gone && !event_ends_session(event)) {
                 writer->frozen = false;
+                writer->answers[event] = CONTRACT_ANSWER_GONE;
                 return;
         }
         writer->in_flight = event;
-        writer->sent_usec = contract->now_usec;
+        writer->answers[event] = CONTRACT_ANSWER_PENDING;
         switch (event) {
         case CONTRACT_EVENT_FREEZE: /* its window is its limit: one deadline until Thaw is sent */
                 writer->frozen = true;

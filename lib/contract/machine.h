@@ -47,14 +47,16 @@ typedef struct Writer {
         bool placed;                            /* all its components lie on volumes that it named */
         uint32_t first_component, n_components; /* of the session's */
         bool excepted;                          /* from require-writers */
-        bool frozen;        /* Freeze was sent, neither Thaw nor Abort was answered since */
-        bool abort_due;     /* C11 b has happened, its Abort is not sent yet */
-        uint64_t wish_usec; /* its own freeze window; 0: the default */
-        uint64_t sent_usec;
+        bool frozen;              /* Freeze was sent, neither Thaw nor Abort was answered since */
+        bool abort_due;           /* C11 b has happened, its Abort is not sent yet */
+        uint64_t wish_usec;       /* its own freeze window; 0: the default */
         uint64_t answer_due_usec; /* armed deadline of what is in flight; 0: none */
         uint64_t window_end_usec; /* armed deadline of the freeze window; 0: none */
+        /* C29: for people only, nothing is decided by them */
+        uint64_t sent_usec[_CONTRACT_EVENT_MAX];
         uint64_t duration_usec[_CONTRACT_EVENT_MAX];
         uint64_t limit_usec[_CONTRACT_EVENT_MAX];
+        ContractAnswer answers[_CONTRACT_EVENT_MAX];
 } Writer;
 
 /* One key of a volume on which a writer said its components lie. */
@@ -185,6 +187,9 @@ typedef struct Session {
 
         uint64_t slot_since_usec; /* owner of the creation slot since */
         uint64_t opened_usec, freeze_begin_usec, freeze_end_usec;
+        /* For people only: of the dark, and of each step when it was asked for last. */
+        uint64_t dark_begin_usec, dark_end_usec;
+        uint64_t step_begin_usec[_CONTRACT_STEP_MAX], step_end_usec[_CONTRACT_STEP_MAX];
         uint64_t idle_since_usec;                                   /* last call, or end of one */
         uint64_t level_delay_usec, slot_idle_usec, dark_guard_usec; /* armed deadlines; 0: none */
 } Session;

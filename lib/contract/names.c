@@ -117,6 +117,16 @@ static const char *const steps[_CONTRACT_STEP_MAX] = {
         [CONTRACT_STEP_IS_VOLUME_SUPPORTED] = "is-volume-supported",
 };
 
+static const char *const answers[_CONTRACT_ANSWER_MAX] = {
+        [CONTRACT_ANSWER_NONE] = "",
+        [CONTRACT_ANSWER_PENDING] = "pending",
+        [CONTRACT_ANSWER_DONE] = "done",
+        [CONTRACT_ANSWER_FAILED] = "failed",
+        [CONTRACT_ANSWER_LATE] = "late",
+        [CONTRACT_ANSWER_GONE] = "gone",
+        [CONTRACT_ANSWER_OVERTAKEN] = "overtaken",
+};
+
 static const char *const writer_states[_CONTRACT_WRITER_STATE_MAX] = {
         [CONTRACT_WRITER_UNKNOWN] = "unknown",
         [CONTRACT_WRITER_STABLE] = "stable",
@@ -208,6 +218,7 @@ NAME_LOOKUP(ContractLevel, contract_level_to_string, levels)
 NAME_LOOKUP(ContractCall, contract_call_to_string, calls)
 NAME_LOOKUP(ContractEvent, contract_event_to_string, events)
 NAME_LOOKUP(ContractStep, contract_step_to_string, steps)
+NAME_LOOKUP(ContractAnswer, contract_answer_to_string, answers)
 NAME_LOOKUP(ContractWriterState, contract_writer_state_to_string, writer_states)
 NAME_LOOKUP(ContractFailure, contract_failure_to_string, failures)
 NAME_LOOKUP(ContractError, contract_error_to_string, errors)

@@ -12,6 +12,7 @@ const char *contract_level_to_string(ContractLevel level);              /* "fron
 const char *contract_call_to_string(ContractCall call);                 /* "DoSnapshotSet" */
 const char *contract_event_to_string(ContractEvent event);              /* "PrepareForBackup" */
 const char *contract_step_to_string(ContractStep step);                 /* "end-prepare" */
+const char *contract_answer_to_string(ContractAnswer answer);           /* "done" */
 const char *contract_writer_state_to_string(ContractWriterState state); /* "waiting-for-freeze" */
 const char *contract_failure_to_string(ContractFailure failure);        /* "InconsistentSnapshot" */
 const char *contract_error_to_string(ContractError error);              /* "SnapshotSetInProgress" */

@@ -18,13 +18,18 @@ static void session_info(const Session *session, ContractSessionInfo *ret) {
                 .progress_percent = session_progress(session),
                 .set_id = session->set_started ? session->set_id : NULL,
                 .consistency = session->consistency,
+                .outcome = session_outcome(session),
                 .opened_usec = session->opened_usec,
                 .freeze_begin_usec = session->freeze_begin_usec,
                 .freeze_end_usec = session->freeze_end_usec,
+                .dark_begin_usec = session->dark_begin_usec,
+                .dark_end_usec = session->dark_end_usec,
                 .n_writers = session->n_writers,
                 .n_volumes = session->n_volumes,
                 .component_mode = session->component_mode,
         };
+        memcpy(ret->step_begin_usec, session->step_begin_usec, sizeof(ret->step_begin_usec));
+        memcpy(ret->step_end_usec, session->step_end_usec, sizeof(ret->step_end_usec));
 }
 
 /* Also one that is gone since the last input: its last effects are being carried out. */
@@ -112,8 +117,10 @@ bool contract_get_writer(const Contract *contract, uint64_t session, uint32_t wr
                 .last_event = record->last_event,
                 .n_ignored = record->n_ignored,
         };
+        memcpy(ret->sent_usec, record->sent_usec, sizeof(ret->sent_usec));
         memcpy(ret->duration_usec, record->duration_usec, sizeof(ret->duration_usec));
         memcpy(ret->limit_usec, record->limit_usec, sizeof(ret->limit_usec));
+        memcpy(ret->answers, record->answers, sizeof(ret->answers));
         return true;
 }
 

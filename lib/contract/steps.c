@@ -46,6 +46,8 @@ static void step_send(Contract *contract, Session *session) {
         session->step = session->step_queued;
         session->step_queued = CONTRACT_STEP_NONE;
         session->step_orphaned = false;
+        session->step_begin_usec[session->step] = contract->now_usec;
+        session->step_end_usec[session->step] = 0;
         effect->step = session->step;
         effect->volume =
                 session->step == CONTRACT_STEP_BEGIN_PREPARE ? session->step_volume : session->n_volumes;
@@ -157,6 +159,7 @@ void step_done(Contract *contract, Session *session, const ContractInput *input)
         }
         if (input->step == CONTRACT_STEP_NONE || input->step != session->step)
                 return;
+        session->step_end_usec[session->step] = contract->now_usec;
         session->step = CONTRACT_STEP_NONE;
         session->step_orphaned = false;
 

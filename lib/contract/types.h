@@ -198,6 +198,18 @@ typedef enum ContractError {
         _CONTRACT_ERROR_MAX,
 } ContractError;
 
+/* What became of an event that was sent to a writer. */
+typedef enum ContractAnswer {
+        CONTRACT_ANSWER_NONE,      /* it was not sent */
+        CONTRACT_ANSWER_PENDING,   /* not answered yet */
+        CONTRACT_ANSWER_DONE,      /* it was answered well, perhaps with a warning */
+        CONTRACT_ANSWER_FAILED,    /* with a failure */
+        CONTRACT_ANSWER_LATE,      /* not within its limit */
+        CONTRACT_ANSWER_GONE,      /* the process was gone, or ended before it had answered */
+        CONTRACT_ANSWER_OVERTAKEN, /* Abort was sent before it was answered */
+        _CONTRACT_ANSWER_MAX,
+} ContractAnswer;
+
 typedef enum ContractConsistency {
         CONTRACT_CONSISTENCY_NONE,
         CONTRACT_CONSISTENCY_CRASH,
@@ -422,7 +434,11 @@ typedef struct ContractSessionInfo {
         uint32_t progress_percent;
         const char *set_id; /* NULL: none */
         ContractConsistency consistency;
-        uint64_t opened_usec, freeze_begin_usec, freeze_end_usec; /* CLOCK_BOOTTIME; 0: not yet */
+        ContractOutcome outcome; /* as BackupShutdown would tell it now */
+        /* CLOCK_BOOTTIME; 0: not yet */
+        uint64_t opened_usec, freeze_begin_usec, freeze_end_usec, dark_begin_usec, dark_end_usec;
+        uint64_t step_begin_usec[_CONTRACT_STEP_MAX],
+                step_end_usec[_CONTRACT_STEP_MAX]; /* likewise: its last */
         size_t n_writers;
         size_t n_volumes;
         bool component_mode;
@@ -436,8 +452,10 @@ typedef struct ContractWriterInfo {
         const char *text; /* failure's or warning's, or NULL */
         bool takes_part;
         ContractEvent last_event;
+        uint64_t sent_usec[_CONTRACT_EVENT_MAX];     /* CLOCK_BOOTTIME */
         uint64_t duration_usec[_CONTRACT_EVENT_MAX]; /* 0: not sent or not answered */
         uint64_t limit_usec[_CONTRACT_EVENT_MAX];
+        ContractAnswer answers[_CONTRACT_EVENT_MAX];
         uint32_t n_ignored; /* answers that came late or twice */
 } ContractWriterInfo;
 

@@ -46,6 +46,7 @@ void dark_begin(Contract *contract, Session *session) {
                 effect_state_changed(contract, session);
         (void) effect_add(contract, CONTRACT_EFFECT_DARK_BEGIN, session);
         contract->dark = true;
+        session->dark_begin_usec = contract->now_usec;
 }
 
 /**
@@ -57,6 +58,7 @@ void dark_end(Contract *contract, Session *session) {
         assert(session_in_window(contract, session) && contract->dark);
         deadline_disarm(contract, session, DEADLINE_DARK, NO_WRITER);
         contract->dark = false;
+        session->dark_end_usec = contract->now_usec;
         (void) effect_add(contract, CONTRACT_EFFECT_DARK_END, session);
         effect_flush(contract);
 }

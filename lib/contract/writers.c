@@ -70,14 +70,15 @@ static void writer_succeed(Session *session, Writer *writer, ContractEvent event
 }
 
 /* What is in flight ends: answered, late, or never to be answered. */
-static void event_end(Contract *contract, Session *session, Writer *writer) {
+static void event_end(Contract *contract, Session *session, Writer *writer, ContractAnswer answer) {
         ContractEvent event = writer->in_flight;
 
         if (event == CONTRACT_EVENT_ABORT || event == CONTRACT_EVENT_THAW)
                 writer->frozen = writer->frozen && event == CONTRACT_EVENT_THAW;
         writer->in_flight = CONTRACT_EVENT_NONE;
         writer->n_aborts = 0;
-        writer->duration_usec[event] = contract->now_usec - writer->sent_usec;
+        writer->duration_usec[event] = contract->now_usec - writer->sent_usec[event];
+        writer->answers[event] = answer;
         deadline_disarm(contract, session, DEADLINE_ANSWER, (uint32_t) (writer - session->writers));
 }
 
@@ -119,7 +120,8 @@ void writer_answer(Contract *contract, Session *session, const ContractInput *in
                 writer->n_aborts--;
                 return;
         }
-        event_end(contract, session, writer);
+        event_end(contract, session, writer,
+                  input->failure == CONTRACT_FAILURE_NONE ? CONTRACT_ANSWER_DONE : CONTRACT_ANSWER_FAILED);
         if (input->event == CONTRACT_EVENT_IDENTIFY) {
                 writer_note_places(session, writer, input);
                 if (!components_note(session, writer, input))
@@ -176,7 +178,7 @@ void writer_gone(Contract *contract, Session *session, const ContractInput *inpu
         if (event == CONTRACT_EVENT_NONE)
                 event = writer->gone ? CONTRACT_EVENT_NONE : writer_next_event(session, writer);
         else
-                event_end(contract, session, writer);
+                event_end(contract, session, writer, CONTRACT_ANSWER_GONE);
         writer->gone = true;
         if (writer->queued != CONTRACT_EVENT_ABORT && !event_ends_session(writer->queued))
                 writer->queued = CONTRACT_EVENT_NONE;
@@ -211,7 +213,7 @@ void writer_event_late(Contract *contract, Session *session, Writer *writer) {
         (void) snprintf(text, sizeof(text), "it did not answer %s within %llu s; see its unit's log",
                         contract_event_to_string(event),
                         (unsigned long long) (writer->limit_usec[event] / USEC_PER_SEC));
-        event_end(contract, session, writer);
+        event_end(contract, session, writer, CONTRACT_ANSWER_LATE);
         writer_fail(session, writer, event, CONTRACT_FAILURE_TIMEOUT, text);
         if (event == CONTRACT_EVENT_ABORT || event == CONTRACT_EVENT_BACKUP_SHUTDOWN)
                 writer_stop(contract, session, writer);

@@ -517,9 +517,17 @@ static void test_phase_and_times_for_the_display(void **state) {
         assert_string_equal(info.set_id, SET_A);
         assert_int_equal(info.freeze_begin_usec, begin);
         assert_int_equal(info.freeze_end_usec, 0);
+        assert_int_equal(info.dark_begin_usec, 0);
+        assert_int_equal(info.step_end_usec[CONTRACT_STEP_LOCK], begin);
+        assert_int_equal(info.step_begin_usec[CONTRACT_STEP_COMMIT], 0);
         pass(harness, SECONDS(3));
         finish_set(harness, 1);
         assert_true(contract_get_session(harness->contract, 1, &info));
+        assert_int_equal(info.dark_begin_usec, begin + SECONDS(3));
+        assert_int_equal(info.dark_end_usec, begin + SECONDS(3));
+        assert_int_equal(info.step_begin_usec[CONTRACT_STEP_COMMIT], begin + SECONDS(3));
+        assert_int_equal(info.step_end_usec[CONTRACT_STEP_COMMIT], begin + SECONDS(3));
+        assert_int_equal(info.outcome, CONTRACT_OUTCOME_NOT_COMPLETED);
         assert_int_equal(info.freeze_end_usec - info.freeze_begin_usec, SECONDS(3));
         assert_int_equal(info.consistency, CONTRACT_CONSISTENCY_APPLICATION);
         assert_true(contract_get_writer(harness->contract, 1, APP, &writer));

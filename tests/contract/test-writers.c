@@ -245,8 +245,15 @@ static void test_C29_a_status_tells_all(void **state) {
         assert_int_equal(info.duration_usec[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], SECONDS(7));
         assert_int_equal(info.limit_usec[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], SECONDS(600));
         assert_int_equal(info.limit_usec[CONTRACT_EVENT_FREEZE], 0); /* was not sent */
+        assert_int_equal(info.sent_usec[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT],
+                         harness->now_usec - SECONDS(7));
+        assert_int_equal(info.sent_usec[CONTRACT_EVENT_PREPARE_FOR_BACKUP], harness->now_usec - SECONDS(10));
+        assert_int_equal(info.answers[CONTRACT_EVENT_PREPARE_FOR_BACKUP], CONTRACT_ANSWER_DONE);
+        assert_int_equal(info.answers[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], CONTRACT_ANSWER_FAILED);
+        assert_int_equal(info.answers[CONTRACT_EVENT_FREEZE], CONTRACT_ANSWER_NONE);
         assert_true(contract_get_writer(harness->contract, 1, APP, &info));
         assert_int_equal(info.duration_usec[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], 0); /* is not answered */
+        assert_int_equal(info.answers[CONTRACT_EVENT_PREPARE_FOR_SNAPSHOT], CONTRACT_ANSWER_PENDING);
         assert_null(info.text);
 }
 
@@ -260,6 +267,25 @@ static void test_C29_what_was_late_took_its_limit(void **state) {
         assert_true(contract_get_writer(harness->contract, 1, APP, &info));
         assert_int_equal(info.failure, CONTRACT_FAILURE_TIMEOUT);
         assert_int_equal(info.duration_usec[CONTRACT_EVENT_PREPARE_FOR_BACKUP], SECONDS(600));
+        assert_int_equal(info.answers[CONTRACT_EVENT_PREPARE_FOR_BACKUP], CONTRACT_ANSWER_LATE);
+}
+
+static void test_C29_what_abort_overtook_and_what_nobody_could_answer(void **state) {
+        Harness *harness = *state;
+        ContractWriterInfo info;
+
+        to_open(harness, 1, 0);
+        call(harness, 1, CONTRACT_CALL_PREPARE_FOR_BACKUP);
+        writer_process_gone(harness, 1, DB);
+        assert_true(contract_get_writer(harness->contract, 1, DB, &info));
+        assert_int_equal(info.answers[CONTRACT_EVENT_PREPARE_FOR_BACKUP], CONTRACT_ANSWER_GONE);
+        call(harness, 1, CONTRACT_CALL_ABORT_BACKUP);
+        assert_true(contract_get_writer(harness->contract, 1, DB, &info));
+        assert_int_equal(info.answers[CONTRACT_EVENT_ABORT], CONTRACT_ANSWER_GONE);
+        assert_true(contract_get_writer(harness->contract, 1, APP, &info));
+        assert_int_equal(info.answers[CONTRACT_EVENT_PREPARE_FOR_BACKUP], CONTRACT_ANSWER_OVERTAKEN);
+        assert_int_equal(info.answers[CONTRACT_EVENT_ABORT], CONTRACT_ANSWER_PENDING);
+        assert_int_equal(info.sent_usec[CONTRACT_EVENT_ABORT], harness->now_usec);
 }
 
 static void test_C30_late_and_second_answers_are_ignored(void **state) {
@@ -535,6 +561,7 @@ int main(void) {
                 TEST(test_C31_nobody_takes_the_place_of_who_waits_for_identify),
                 TEST(test_C29_a_status_tells_all),
                 TEST(test_C29_what_was_late_took_its_limit),
+                TEST(test_C29_what_abort_overtook_and_what_nobody_could_answer),
         };
 
         return cmocka_run_group_tests_name("contract: writers", tests, NULL, NULL);
