@@ -45,6 +45,7 @@ struct HoldClient {
         Waiting step, abort;
         bool has_let_go;    /* the hold has said so: it has reported an error */
         HoldReport failure; /* error != 0: no further step can succeed */
+        HoldTimes times[HOLD_VOLUMES_MAX];
 };
 
 static const char *step_name(uint32_t step) {
@@ -208,9 +209,12 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
         if (n < 0 && errno == EAGAIN)
                 return 0;
         if (n != (ssize_t) sizeof(message) || message.version != HOLD_PROTOCOL_VERSION ||
-            message.type != HOLD_REPORT)
+            (message.type != HOLD_REPORT && message.type != HOLD_TIMES))
                 client_fail(client, -ECONNRESET, "quiesced-hold has ended");
-        else {
+        else if (message.type == HOLD_TIMES) {
+                if (message.times.volume < HOLD_VOLUMES_MAX)
+                        client->times[message.times.volume] = message.times;
+        } else {
                 message.report.text[sizeof(message.report.text) - 1] = '\0';
                 on_report(client, &message.report);
         }
@@ -473,6 +477,18 @@ int hold_client_end(HoldClient *client, uint64_t limit_usec, HoldDone done, void
         HoldMessage message = {};
 
         return client_step(client, &message, HOLD_END, limit_usec, done, userdata);
+}
+
+/**
+ * hold_client_get_times() - when a volume was held
+ * @client:     the client; END was answered
+ * @volume:     its index, as it was described; below HOLD_VOLUMES_MAX
+ *
+ * Return: its times, the client's; all 0 if it was not suspended, or the hold did not tell.
+ */
+const HoldTimes *hold_client_get_times(const HoldClient *client, uint32_t volume) {
+        assert(volume < HOLD_VOLUMES_MAX);
+        return &client->times[volume];
 }
 
 /**

@@ -33,5 +33,6 @@ int hold_client_pre_commit(HoldClient *client, uint64_t limit_usec, HoldDone don
 int hold_client_commit(HoldClient *client, const HoldCommit *commit, uint64_t limit_usec, HoldDone done,
                        void *userdata);
 int hold_client_end(HoldClient *client, uint64_t limit_usec, HoldDone done, void *userdata);
+const HoldTimes *hold_client_get_times(const HoldClient *client, uint32_t volume);
 /* May be called while a step runs: that step's callback is called first, with -ECANCELED. */
 int hold_client_abort(HoldClient *client, uint64_t limit_usec, HoldDone done, void *userdata);

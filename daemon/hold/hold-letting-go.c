@@ -42,6 +42,22 @@ void session_report(Session *s, uint32_t step, const Failure *failure) {
                 (void) send(s->connection_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/**
+ * session_tell_times() - tells when each volume was held
+ * @s:          the session; nothing is held any more
+ *
+ * Never blocks, and is nobody's promise: what does not go into the socket is not told.
+ */
+void session_tell_times(Session *s) {
+        HoldMessage message = {.version = HOLD_PROTOCOL_VERSION, .type = HOLD_TIMES};
+
+        for (uint32_t i = 0; i < s->set->n_volumes && !s->peer_is_gone; i++) {
+                message.times = s->set->volumes[i].times;
+                message.times.volume = i;
+                (void) send(s->connection_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+}
+
 /* Answers the step that failed, then ABORT; once. */
 static void tell(Session *s, const Failure *failure, const Failure *abort_failure) {
         uint32_t step = atomic_exchange(&s->set->step, 0);

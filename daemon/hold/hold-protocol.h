@@ -18,7 +18,8 @@
  * of all mounts (in parallel); then armed: rcu_expedited on, the countdown runs (in the hold *and* in its
  * guard). From here whatever happens every volume is let go by `deadline`. COMMIT      suspend (top down, in
  * parallel within a depth), commit, flags checked, resume (bottom up) END         the writers have thawed:
- * what of `frozen` is still frozen is thawed, rcu_expedited put back, locks freed
+ * what of `frozen` is still frozen is thawed, rcu_expedited put back, locks freed;
+ *             before the answer come the times of each volume
  *
  * ABORT at any time, the end of the connection, a failed step, or the deadline: staged tables are cleared,
  * every device resumed, every mount of `may_freeze` thawed (again and again until whoever froze is really
@@ -31,7 +32,7 @@
 
 #include <stdint.h>
 
-#define HOLD_PROTOCOL_VERSION 2u
+#define HOLD_PROTOCOL_VERSION 3u
 #define HOLD_SOCKET_PATH      "/run/quiesced/hold"
 #define HOLD_VOLUMES_MAX      64u
 #define HOLD_MOUNTS_MAX       128u
@@ -54,6 +55,7 @@ typedef enum HoldMessageType {
         HOLD_ABORT,
         /* from the hold */
         HOLD_REPORT,
+        HOLD_TIMES,
 } HoldMessageType;
 
 typedef enum HoldVolumeKind {
@@ -133,6 +135,19 @@ typedef struct HoldReport {
         char text[HOLD_TEXT_MAX]; /* for people: what happened, to which device, at which step */
 } HoldReport;
 
+/* TIMES: when one volume was held, CLOCK_BOOTTIME; all 0: it was not suspended. It is sent when nothing is
+ * held any more. */
+typedef struct HoldTimes {
+        uint32_t volume;
+        uint32_t reserved; /* 0 */
+        uint64_t suspend_begin_usec;
+        uint64_t suspended_usec;
+        uint64_t commit_begin_usec;
+        uint64_t committed_usec;
+        uint64_t resume_begin_usec;
+        uint64_t resumed_usec;
+} HoldTimes;
+
 typedef struct HoldMessage {
         uint32_t version;
         uint32_t type;
@@ -143,5 +158,6 @@ typedef struct HoldMessage {
                 HoldMount mount;
                 HoldCommit commit;
                 HoldReport report;
+                HoldTimes times;
         };
 } HoldMessage;

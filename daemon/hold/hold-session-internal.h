@@ -37,6 +37,7 @@ typedef struct Session {
         uint64_t given_up_usec;
 } Session;
 
+void session_tell_times(Session *s);
 void session_report(Session *s, uint32_t step, const Failure *failure);
 void session_give_up(Session *s, const Failure *reason);
 void session_let_go(Session *s);

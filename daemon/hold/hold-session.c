@@ -258,8 +258,10 @@ static void on_step_done(Session *s) {
                 s->phase = PHASE_ARMED;
         else if (step == HOLD_COMMIT)
                 s->phase = PHASE_COMMITTED;
-        else if (step == HOLD_END)
+        else if (step == HOLD_END) {
                 session_finish(s);
+                session_tell_times(s);
+        }
         session_report(s, step, NULL);
 }
 

@@ -48,6 +48,7 @@ typedef struct SetVolume {
         atomic_bool touched;   /* COW: tables of the snapshot were changed */
         atomic_bool staged;    /* COW: the new table is loaded, inactive; THIN: D is deleted */
         atomic_bool suspended; /* the origin */
+        HoldTimes times;       /* noted by who holds it, told when all that is over */
 } SetVolume;
 
 typedef struct SetMount {

@@ -65,6 +65,7 @@ static int volume_suspend(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failu
         if (r < 0)
                 return r;
         atomic_store(&v->suspended, true);
+        v->times.suspend_begin_usec = boottime_usec();
         r = dm_suspend(set->control_fd, buffer, v->given.origin_uuid, flags);
         if (r == -EBUSY)
                 return failure_say(failure, r, volume, HOLD_NONE,
@@ -72,6 +73,7 @@ static int volume_suspend(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failu
                                    v->origin_name);
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot suspend %s", v->origin_name);
+        v->times.suspended_usec = boottime_usec();
         return 0;
 }
 
@@ -95,6 +97,19 @@ static int volume_resume(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failur
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot resume %s", v->origin_name);
         return 0;
+}
+
+/* The job; letting go resumes as well, perhaps at the same time, and leaves no times. */
+static int volume_end(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *failure) {
+        SetVolume *v = &set->volumes[volume];
+        int r;
+
+        if (hold_set_is_suspended(set, volume))
+                v->times.resume_begin_usec = boottime_usec();
+        r = volume_resume(set, volume, buffer, failure);
+        if (r == 0 && hold_set_is_suspended(set, volume))
+                v->times.resumed_usec = boottime_usec();
+        return r;
 }
 
 /* EINVAL says that it is not frozen, which is what was wanted. */
@@ -204,7 +219,7 @@ static int volume_change(HoldSet *set, uint32_t volume, VolumeJob job, DmBuffer 
         case VOLUME_SUSPEND:
                 return volume_suspend(set, volume, buffer, failure);
         case VOLUME_RESUME:
-                return volume_resume(set, volume, buffer, failure);
+                return volume_end(set, volume, buffer, failure);
         case VOLUME_THAW:
         case VOLUME_NOTHING:
         case VOLUME_LET_GO:
@@ -344,6 +359,7 @@ int volume_commit(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *fail
 
         if (!hold_set_is_suspended(set, volume))
                 return 0;
+        v->times.commit_begin_usec = boottime_usec();
         if (v->given.kind == HOLD_VOLUME_THIN)
                 r = dm_message(set->control_fd, buffer, v->given.pool_uuid, v->thin_create);
         else
@@ -355,6 +371,7 @@ int volume_commit(HoldSet *set, uint32_t volume, DmBuffer *buffer, Failure *fail
         if (r < 0)
                 return failure_set(failure, r, volume, HOLD_NONE, "cannot commit the snapshot of %s on %s",
                                    v->origin_name, v->target_name);
+        v->times.committed_usec = boottime_usec();
         if (v->given.kind == HOLD_VOLUME_COW)
                 return volume_check_committed(set, volume, buffer, failure);
         return 0;

@@ -160,8 +160,14 @@ void scenario_describe(Scenario *s) {
  */
 int scenario_receive(Scenario *s) {
         HoldMessage message;
-        ssize_t n = recv(s->fd, &message, sizeof(message), 0);
+        ssize_t n;
 
+        while ((n = recv(s->fd, &message, sizeof(message), 0)) == sizeof(message) &&
+               message.type == HOLD_TIMES) {
+                assert_true(message.times.volume < N_VOLUMES);
+                s->times[message.times.volume] = message.times;
+                s->n_times++;
+        }
         if (n < 0 && errno == EAGAIN)
                 fail_msg("the hold does not answer");
         if (n <= 0) {

@@ -18,6 +18,8 @@ typedef struct Scenario {
         HoldVolume volumes[N_VOLUMES];
         HoldMount mounts[N_MOUNTS];
         HoldReport report; /* the last */
+        HoldTimes times[N_VOLUMES];
+        unsigned n_times; /* how often times were told */
 } Scenario;
 
 extern const HoldCommit scenario_commit;

@@ -401,6 +401,27 @@ static void test_answers_nobody_waits_for(void **state) {
         assert_int_equal(f->reports[0].error, 0);
 }
 
+/* They come before END's answer; of a volume that cannot be they are ignored. */
+static void test_times(void **state) {
+        Fixture *f = *state;
+        HoldMessage m = {
+                .version = HOLD_PROTOCOL_VERSION,
+                .type = HOLD_TIMES,
+                .times = {.volume = HOLD_VOLUMES_MAX - 1, .suspend_begin_usec = 7, .resumed_usec = 9},
+        };
+
+        assert_int_equal(hold_client_end(f->client, LIMIT_USEC, on_done, f), 0);
+        assert_int_equal(send(f->peer, &m, sizeof(m), MSG_NOSIGNAL), sizeof(m));
+        m.times.volume = HOLD_VOLUMES_MAX;
+        assert_int_equal(send(f->peer, &m, sizeof(m), MSG_NOSIGNAL), sizeof(m));
+        answer(f, HOLD_END, 0, "");
+        run_until(f, 1);
+        assert_int_equal(f->reports[0].error, 0);
+        assert_int_equal(hold_client_get_times(f->client, HOLD_VOLUMES_MAX - 1)->suspend_begin_usec, 7);
+        assert_int_equal(hold_client_get_times(f->client, HOLD_VOLUMES_MAX - 1)->resumed_usec, 9);
+        assert_int_equal(hold_client_get_times(f->client, 0)->suspend_begin_usec, 0);
+}
+
 /* Of another version or type, too short, too long. */
 static void test_wrong_answers(void **state) {
         static const size_t sizes[] = {sizeof(HoldMessage), sizeof(HoldMessage), sizeof(HoldMessage) - 1,
@@ -496,6 +517,7 @@ int main(void) {
                 CASE(test_description_refused),
                 CASE(test_abort_alone_answered),
                 CASE(test_answers_nobody_waits_for),
+                CASE(test_times),
                 CASE(test_wrong_answers),
                 CASE(test_words_of_steps),
                 CASE(test_ends_while_described),

@@ -22,6 +22,29 @@
 
 static Model *model;
 
+/* Each volume within what the set as a whole reports; the last is a file system only. */
+static void assert_times(const Scenario *s) {
+        const HoldReport *r = &s->report;
+
+        assert_int_equal(s->n_times, N_VOLUMES);
+        for (unsigned i = 0; i + 1 < N_VOLUMES; i++) {
+                const HoldTimes *t = &s->times[i];
+
+                assert_true(r->suspend_begin_usec <= t->suspend_begin_usec);
+                assert_true(t->suspend_begin_usec <= t->suspended_usec);
+                assert_true(t->suspended_usec <= r->suspended_usec);
+                assert_true(r->suspended_usec <= t->commit_begin_usec);
+                assert_true(t->commit_begin_usec <= t->committed_usec);
+                assert_true(t->committed_usec <= r->committed_usec);
+                assert_true(r->committed_usec <= t->resume_begin_usec);
+                assert_true(t->resume_begin_usec <= t->resumed_usec);
+                assert_true(t->resumed_usec <= r->resumed_usec);
+        }
+        assert_int_equal(s->times[N_VOLUMES - 1].suspend_begin_usec, 0);
+        assert_int_equal(s->times[N_VOLUMES - 1].commit_begin_usec, 0);
+        assert_int_equal(s->times[N_VOLUMES - 1].resume_begin_usec, 0);
+}
+
 /* The reference: a set of all kinds of volumes. */
 static void test_good(void **state) {
         Scenario s;
@@ -34,7 +57,9 @@ static void test_good(void **state) {
         assert_string_equal(model->devices[DEVICE_SNAPSHOT].live.type, "snapshot");
         assert_true(model->thin_exists[3] && model->thin_exists[4]);
         assert_true(model->mounts[MOUNT_THIN].frozen && model->mounts[MOUNT_PLAIN].frozen);
+        assert_int_equal(s.n_times, 0);
         assert_int_equal(scenario_step(&s, HOLD_END), 0);
+        assert_times(&s);
         scenario_stop(&s);
         scenario_assert_let_go(&s);
         print_message("%u calls\n", model->n_calls);

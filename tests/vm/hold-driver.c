@@ -162,11 +162,27 @@ static const char *const step_names[] = {
         [HOLD_ABORT] = "abort",
 };
 
+/* Prints the times of volumes that come before it, relative to the volume's suspend. */
+static ssize_t await_report(Driver *driver, HoldMessage *m) {
+        const HoldTimes *t = &m->times;
+        ssize_t n;
+
+        while ((n = recv(driver->fd, m, sizeof(*m), 0)) > 0 && m->type == HOLD_TIMES)
+                printf("times volume=%u suspended=%" PRIi64 " commit=%" PRIi64 " committed=%" PRIi64
+                       " resume=%" PRIi64 " resumed=%" PRIi64 "\n",
+                       t->volume, (int64_t) (t->suspended_usec - t->suspend_begin_usec),
+                       (int64_t) (t->commit_begin_usec - t->suspend_begin_usec),
+                       (int64_t) (t->committed_usec - t->suspend_begin_usec),
+                       (int64_t) (t->resume_begin_usec - t->suspend_begin_usec),
+                       (int64_t) (t->resumed_usec - t->suspend_begin_usec));
+        return n;
+}
+
 /* Prints one report; times are relative to the arming. */
 static int do_await(Driver *driver, char **w) {
         HoldMessage m = {};
         const HoldReport *r = &m.report;
-        ssize_t n = recv(driver->fd, &m, sizeof(m), 0);
+        ssize_t n = await_report(driver, &m);
 
         if (n <= 0) {
                 driver->failed = true;
