@@ -86,6 +86,7 @@ void config_default(Config *config) {
                 .expedite_rcu = true,
                 .external_limit_usec = 10 * USEC_PER_SEC,
                 .runtime_dir = "/run/quiesced",
+                .state_dir = STATEDIR,
                 .hold_socket_path = "/run/quiesced/hold",
                 .launcher = WRITERS_LAUNCHER_SYSTEMD,
         };

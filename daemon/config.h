@@ -31,6 +31,7 @@ typedef struct Config {
         uint64_t external_limit_usec; /* the longest that a requester may take over a snapshot elsewhere */
         /* For tests and developers; quiesced(8). NULL: where the system has it. */
         const char *runtime_dir;
+        const char *state_dir; /* of what outlives a reboot */
         const char *writers_dir;
         const char *test_provider_dir;
         const char *hold_socket_path;

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "daemon/manager.h"
+#include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
 
 #include "contract/names.h"
@@ -293,6 +294,8 @@ void effect_event(Manager *manager, SessionObject *session, const ContractEffect
         };
         int r;
 
+        if (effect->event == CONTRACT_EVENT_FREEZE) /* of a set without volumes, which needs no step LOCK */
+                set_store_pause(manager->set_store, true);
         r = event_send(manager, session, effect);
         if (r < 0) {
                 (void) snprintf(text, sizeof(text), "%s could not be sent: %s",

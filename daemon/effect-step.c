@@ -7,6 +7,7 @@
 #include "daemon/bus/call.h"
 #include "daemon/bus/publish.h"
 #include "daemon/manager.h"
+#include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
 
 #include "contract/names.h"
@@ -195,6 +196,7 @@ static int step_of_set(Manager *manager, SnapshotSet *set, const ContractEffect 
         if (effect->step == CONTRACT_STEP_LOCK) {
                 snapshot_set_note_writers_freeze(set, effect->system_writers);
                 manager_lock_memory(manager, true);
+                set_store_pause(manager->set_store, true);
         }
         r = pending_step_new(manager, &step, effect);
         if (r < 0)

@@ -11,7 +11,9 @@
 #include "daemon/bus/publish.h"
 #include "daemon/inhibitor.h"
 #include "daemon/manager.h"
+#include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
+#include "daemon/session-timeline.h"
 
 #include "contract/names.h"
 #include "util/error.h"
@@ -56,11 +58,21 @@ static void record_post_restore(Manager *manager, const ContractEffect *effect) 
         session_object_save(session);
 }
 
+/* What the event added is in the set's timeline from now on. */
+static void save_backup_complete(Manager *manager, const ContractEffect *effect) {
+        const SessionObject *session = session_object_find(manager, effect->session);
+
+        if (session)
+                session_timeline_save(session, false);
+}
+
 static void carry_out_reply(Manager *manager, const ContractEffect *effect) {
         if (effect->call == CONTRACT_CALL_START_SNAPSHOT_SET && effect->error == CONTRACT_OK)
                 inhibitor_take(manager, effect->session);
         if (effect->call == CONTRACT_CALL_POST_RESTORE && effect->error == CONTRACT_OK)
                 record_post_restore(manager, effect);
+        if (effect->call == CONTRACT_CALL_BACKUP_COMPLETE)
+                save_backup_complete(manager, effect);
         if (effect->call == CONTRACT_CALL_DO_SNAPSHOT_SET || effect->call == CONTRACT_CALL_ABORT_BACKUP)
                 inhibitor_drop(manager, effect->session);
         bus_call_reply(manager, effect);
@@ -78,6 +90,7 @@ static void carry_out_set_created(Manager *manager, SessionObject *session, cons
                 snapshot_set_note_outcome(set, effect->consistency,
                                           info.freeze_end_usec - info.freeze_begin_usec);
         published_add(manager, set);
+        session_timeline_save(session, false);
 }
 
 static void carry_out_stop_writer(Manager *manager, SessionObject *session, const ContractEffect *effect) {
@@ -90,6 +103,7 @@ static void carry_out_stop_writer(Manager *manager, SessionObject *session, cons
 }
 
 static void carry_out_gone(Manager *manager, SessionObject *session) {
+        session_timeline_save(session, true);
         inhibitor_drop(manager, session->handle);
         writers_release(manager->writers, session->handle);
         record_remove(&session->record, manager->config->runtime_dir);
@@ -102,6 +116,7 @@ static void carry_out_gone(Manager *manager, SessionObject *session) {
 static void carry_out_window_end(Manager *manager) {
         sets_window_end(manager->sets);
         manager_lock_memory(manager, false);
+        set_store_pause(manager->set_store, false);
 }
 
 /* Before what others see of a session. There is nothing that could fail here: a test can only stop it. */

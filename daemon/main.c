@@ -23,7 +23,8 @@ static void print_help(void) {
                     "\n"
                     "For developers and tests:\n"
                     "  --config-dir=DIR       read quiesced.conf and quiesced.conf.d from DIR only\n"
-                    "  --runtime-dir=DIR      instead of /run/quiesced\n"
+                    "  --runtime-dir=DIR      instead of /run/quiesced, and of " STATEDIR "\n"
+                    "  --state-dir=DIR        instead of " STATEDIR "\n"
                     "  --writers-dir=DIR      read writers' descriptors from DIR only\n"
                     "  --hold-socket=PATH     where quiesced-hold listens\n"
                     "  --launcher=fork        start writers as child processes, not as units\n"
@@ -33,6 +34,7 @@ static void print_help(void) {
 enum {
         ARG_CONFIG_DIR = 256,
         ARG_RUNTIME_DIR,
+        ARG_STATE_DIR,
         ARG_WRITERS_DIR,
         ARG_HOLD_SOCKET,
         ARG_LAUNCHER,
@@ -58,7 +60,10 @@ static int apply_option(int c, Config *config, const char **config_dirs) {
                 config_dirs[1] = NULL;
                 return 0;
         case ARG_RUNTIME_DIR:
-                config->runtime_dir = optarg;
+                config->runtime_dir = config->state_dir = optarg;
+                return 0;
+        case ARG_STATE_DIR:
+                config->state_dir = optarg;
                 return 0;
         case ARG_WRITERS_DIR:
                 config->writers_dir = optarg;
@@ -83,6 +88,7 @@ static int parse_arguments(int argc, char **argv, Config *config, const char **c
                 {"version", no_argument, NULL, 'V'},
                 {"config-dir", required_argument, NULL, ARG_CONFIG_DIR},
                 {"runtime-dir", required_argument, NULL, ARG_RUNTIME_DIR},
+                {"state-dir", required_argument, NULL, ARG_STATE_DIR},
                 {"writers-dir", required_argument, NULL, ARG_WRITERS_DIR},
                 {"hold-socket", required_argument, NULL, ARG_HOLD_SOCKET},
                 {"launcher", required_argument, NULL, ARG_LAUNCHER},

@@ -15,6 +15,7 @@
 #include "daemon/bus/publish.h"
 #include "daemon/bus/register-bus.h"
 #include "daemon/inhibitor.h"
+#include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
 
 #include "util/error.h"
@@ -142,6 +143,8 @@ int manager_new(Manager **ret, const Config *config) {
                 r = manager_make_sets(manager);
         if (r == 0)
                 r = manager_make_writers(manager);
+        if (r == 0)
+                r = set_store_new(&manager->set_store, manager->event, config->state_dir);
         if (r < 0)
                 return error_trace(r);
         *ret = TAKE_PTR(manager);
@@ -163,6 +166,7 @@ Manager *manager_free(Manager *manager) {
                 (void) bus_call_free(manager->calls);
         manager->inhibitor = inhibitor_free(manager->inhibitor);
         manager->deadlines = deadlines_free(manager->deadlines);
+        manager->set_store = set_store_free(manager->set_store);
         (void) sets_free(manager->sets);
         (void) writers_free(manager->writers);
         manager->steps = pending_steps_free(manager->steps);

@@ -30,6 +30,7 @@ typedef struct PublishedSet PublishedSet;
 typedef struct QueuedInput QueuedInput;
 typedef struct Registration Registration;
 typedef struct SessionObject SessionObject;
+typedef struct SetStore SetStore;
 
 /* Whatever comes on the system bus waits for what is under way: writers' answers on their own sockets, steps
  * of the set, children, deadlines. So nobody's calls delay a Thaw. */
@@ -44,6 +45,7 @@ struct Manager {
         Contract *contract;
         Writers *writers;
         Sets *sets;
+        SetStore *set_store;
 
         /* startup.c */
         int instance_fd;              /* locked: no other quiesced has this runtime directory */

@@ -13,6 +13,7 @@
 #include "daemon/bus/bus.h"
 #include "daemon/bus/register-bus.h"
 #include "daemon/manager.h"
+#include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
 
 #include "util/log.h"
@@ -37,6 +38,10 @@ static void sessions_vanish(Manager *manager) {
         }
 }
 
+static void store_idle(void *userdata) {
+        manager_sessions_gone(userdata);
+}
+
 /**
  * manager_sessions_gone() - leave if nobody needs us any more
  * @manager:    the manager, stopping
@@ -45,7 +50,9 @@ void manager_sessions_gone(Manager *manager) {
         for (const SessionObject *session = manager->sessions; session; session = session->next)
                 if (!session_is_left_to_record(session))
                         return;
-        (void) sd_event_exit(manager->event, manager->bus ? EXIT_SUCCESS : EXIT_FAILURE);
+        /* Sets' records: each has a deadline. */
+        if (set_store_is_idle(manager->set_store, store_idle, manager))
+                (void) sd_event_exit(manager->event, manager->bus ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /**

@@ -17,6 +17,7 @@
 #include "daemon/bus/bus.h"
 #include "daemon/bus/publish.h"
 #include "daemon/manager.h"
+#include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
 
 #include "util/error.h"
@@ -159,6 +160,23 @@ static void left_over_remove(Manager *manager) {
                 sets_remove_left_over(manager->sets, left_over_removed, manager);
 }
 
+/* A set that went while no quiesced was there has left its record behind. */
+static void remove_stray_records(Manager *manager) {
+        char(*ids)[CONTRACT_ID_MAX] = NULL;
+        size_t n = 0;
+
+        for (const PublishedSet *set = manager->published; set; set = set->next)
+                n++;
+        ids = calloc(n + 1, sizeof(*ids));
+        if (!ids) /* the next start does it */
+                return;
+        n = 0;
+        for (const PublishedSet *set = manager->published; set; set = set->next)
+                memcpy(ids[n++], set->id, CONTRACT_ID_MAX);
+        set_store_keep_only(manager->set_store, (const char(*)[CONTRACT_ID_MAX]) ids, n);
+        free(ids);
+}
+
 static void sets_found(int r, void *userdata) {
         Manager *manager = userdata;
         SessionObject *session, *next;
@@ -177,6 +195,8 @@ static void sets_found(int r, void *userdata) {
                 if (set)
                         published_add(manager, set);
         }
+        if (r >= 0)
+                remove_stray_records(manager);
         for (session = manager->sessions; session; session = next) {
                 next = session->next; /* feeding one frees at most that one */
                 if (session_object_is_unheard(session))

@@ -6,6 +6,7 @@
 
 #include "daemon/bus/call.h"
 #include "daemon/bus/component-bus.h"
+#include "daemon/bus/timeline-bus.h"
 
 #include "contract/names.h"
 #include "util/error.h"
@@ -155,6 +156,10 @@ static int method_gather_writer_status(sd_bus_message *m, void *userdata, sd_bus
                                   reterr);
 }
 
+static int method_get_timeline(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return session_get_timeline(userdata, m, reterr);
+}
+
 static int get_info(void *userdata, ContractSessionInfo *ret) {
         return session_object_get_info(userdata, ret) ? 0 : -ENOENT;
 }
@@ -288,6 +293,9 @@ const sd_bus_vtable session_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetWriterComponents", SD_BUS_ARGS("s", writer, "a{sv}", options),
                                 SD_BUS_RESULT("aa{sv}", components), method_get_writer_components,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetTimeline", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", timeline), method_get_timeline,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Kind", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

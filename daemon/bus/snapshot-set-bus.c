@@ -7,6 +7,7 @@
 #include "daemon/bus/delete.h"
 #include "daemon/bus/describe.h"
 #include "daemon/bus/publish.h"
+#include "daemon/bus/timeline-bus.h"
 
 #include "contract/names.h"
 
@@ -14,6 +15,10 @@ static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         PublishedSet *set = userdata;
 
         return delete_snapshots(set->manager, m, set->id, true, reterr);
+}
+
+static int method_get_timeline(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return set_get_timeline(userdata, m, reterr);
 }
 
 /* A set is being deleted while one of its snapshots is. */
@@ -96,6 +101,9 @@ const sd_bus_vtable snapshot_set_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetProperties", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("a{sv}", properties), method_get_set_properties,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetTimeline", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", timeline), method_get_timeline,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Session", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

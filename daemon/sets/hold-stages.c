@@ -69,7 +69,13 @@ static void judge_thin(SnapshotSet *set, const HoldReport *report) {
                             set->given.id, report->thin_delete_usec / USEC_PER_MSEC);
 }
 
-static uint64_t hold_limit(const SnapshotSet *set) {
+/**
+ * snapshot_set_hold_limit() - how long writes to a set may be held
+ * @set:        the set
+ *
+ * Return: in µs.
+ */
+uint64_t snapshot_set_hold_limit(const SnapshotSet *set) {
         return set->long_limit_usec > 0 ? set->long_limit_usec : set->sets->config.hold_limit_usec;
 }
 
@@ -95,6 +101,24 @@ static const SetVolume *volume_of_hold(const SnapshotSet *set, uint32_t index) {
         return NULL;
 }
 
+static void volumes_take_times(SnapshotSet *set) {
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                const HoldTimes *t;
+
+                if (!volume_needs_hold(set->volumes[i]))
+                        continue;
+                t = hold_client_get_times(set->hold, hold_index(set, set->volumes[i]));
+                set->volumes[i]->times = (SnapshotTimes){
+                        .suspend_begin_usec = t->suspend_begin_usec,
+                        .suspended_usec = t->suspended_usec,
+                        .commit_begin_usec = t->commit_begin_usec,
+                        .committed_usec = t->committed_usec,
+                        .resume_begin_usec = t->resume_begin_usec,
+                        .resumed_usec = t->resumed_usec,
+                };
+        }
+}
+
 static void on_hold_step(HoldClient *client, const HoldReport *report, void *userdata) {
         SnapshotSet *set = userdata;
 
@@ -111,6 +135,8 @@ static void on_hold_step(HoldClient *client, const HoldReport *report, void *use
                 times_take(set, report);
                 if (report->step == HOLD_LOCK)
                         judge_thin(set, report);
+                if (report->step == HOLD_END)
+                        volumes_take_times(set);
         }
         set->hold_answered = true;
         step_advance(set);
@@ -191,7 +217,7 @@ static int plan_make(const SnapshotSet *set, HoldPlan *plan) {
                 (HoldBegin){.n_mounts = (uint32_t) snapshot_set_count_file_systems(set),
                             /* Too long to slow all CPUs down. */
                             .expedite_rcu = set->sets->config.expedite_rcu && set->long_limit_usec == 0,
-                            .hold_limit_usec = hold_limit(set),
+                            .hold_limit_usec = snapshot_set_hold_limit(set),
                             .lock_limit_usec = LOCK_TRY_USEC,
                             .pool_margin = POOL_MARGIN};
         if (plan->begin.n_mounts > HOLD_MOUNTS_MAX)
@@ -330,7 +356,7 @@ static uint64_t boottime_usec(void) {
  * Return: STAGE_DONE.
  */
 StageResult stage_set_moment(SnapshotSet *set) {
-        uint64_t limit_usec = hold_limit(set), reserve_usec = limit_usec / MOMENT_RESERVE_PART;
+        uint64_t limit_usec = snapshot_set_hold_limit(set), reserve_usec = limit_usec / MOMENT_RESERVE_PART;
         uint64_t begin_usec = set->armed_usec > 0 ? set->armed_usec : boottime_usec();
 
         if (reserve_usec > MOMENT_RESERVE_USEC)
@@ -379,8 +405,8 @@ StageResult stage_hold_commit(SnapshotSet *set) {
                 memcpy(commit.frozen, set->frozen, sizeof(commit.frozen));
                 set->stage_entered = true;
                 set->hold_answered = false;
-                r = hold_client_commit(set->hold, &commit, hold_limit(set) + HOLD_SLACK_USEC, on_hold_step,
-                                       set);
+                r = hold_client_commit(set->hold, &commit, snapshot_set_hold_limit(set) + HOLD_SLACK_USEC,
+                                       on_hold_step, set);
         }
         result = stage_wait(set, r, "take the snapshots");
         if (result == STAGE_DONE && !step_failed(set))

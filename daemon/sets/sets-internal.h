@@ -52,6 +52,7 @@ typedef struct SetVolume {
         uint64_t invalid_usec;      /* CLOCK_REALTIME: since when that is known */
         ContractError last_error;   /* of DELETE and ABORT */
         char last_text[CONTRACT_TEXT_MAX];
+        SnapshotTimes times;
         int *mount_fds;  /* parallel to given.origin->mounts; -1: could not be opened */
         int attached_fd; /* Mount: the attached tree, or -1 */
         bool detaching;  /* a child undoes the Mount */
@@ -191,6 +192,7 @@ bool mounts_next(const SnapshotSet *set, MountPlace *place, SetMount *ret);
 
 /* hold-stages.c */
 void snapshot_set_get_depths(const SnapshotSet *set, uint32_t ret[static CONTRACT_VOLUMES_MAX]);
+uint64_t snapshot_set_hold_limit(const SnapshotSet *set);
 StageResult stage_hold_lock(SnapshotSet *set);
 StageResult stage_hold_pre_commit(SnapshotSet *set);
 StageResult stage_set_moment(SnapshotSet *set);

@@ -119,6 +119,19 @@ typedef struct SetInfo {
         size_t n_snapshots;
 } SetInfo;
 
+/* When writes to a set were held, CLOCK_BOOTTIME; all 0: they were not, or that is not known any more. */
+typedef struct SetTimes {
+        uint64_t hold_begin_usec, hold_end_usec; /* hold_usec of SetInfo between them */
+        uint64_t hold_limit_usec;
+} SetTimes;
+
+/* Likewise of one volume; what is 0 was not needed. */
+typedef struct SnapshotTimes {
+        uint64_t suspend_begin_usec, suspended_usec;
+        uint64_t commit_begin_usec, committed_usec;
+        uint64_t resume_begin_usec, resumed_usec;
+} SnapshotTimes;
+
 /* A file system that lies on the set's volumes, for the writers at level system. fd belongs to the set. */
 typedef struct SetFileSystem {
         uint32_t index;
@@ -209,6 +222,9 @@ SnapshotSet *sets_find(Sets *sets, const char *id); /* by the set's id or one of
 size_t sets_count(const Sets *sets);
 SnapshotSet *sets_get(Sets *sets, size_t index);
 bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret);
+/* times.c: what is known of the set's hold until quiesced ends. */
+bool snapshot_set_get_times(const SnapshotSet *set, SetTimes *ret);
+bool snapshot_set_get_snapshot_times(const SnapshotSet *set, size_t index, SnapshotTimes *ret);
 bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInfo *ret);
 
 /* What people say of it. Before FINAL_COMMIT: noted with the snapshots; afterwards by a change, which is

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a child of the store does: it may block. For set-store.c alone. */
+
+#include "contract/types.h"
+
+typedef enum SetStoreWhat {
+        SET_STORE_WRITE,
+        SET_STORE_REMOVE,
+        SET_STORE_READ,      /* sends a memory file with the text, as index 0 */
+        SET_STORE_KEEP_ONLY, /* removes the records of others */
+} SetStoreWhat;
+
+typedef struct SetStoreRequest {
+        SetStoreWhat what;
+        const char *folder;
+        char id[CONTRACT_ID_MAX];
+        char *text;                    /* WRITE */
+        char (*keep)[CONTRACT_ID_MAX]; /* KEEP_ONLY */
+        size_t n_keep;
+} SetStoreRequest;
+
+int set_store_child(int socket_fd, void *argument);
