@@ -36,6 +36,7 @@ int verb_create(int argc, char **argv);
 int verb_freeze(int argc, char **argv);
 int verb_thaw(int argc, char **argv);
 int verb_list(int argc, char **argv);
+int verb_plot(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_delete(int argc, char **argv);
 int verb_describe(int argc, char **argv);

@@ -35,6 +35,23 @@ char *format_duration(char buffer[static FORMAT_MAX], uint64_t usec) {
 }
 
 /**
+ * format_percent() - "0.3%", "104.0%"
+ * @buffer:     FORMAT_MAX bytes
+ * @part:       of
+ * @whole:      it; not 0
+ *
+ * Return: @buffer.
+ */
+char *format_percent(char buffer[static FORMAT_MAX], uint64_t part, uint64_t whole) {
+        double tenths = (double) part * 1000 / (double) whole;
+        uint64_t n = tenths < 1e12 ? (uint64_t) tenths : UINT64_C(1000000000000);
+
+        /* Not %.1f: what is drawn must not depend on the locale. */
+        (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 ".%" PRIu64 "%%", n / 10, n % 10);
+        return buffer;
+}
+
+/**
  * format_size() - "512M", "1.5G", in units of 1024 as lsblk's
  * @buffer:     FORMAT_MAX bytes
  * @bytes:      the size

@@ -10,6 +10,7 @@
 #define FORMAT_MAX 48u
 
 char *format_duration(char buffer[static FORMAT_MAX], uint64_t usec);
+char *format_percent(char buffer[static FORMAT_MAX], uint64_t part, uint64_t whole);
 char *format_size(char buffer[static FORMAT_MAX], uint64_t bytes);
 char *format_time(char buffer[static FORMAT_MAX], uint64_t realtime_usec);
 char *format_local_time(char buffer[static FORMAT_MAX], uint64_t realtime_usec);

@@ -21,6 +21,7 @@ static const Column snapshot_columns[] = {
         {"SESSION", "Session", COLUMN_STRING, COLUMN_HIDDEN},
         {"INVALID-REASON", "InvalidReason", COLUMN_STRING, COLUMN_HIDDEN},
         {"INVALID-SINCE", "InvalidUSec", COLUMN_TIME, COLUMN_HIDDEN},
+        {"CONSISTENCY", "consistency", COLUMN_STRING, COLUMN_HIDDEN},
         {"DEVICE", "device", COLUMN_STRING, COLUMN_HIDDEN},
         {"FSTYPE", "file-system", COLUMN_STRING, COLUMN_HIDDEN},
         {"ORIGIN-MOUNTPOINTS", "mount-points", COLUMN_LIST, COLUMN_HIDDEN},
@@ -77,21 +78,6 @@ static const Column volume_columns[] = {
         {"DEVICE", "device", COLUMN_STRING, COLUMN_TRUNCATE},
         {"REASON", "reason", COLUMN_STRING, COLUMN_TRUNCATE},
 };
-
-const Column status_columns[] = {
-        {"WRITER", "name", COLUMN_STRING, 0},
-        {"STATE", "state", COLUMN_STRING, 0},
-        {"TAKES-PART", "takes-part", COLUMN_BOOLEAN, 0},
-        {"EVENT", "event", COLUMN_STRING, 0},
-        {"FAILURE", "failure", COLUMN_STRING, 0},
-        {"RETRY", "retry", COLUMN_STRING, 0},
-        {"TEXT", "text", COLUMN_STRING, COLUMN_TRUNCATE},
-        {"LEVEL", "level", COLUMN_STRING, COLUMN_HIDDEN},
-        {"UNIT", "unit", COLUMN_STRING, COLUMN_HIDDEN},
-        {"PROCESS", "process", COLUMN_NUMBER, COLUMN_HIDDEN},
-        {"DURATIONS", "durations", COLUMN_TIMES, COLUMN_HIDDEN},
-};
-const size_t n_status_columns = ELEMENTSOF(status_columns);
 
 static const Kind kinds[] = {
         {"snapshots", QUIESCE_BUS_SNAPSHOT, NULL, NULL, snapshot_columns, ELEMENTSOF(snapshot_columns),
@@ -169,6 +155,19 @@ int kind_read_all(DictArray *rows, sd_bus *bus, const Kind *kind) {
         return error_trace(r);
 }
 
+/* What a snapshot is good for is its set's property. */
+static int read_consistency(Dict *row, sd_bus *bus) {
+        const char *set_id = dict_get_string(row, "Set"), *interface;
+        _cleanup_free_ char *path = NULL;
+        _cleanup_(dict_done) Dict set = {};
+        int r;
+
+        r = object_find(bus, set_id, &path, &interface);
+        if (r == 0)
+                r = object_properties(&set, bus, path, interface);
+        return r != 0 ? r : dict_add_string(row, "consistency", dict_get_string(&set, "Consistency"));
+}
+
 /**
  * kind_read_one() - the snapshot, set or session of an id
  * @row:        filled, named with its path; dict_done() it in any case
@@ -188,6 +187,8 @@ int kind_read_one(Dict *row, sd_bus *bus, const char *id, const Kind **ret_kind)
                 r = object_properties(row, bus, path, interface);
         if (r == 0)
                 r = checked_properties(row, bus, path, interface);
+        if (r == 0 && streq(interface, QUIESCE_BUS_SNAPSHOT))
+                r = read_consistency(row, bus);
         if (r != 0)
                 return error_trace(r);
         row->name = TAKE_PTR(path);

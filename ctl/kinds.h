@@ -23,7 +23,3 @@ const Kind *kind_of_interface(const char *interface);
 
 int kind_read_all(DictArray *rows, sd_bus *bus, const Kind *kind);
 int kind_read_one(Dict *row, sd_bus *bus, const char *id, const Kind **ret_kind);
-
-/* Writers of a session, as GatherWriterStatus tells. */
-extern const Column status_columns[];
-extern const size_t n_status_columns;

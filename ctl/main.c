@@ -21,6 +21,7 @@ static const Verb verbs[] = {
         {"create", verb_create, "PATH...", "make a snapshot set that stays"},
         {"list", verb_list, "[snapshots|sets|writers|providers|sessions|volumes]", "list what there is"},
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
+        {"plot", verb_plot, "ID", "draw what happened when in a set, as SVG"},
         {"describe", verb_describe, "ID", "name a set, note, label or lock it"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
         {"release", verb_release, "ID...", "end sessions, whoever owns them"},

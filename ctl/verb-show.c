@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * quiescectl show: all that quiesced tells of a snapshot, a set or a session, one value a line.
+ * quiescectl show: all that quiesced tells of a snapshot, a set or a session, one value a line; of a set and
+ * a session also what happened when.
  */
 
 #include "ctl/json.h"
+#include "ctl/set-timeline.h"
 #include "quiesce/requester.h"
 
 static const char usage[] = "\nUsage:\n"
@@ -23,54 +25,60 @@ static const char usage[] = "\nUsage:\n"
 
 static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_TABLE, OPTIONS_ALWAYS, {}};
 
-/* The writers of a session are told to its owner and to administrators; to others there are none. */
-static int read_writers(DictArray *writers, sd_bus *bus, const char *path) {
-        _cleanup_message_ sd_bus_message *reply = NULL;
+/* What only those are told who may. Others see what everybody may; nor does it matter if there is none. */
+static int read_timeline(Timeline *timeline, sd_bus *bus, const Kind *kind, const char *path,
+                         bool *ret_has) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SESSION, "GatherWriterStatus", NULL,
-                               &reply, "a{sv}", 0);
-        return r < 0 ? 0 : error_trace(dict_array_read(writers, reply));
+        *ret_has = false;
+        if (!streq(kind->name, "sessions") && !streq(kind->name, "sets"))
+                return 0;
+        r = set_timeline_read(timeline, bus, path, kind->interface, false, &error);
+        *ret_has = r == 0;
+        /* A record that cannot be used is there all the same: who looks at the set is the one to know. */
+        if (r == SET_TIMELINE_E_NONE && sd_bus_error_has_name(&error, QUIESCE_ERROR_INVALID_DOCUMENT))
+                say("%s", error.message);
+        return r == SET_TIMELINE_E_NONE ? 0 : error_trace(r);
 }
 
-static int show_as_text(const Kind *kind, const Dict *row, const DictArray *writers,
+static int show_as_text(const Kind *kind, const Dict *row, const Timeline *timeline,
                         const Options *options) {
         int r;
 
         r = details_print(kind->columns, kind->n_columns, row, options);
-        if (r < 0 || writers->n_dicts == 0)
-                return error_trace(r);
-        (void) puts("");
-        return error_trace(table_print(status_columns, n_status_columns, writers, options));
+        return error_trace(r < 0 || !timeline ? r : set_timeline_print(timeline, options));
 }
 
-static int show_as_json(json_t *document, const Kind *kind, const Dict *row, const DictArray *writers) {
+static int show_as_json(json_t *document, const Kind *kind, const Dict *row, const Timeline *timeline) {
         json_t *object = json_from_row(kind->columns, kind->n_columns, row);
 
-        if (streq(kind->name, "sessions"))
-                (void) json_object_set_new(object, "writers",
-                                           json_from_rows(status_columns, n_status_columns, writers));
+        if (timeline && json_object_set_new(object, "timeline", timeline_to_json(timeline)) < 0) {
+                json_decref(object);
+                return error_origin(-ENOMEM);
+        }
         return error_trace(json_add_row(document, kind, object));
 }
 
 /* document: NULL: as text, after an empty line unless it is the first. */
 static int show(sd_bus *bus, const char *id, json_t *document, bool *first, const Options *options) {
-        _cleanup_(dict_array_done) DictArray writers = {};
+        _cleanup_(timeline_done) Timeline timeline = {};
         _cleanup_(dict_done) Dict row = {};
+        bool has_timeline = false;
         const Kind *kind;
         int r;
 
         r = kind_read_one(&row, bus, id, &kind);
-        if (r == 0 && streq(kind->name, "sessions"))
-                r = read_writers(&writers, bus, row.name);
+        if (r == 0)
+                r = read_timeline(&timeline, bus, kind, row.name, &has_timeline);
         if (r != 0)
                 return r;
         if (document)
-                return error_trace(show_as_json(document, kind, &row, &writers));
+                return error_trace(show_as_json(document, kind, &row, has_timeline ? &timeline : NULL));
         if (!*first)
                 (void) puts("");
         *first = false;
-        return error_trace(show_as_text(kind, &row, &writers, options));
+        return error_trace(show_as_text(kind, &row, has_timeline ? &timeline : NULL, options));
 }
 
 static int show_all(sd_bus *bus, char **ids, size_t n_ids, const Options *options) {
