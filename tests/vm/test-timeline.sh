@@ -5,7 +5,7 @@
 # The timeline of a set with real holds: a thick and a thin volume, frozen by the writer fsfreeze. What it tells is judged
 # against what else is known (the set's own times, the snapshots); and it is there after quiesced was started anew, was
 # killed, and after a reboot, and goes with the set's last snapshot.
-# shellcheck disable=SC2016,SC2317 # jq and the commands' own shells expand; functions are called by name
+# shellcheck disable=SC2016,SC2119,SC2317 # jq and the commands' own shells expand; functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
