@@ -52,7 +52,7 @@ check_equal "and the freeze window" "$(quiescectl show --json "$set" | jq '.sets
         "$(jq '.windows[] | select(.name == "freeze") | ."duration-usec"' <<< "$made")"
 quiescectl show "$set" > "$test_work/shown"
 check "show has the writers' table" grep -q -E '^fsfreeze +system +stable' "$test_work/shown"
-check "and each hold against its limit" test "$(grep -c -E ' +[0-9.]+ s +[0-9.]+ (us|ms|s) +10.00 s +[0-9.]+% +vg[01]/(thick|thin) +hold' "$test_work/shown")" = 2
+check "and each hold against its limit" test "$(grep -c -E '^ *[0-9.]+ s +[0-9.]+ (us|ms|s) +10.00 s +[0-9.]+% +vg[01]/(thick|thin) +hold' "$test_work/shown")" = 2
 explain < "$test_work/shown"
 
 plot() { quiescectl plot "$1" > "$test_work/plot.svg"; }
