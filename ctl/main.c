@@ -28,6 +28,7 @@ static const Verb verbs[] = {
         {"exec", verb_exec, "ID... -- COMMAND...", "run a command that sees a set's snapshots in place"},
         {"mount", verb_mount, "ID DIR", "mount a snapshot"},
         {"umount", verb_umount, "ID|DIR...", "unmount a snapshot"},
+        {"explain", verb_explain, "[WORD...]", "explain errors, causes and states"},
 };
 
 static void print_help(void) {
