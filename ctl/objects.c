@@ -48,6 +48,26 @@ static int object_read(DictArray *array, sd_bus_message *m, const char *interfac
 }
 
 /**
+ * objects_take() - all objects that have an interface, from an answer
+ * @array:      filled, one dictionary an object, named with its path; dict_array_done() it in any case
+ * @reply:      of GetManagedObjects
+ * @interface:  whose properties to read
+ *
+ * Return: 0 or a negative errno.
+ */
+int objects_take(DictArray *array, sd_bus_message *reply, const char *interface) {
+        int r;
+
+        r = sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}")) > 0) {
+                r = object_read(array, reply, interface);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(reply);
+        }
+        return error_trace(r < 0 ? r : 0);
+}
+
+/**
  * objects_read() - all objects that have an interface
  * @array:      filled, one dictionary an object, named with its path; dict_array_done() it in any case
  * @bus:        the bus
@@ -64,13 +84,7 @@ int objects_read(DictArray *array, sd_bus *bus, const char *interface) {
                                "GetManagedObjects", &error, &reply, "");
         if (r < 0)
                 return say_bus_error("cannot list quiesced's objects", &error, r);
-        r = sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}")) > 0) {
-                r = object_read(array, reply, interface);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(reply);
-        }
-        return error_trace(r < 0 ? r : 0);
+        return error_trace(objects_take(array, reply, interface));
 }
 
 /**

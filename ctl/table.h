@@ -39,6 +39,7 @@ int table_print(const Column *columns, size_t n_columns, const DictArray *rows, 
 int details_print(const Column *columns, size_t n_columns, const Dict *row, const Options *options);
 
 /* In objects.c: quiesced's objects, with an interface's properties. */
+int objects_take(DictArray *array, sd_bus_message *reply, const char *interface);
 int objects_read(DictArray *array, sd_bus *bus, const char *interface);
 int object_find(sd_bus *bus, const char *id, char **ret_path, const char **ret_interface);
 int object_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);

@@ -7,8 +7,8 @@
 
 #include "ctl/explain.h"
 #include "ctl/json.h"
+#include "ctl/wrap.h"
 
-#define EXPLAIN_WIDTH  78
 #define EXPLAIN_INDENT 9
 
 static const char usage[] =
@@ -27,28 +27,13 @@ static const char usage[] =
 
 static const struct option long_options[] = {{"json", no_argument, NULL, OPTION_JSON}, OPTIONS_ALWAYS, {}};
 
-/* Below each other, the head beside the first line. */
-static void print_wrapped(const char *head, const char *text) {
-        size_t column = (size_t) printf("%*s ", EXPLAIN_INDENT - 1, head), n;
-
-        for (const char *word = text; *word; word += n + strspn(word + n, " ")) {
-                n = strcspn(word, " ");
-                if (word != text && column + 1 + n > EXPLAIN_WIDTH)
-                        column = (size_t) printf("\n%*s", EXPLAIN_INDENT, "");
-                else if (word != text)
-                        column += (size_t) printf(" ");
-                column += (size_t) printf("%.*s", (int) n, word);
-        }
-        (void) putchar('\n');
-}
-
 static void print_explanation(const Explanation *explanation) {
         printf("%s (%s)\n", explanation->name, explanation_kind_to_string(explanation->kind));
-        print_wrapped("", explanation->meaning);
+        print_wrapped(EXPLAIN_INDENT, "", explanation->meaning);
         if (explanation->cause)
-                print_wrapped("Cause:", explanation->cause);
+                print_wrapped(EXPLAIN_INDENT, "Cause:", explanation->cause);
         if (explanation->remedy)
-                print_wrapped("Do:", explanation->remedy);
+                print_wrapped(EXPLAIN_INDENT, "Do:", explanation->remedy);
 }
 
 static json_t *text_or_null(const char *text) {

@@ -11,7 +11,7 @@ is_taken() { ! ctl "$1" "$2" x --help 2>&1 | grep 'unrecognized option'; }
 
 start_all
 
-for verb in run begin complete abort end create list show plot describe delete release mount umount explain; do
+for verb in run begin complete abort end create list show plot describe delete release mount umount explain doctor; do
         check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl $verb --help)
         check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl $verb --help)
         check "$verb --version" grep -q quiesced <(ctl $verb --version)
@@ -31,7 +31,7 @@ fails "run without a command" 125 'no command' ctl run /
 # What a user sees: tests/bus/expected/explain.
 check "explain's screen" diff -u "$srcdir/tests/bus/expected/explain" <(ctl explain org.quiesce1.Error.WriterVeto timeout POOL-FULL)
 check "explain lists what it knows" grep -q '^  WriterVeto$' <(ctl explain)
-check "explain knows a word of two kinds" test "$(ctl explain released | grep -c '^[Rr]eleased (')" -eq 3
+check "explain knows a word of two kinds" test "$(ctl explain released | grep -c -i '^released (')" -eq 3
 check "explain in JSON" is org.quiesce1.Error.Writer.Timeout '.explanations[0].name' explain --json writer.timeout
 check "explain all in JSON" is true '.explanations | length > 40' explain --json
 fails "a word that is none" 1 'dance: there is no explanation' ctl explain dance
