@@ -29,6 +29,7 @@ static const Verb verbs[] = {
         {"mount", verb_mount, "ID DIR", "mount a snapshot"},
         {"umount", verb_umount, "ID|DIR...", "unmount a snapshot"},
         {"explain", verb_explain, "[WORD...]", "explain errors, causes and states"},
+        {"monitor", verb_monitor, "", "follow what happens, live"},
         {"doctor", verb_doctor, "", "look for what is wrong on this machine"},
 };
 
