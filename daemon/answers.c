@@ -293,8 +293,6 @@ void sets_removed(const char *set_id, const char *snapshot_id, const char *reaso
 
         if (manager->dark) /* bus_after_dark() looks again */
                 return;
-        log_notice("snapshot %s of set %s went away: %s", snapshot_id ? snapshot_id : "(all)", set_id,
-                   reason);
         if (snapshot_id)
                 published_remove_snapshot(manager, snapshot_id, reason);
         else

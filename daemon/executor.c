@@ -7,8 +7,11 @@
  * never come in the dark: the contract keeps them back.
  */
 
+#include <inttypes.h>
+
 #include "daemon/bus/call.h"
 #include "daemon/bus/publish.h"
+#include "daemon/entries.h"
 #include "daemon/inhibitor.h"
 #include "daemon/manager.h"
 #include "daemon/records/set-store.h"
@@ -75,12 +78,14 @@ static void carry_out_reply(Manager *manager, const ContractEffect *effect) {
                 save_backup_complete(manager, effect);
         if (effect->call == CONTRACT_CALL_DO_SNAPSHOT_SET || effect->call == CONTRACT_CALL_ABORT_BACKUP)
                 inhibitor_drop(manager, effect->session);
+        entry_reply(manager, effect);
         bus_call_reply(manager, effect);
 }
 
 static void carry_out_set_created(Manager *manager, SessionObject *session, const ContractEffect *effect) {
         SnapshotSet *set = sets_find(manager->sets, effect->set_id);
         ContractSessionInfo info;
+        SetInfo made;
 
         (void) snprintf(session->record.set_id, sizeof(session->record.set_id), "%s", effect->set_id);
         session_object_save(session);
@@ -90,6 +95,8 @@ static void carry_out_set_created(Manager *manager, SessionObject *session, cons
                 snapshot_set_note_outcome(set, effect->consistency,
                                           info.freeze_end_usec - info.freeze_begin_usec);
         published_add(manager, set);
+        if (snapshot_set_get_info(set, &made))
+                entry_set_created(&made);
         session_timeline_save(session, false);
 }
 
@@ -201,6 +208,25 @@ static void carry_out(Manager *manager, const ContractEffect *effect) {
         }
 }
 
+/* The contract is pure, and logs nothing itself. */
+static void log_effect(Manager *manager, const ContractEffect *effect) {
+        const SessionObject *session = session_object_find(manager, effect->session);
+        const char *id = session ? session->record.id : "(none)";
+        ContractSessionInfo info;
+
+        if (effect->type == CONTRACT_EFFECT_EVENT)
+                log_debug_of("contract", "session %s: event %s to writer %" PRIu32, id,
+                             contract_event_to_string(effect->event), effect->writer);
+        else if (effect->type == CONTRACT_EFFECT_STEP)
+                log_debug_of("contract", "session %s: step %s", id, contract_step_to_string(effect->step));
+        else if (effect->type == CONTRACT_EFFECT_STATE_CHANGED && session &&
+                 session_object_get_info(session, &info))
+                log_debug_of("contract", "session %s: state %s, call %s", id,
+                             contract_state_to_string(info.state),
+                             info.running == CONTRACT_CALL_NONE ? "none"
+                                                                : contract_call_to_string(info.running));
+}
+
 /**
  * effects_carry_out() - carry out what an input caused
  * @manager:    the manager
@@ -208,6 +234,8 @@ static void carry_out(Manager *manager, const ContractEffect *effect) {
  */
 void effects_carry_out(Manager *manager, const ContractEffects *effects) {
         effects_record(manager, effects);
-        for (size_t i = 0; i < effects->n_items; i++)
+        for (size_t i = 0; i < effects->n_items; i++) {
+                log_effect(manager, &effects->items[i]);
                 carry_out(manager, &effects->items[i]);
+        }
 }

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "daemon/entries.h"
 #include "daemon/manager.h"
 
 #include "util/error.h"
@@ -137,6 +138,7 @@ int main(int argc, char **argv) {
         Config config;
         int r;
 
+        entries_begin();
         config_default(&config);
         r = parse_arguments(argc, argv, &config, config_dirs);
         if (r <= 0)

@@ -17,6 +17,7 @@
 #include "daemon/bus/bus.h"
 #include "daemon/bus/publish.h"
 #include "daemon/manager.h"
+#include "daemon/message-ids.h"
 #include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
 
@@ -92,7 +93,11 @@ static void recovered_feed(SessionObject *session) {
                 manager_fail(session->manager, r, "a session of the last run could not be taken over");
                 return;
         }
-        log_notice("session %s was lost when quiesced ended", record->id);
+        log_entry(LOG_NOTICE,
+                  (&(LogEntry){.message_id = MESSAGE_SESSION_LOST,
+                               .session = record->id,
+                               .set = record->set_id[0] ? record->set_id : NULL}),
+                  "session %s was lost when quiesced ended", record->id);
         manager_feed(session->manager, &input);
         if (!session_object_get_info(session, &info))
                 return;

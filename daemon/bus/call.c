@@ -6,7 +6,9 @@
 
 #include "daemon/bus/call.h"
 
+#include "contract/names.h"
 #include "util/error.h"
+#include "util/log.h"
 
 /**
  * bus_call_new() - keep a call
@@ -172,6 +174,9 @@ void bus_call_reply(Manager *manager, const ContractEffect *effect) {
 
         if (!call)
                 return;
+        log_debug("%s is answered: %s%s%s", contract_call_to_string(call->call),
+                  effect->error == CONTRACT_OK ? "done" : contract_error_to_string(effect->error),
+                  effect->text ? ": " : "", effect->text ?: "");
         if (effect->error == CONTRACT_OK && call_note(call, effect) < 0)
                 bus_reply_error(call->message, CONTRACT_ERROR_UNEXPECTED, "quiesced is short of memory.");
         else if (effect->error == CONTRACT_OK)

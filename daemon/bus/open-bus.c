@@ -9,6 +9,7 @@
 #include "daemon/bus/access.h"
 #include "daemon/bus/open-bus.h"
 
+#include "daemon/entries.h"
 #include "util/error.h"
 
 static void owner_has_vanished(Owner *owner, void *userdata) {
@@ -74,6 +75,7 @@ static void open_feed(Manager *manager, sd_bus_message *call, SessionObject *ses
         }
         session_object_save(session);
         session_shown_add(session);
+        entry_session_opened(session);
         bus_reply_sent(call, sd_bus_reply_method_return(call, "o", session->path));
 }
 

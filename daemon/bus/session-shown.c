@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "daemon/bus/bus.h"
+#include "daemon/entries.h"
 
 #include "util/log.h"
 
@@ -64,6 +65,8 @@ static void writer_show(WriterObject *writer) {
                 names[n++] = "TakesPart";
         names[n] = NULL;
         writer->state = info.state;
+        if (writer->failure != info.failure && info.failure != CONTRACT_FAILURE_NONE)
+                entry_writer_failed(writer->session, &info);
         writer->failure = info.failure;
         writer->last_event = info.last_event;
         writer->takes_part = info.takes_part;

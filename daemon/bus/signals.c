@@ -6,6 +6,7 @@
 
 #include "daemon/bus/bus.h"
 #include "daemon/bus/publish.h"
+#include "daemon/entries.h"
 
 #include "contract/names.h"
 #include "util/log.h"
@@ -25,6 +26,7 @@ void bus_signal_event(Manager *manager, SessionObject *session, const ContractEf
         const char *set_id = effect->set_id ? effect->set_id : BUS_ID_NIL;
         int r;
 
+        entry_signal(session, effect);
         if (!manager->bus)
                 return;
         if (effect->event == CONTRACT_EVENT_ABORT)
@@ -46,6 +48,7 @@ void bus_signal_event(Manager *manager, SessionObject *session, const ContractEf
  * @full:       percent
  */
 void bus_signal_space_low(Manager *manager, const char *snapshot, const char *set, double full) {
+        entry_space_low(set, snapshot, full);
         if (manager->bus)
                 signal_warn("SpaceLow",
                             sd_bus_emit_signal(manager->bus, BUS_PATH, BUS_INTERFACE("Manager"), "SpaceLow",
@@ -61,6 +64,7 @@ void bus_signal_space_low(Manager *manager, const char *snapshot, const char *se
  */
 void bus_signal_snapshot_invalid(Manager *manager, const char *snapshot, const char *set,
                                  const char *reason) {
+        entry_snapshot_invalid(set, snapshot, reason);
         if (manager->bus)
                 signal_warn("SnapshotInvalid",
                             sd_bus_emit_signal(manager->bus, BUS_PATH, BUS_INTERFACE("Manager"),
@@ -76,6 +80,7 @@ void bus_signal_snapshot_invalid(Manager *manager, const char *snapshot, const c
  */
 void bus_signal_snapshot_removed(Manager *manager, const char *snapshot, const char *set,
                                  const char *reason) {
+        entry_snapshot_removed(set, snapshot, reason);
         if (manager->bus)
                 signal_warn("SnapshotRemoved",
                             sd_bus_emit_signal(manager->bus, BUS_PATH, BUS_INTERFACE("Manager"),

@@ -18,6 +18,7 @@
 
 #include "daemon/child/child-exec.h"
 #include "util/error.h"
+#include "util/log.h"
 
 #define CHILD_ERR_MAX  UINT64_C(16384)
 #define CHILD_OUT_MIN  UINT64_C(4096)
@@ -354,6 +355,7 @@ int child_spawn(Child **ret, sd_event *event, const ChildSpec *spec, ChildDone d
                 .argv = spec->argv, .before = spec->before, .before_argument = spec->before_argument};
 
         assert(spec->argv && spec->argv[0]);
+        log_debug("%s is started.", spec->argv[0]);
         return error_trace(child_start(ret, event, spec->out_max, spec->limit_usec, &start, done, userdata));
 }
 

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 
 #include "util/error.h"
+#include "util/log.h"
 
 /* What goes out beyond the description: the steps, and an abort. Reserved, so that no step allocates. */
 #define QUEUE_RESERVE 8u
@@ -119,6 +120,8 @@ static void client_fail(HoldClient *client, int error, const char *text) {
 static void on_report(HoldClient *client, const HoldReport *report) {
         HoldReport cancelled;
 
+        log_debug("quiesced-hold: step %u has ended: %s", report->step,
+                  report->error != 0 ? strerror(-report->error) : "well");
         if (report->step == HOLD_ABORT) {
                 if (client->step.done && !client->step.has_answer) {
                         report_make(&cancelled, -ECANCELED, "the set was given up", client->step.step);

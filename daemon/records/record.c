@@ -120,6 +120,7 @@ int record_write(SessionRecord *record, const char *runtime_dir) {
                 return error_trace(r);
         free(record->written);
         record->written = TAKE_PTR(text);
+        log_debug("session %s: its record is written", record->id);
         return 0;
 }
 

@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "daemon/message-ids.h"
 #include "daemon/providers/lvm.h"
 #include "daemon/sets/apart.h"
 #include "daemon/sets/journal.h"
@@ -32,6 +33,7 @@
 #include "util/log.h"
 
 #define FREEZERS_REPEAT_MSEC 100
+#define ENTRY(id)            (&(LogEntry){.message_id = (id)})
 #define STUCK_MSEC           2000 /* a device that has not answered by then may never do */
 
 /* A staged table must not become live when the device is resumed: it would show a wrong instant. */
@@ -44,7 +46,8 @@ static void snapshot_let_go(const char *uuid) {
         if (r >= 0)
                 r = dm_resume_uuid(uuid);
         if (r < 0 && r != -ENXIO)
-                log_error("The snapshot device %s could not be let go: %s.", uuid, strerror(-r));
+                log_entry(LOG_ERR, ENTRY(MESSAGE_NOT_LET_GO),
+                          "The snapshot device %s could not be let go: %s.", uuid, strerror(-r));
 }
 
 static void origin_let_go(const void *argument) {
@@ -53,9 +56,11 @@ static void origin_let_go(const void *argument) {
 
         r = dm_resume_uuid(uuid);
         if (r > 0)
-                log_warning("The volume %s was suspended and is resumed.", uuid);
+                log_entry(LOG_WARNING, ENTRY(MESSAGE_LET_GO), "The volume %s was suspended and is resumed.",
+                          uuid);
         else if (r < 0 && r != -ENXIO)
-                log_error("The volume %s could not be resumed: %s. Run: dmsetup resume --uuid %s", uuid,
+                log_entry(LOG_ERR, ENTRY(MESSAGE_NOT_LET_GO),
+                          "The volume %s could not be resumed: %s. Run: dmsetup resume --uuid %s", uuid,
                           strerror(-r), uuid);
 }
 
@@ -82,9 +87,11 @@ static void mount_let_go(const void *argument) {
         if (fd < 0)
                 return;
         if (ioctl(fd, FITHAW, 0) == 0)
-                log_warning("The file system at %s was frozen and is thawed.", mount_point);
+                log_entry(LOG_WARNING, ENTRY(MESSAGE_LET_GO),
+                          "The file system at %s was frozen and is thawed.", mount_point);
         else if (errno != EINVAL && errno != EOPNOTSUPP && errno != ENOTTY)
-                log_error("The file system at %s could not be thawed: %s. Run: fsfreeze --unfreeze %s",
+                log_entry(LOG_ERR, ENTRY(MESSAGE_NOT_LET_GO),
+                          "The file system at %s could not be thawed: %s. Run: fsfreeze --unfreeze %s",
                           mount_point, strerror(errno), mount_point);
 }
 
@@ -151,10 +158,12 @@ static void journal_put_aside(const char *path, const char *why) {
         if (asprintf(&aside, "%s.unread", path) < 0)
                 aside = NULL;
         if (!aside || rename(path, aside) < 0) {
-                log_error("The journal %s %s, and cannot be put aside.", path, why);
+                log_entry(LOG_ERR, ENTRY(MESSAGE_JOURNAL_DAMAGED),
+                          "The journal %s %s, and cannot be put aside.", path, why);
                 return;
         }
-        log_error(
+        log_entry(
+                LOG_ERR, ENTRY(MESSAGE_JOURNAL_DAMAGED),
                 "The journal of what was held %s; it is kept as %s. If something hangs: dmsetup info, fsfreeze "
                 "--unfreeze.",
                 why, aside);

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 
+#include "daemon/message-ids.h"
 #include "daemon/providers/lvm-words.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/sets-internal.h"
@@ -82,7 +83,8 @@ static void recovery_remove_next(Recovery *recovery) {
                 int r;
 
                 if (!removal->only_mend)
-                        log_notice("Removing the left-over snapshot %s/%s.", removal->vg, removal->lv);
+                        log_entry(LOG_NOTICE, (&(LogEntry){.message_id = MESSAGE_LEFTOVER_REMOVED}),
+                                  "Removing the left-over snapshot %s/%s.", removal->vg, removal->lv);
                 r = lvm_remove(recovery->sets->lvm, &spec, on_removed, recovery);
                 if (r >= 0)
                         return;

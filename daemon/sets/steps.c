@@ -14,6 +14,7 @@
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 #include "util/failpoint.h"
+#include "util/log.h"
 
 #define STAGES_MAX 6u
 
@@ -172,6 +173,8 @@ static void abort_end(SnapshotSet *set) {
 }
 
 static void step_end(SnapshotSet *set) {
+        log_debug("set %s: step %s has ended%s", set->given.id, contract_step_to_string(set->step),
+                  step_failed(set) ? " with a failure" : "");
         if (set->step == CONTRACT_STEP_BEGIN_PREPARE || set->step == CONTRACT_STEP_IS_VOLUME_SUPPORTED)
                 prepare_end(set);
         else if (set->step == (set->given.writable ? CONTRACT_STEP_SEAL : CONTRACT_STEP_FINAL_COMMIT) &&
@@ -279,6 +282,7 @@ void step_prepare(SnapshotSet *set, ContractStep step, uint32_t volume, StepDone
  * @userdata:   likewise
  */
 void step_begin(SnapshotSet *set, ContractStep step, uint32_t volume, StepDone done, void *userdata) {
+        log_debug("set %s: step %s begins", set->given.id, contract_step_to_string(step));
         step_prepare(set, step, volume, done, userdata);
         step_advance(set);
 }

@@ -16,6 +16,7 @@
 #include "daemon/volumes/lvm-name.h"
 #include "daemon/volumes/world.h"
 #include "util/error.h"
+#include "util/log.h"
 #include "util/texts.h"
 
 static bool dev_contains(const dev_t *list, size_t n, dev_t device) {
@@ -413,6 +414,9 @@ int volume_new(Volume **ret, VolumeWorld *world, dev_t number) {
         r = swap_collect(volume, world);
         if (r < 0)
                 return error_trace(r);
+        log_debug("volume %u:%u: %zu mounts, %zu devices above, %zu beside%s", major(number), minor(number),
+                  volume->n_mounts, volume->n_above, volume->n_beside,
+                  volume->suspended ? ", suspended" : "");
         *ret = TAKE_PTR(volume);
         return 0;
 }

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 
+#include "contract/names.h"
 #include "daemon/writers/internal.h"
 #include "daemon/writers/words.h"
 #include "util/error.h"
@@ -362,6 +363,7 @@ int writers_send(Writers *writers, uint64_t session, uint32_t writer, const Writ
         p = find_participant(writers, session, writer);
         if (!p)
                 return error_origin(-ENOENT);
+        log_debug("writer %s: event %s", p->name, contract_event_to_string(event->event));
         if (!p->writer)
                 return error_trace(notice_not_responding(writers, session, writer, event->event,
                                                          "writer %s has no descriptor any more", p->name));
