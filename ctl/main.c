@@ -30,6 +30,7 @@ static const Verb verbs[] = {
         {"umount", verb_umount, "ID|DIR...", "unmount a snapshot"},
         {"explain", verb_explain, "[WORD...]", "explain errors, causes and states"},
         {"monitor", verb_monitor, "", "follow what happens, live"},
+        {"log-level", verb_log_level, "[MODULE] [LEVEL]", "show or set what quiesced logs"},
         {"doctor", verb_doctor, "", "look for what is wrong on this machine"},
 };
 

@@ -17,7 +17,9 @@ typedef enum ValueType {
         VALUE_USEC,
         VALUE_UNSIGNED,
         VALUE_BOOLEAN,
-        VALUE_PLACEMENT, /* may be given once for each volume group */
+        VALUE_LOG_LEVEL,
+        VALUE_MODULE_LEVEL, /* may be given once for each module */
+        VALUE_PLACEMENT,    /* may be given once for each volume group */
 } ValueType;
 
 typedef struct Key {
@@ -57,6 +59,8 @@ static const Key keys[] = {
         {"Space", "GrowPercent", VALUE_UNSIGNED, offsetof(Config, grow_percent), 50, 100}, /* LVM's least */
         {"Space", "GrowByPercent", VALUE_UNSIGNED, offsetof(Config, grow_by_percent), 1, 100},
         {"Space", "DropPercent", VALUE_UNSIGNED, offsetof(Config, drop_percent), 50, 100},
+        {"Log", "Level", VALUE_LOG_LEVEL, offsetof(Config, log_level), 0, 0},
+        {"Log", "ModuleLevel", VALUE_MODULE_LEVEL, offsetof(Config, module_levels), 0, 0},
         /* A bus waits 25 s for the name of a service it starts. */
         {"Snapshots", "LVMWaitSec", VALUE_USEC, offsetof(Config, lvm_wait_usec), 0, 20},
 };
@@ -84,13 +88,31 @@ void config_default(Config *config) {
                 .drop_percent = 97,
                 .lvm_wait_usec = 15 * USEC_PER_SEC,
                 .expedite_rcu = true,
+                .log_level = LOG_INFO,
                 .external_limit_usec = 10 * USEC_PER_SEC,
                 .runtime_dir = "/run/quiesced",
                 .state_dir = STATEDIR,
                 .hold_socket_path = "/run/quiesced/hold",
                 .launcher = WRITERS_LAUNCHER_SYSTEMD,
         };
+        for (size_t i = 0; i < LOG_MODULES_MAX; i++)
+                config->module_levels[i] = -1;
         contract_config_default(&config->contract);
+}
+
+/* "sets debug" */
+static int module_level_set(int *levels, const char *value) {
+        size_t n = strcspn(value, " ");
+        int level = log_level_from_string(value + n + strspn(value + n, " "));
+
+        if (level < 0)
+                return level;
+        for (size_t i = 0; i < log_modules_count(); i++)
+                if (strlen(log_module_name(i)) == n && strncmp(log_module_name(i), value, n) == 0) {
+                        levels[i] = level;
+                        return 0;
+                }
+        return -ENOENT;
 }
 
 static int key_set(const Key *key, Config *config, const char *value) {
@@ -111,6 +133,13 @@ static int key_set(const Key *key, Config *config, const char *value) {
                 return config_parse_unsigned(value, key->minimum, key->maximum, target);
         case VALUE_BOOLEAN:
                 return config_parse_boolean(value, target);
+        case VALUE_LOG_LEVEL:
+                r = log_level_from_string(value);
+                if (r >= 0)
+                        *(int *) target = r;
+                return r < 0 ? r : 0;
+        case VALUE_MODULE_LEVEL:
+                return module_level_set(target, value);
         case VALUE_PLACEMENT:
                 return lvm_placements_add(target, value);
         default:
@@ -251,6 +280,17 @@ int config_load(Config *config, const char *const *dirs) {
         }
         free(items);
         return r;
+}
+
+/**
+ * config_apply_log() - log what the configuration says, and no more
+ * @config:     read before
+ */
+void config_apply_log(const Config *config) {
+        (void) log_set_level(NULL, config->log_level);
+        for (size_t i = 0; i < log_modules_count(); i++)
+                if (config->module_levels[i] >= 0)
+                        (void) log_set_level(log_module_name(i), config->module_levels[i]);
 }
 
 /**

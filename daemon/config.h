@@ -15,6 +15,7 @@
 #include "contract/contract.h"
 #include "daemon/providers/lvm-placement.h"
 #include "daemon/writers/writers.h"
+#include "util/log.h"
 
 typedef struct Config {
         ContractConfig contract;
@@ -28,6 +29,8 @@ typedef struct Config {
         LvmPlacements placements;                                           /* of COW stores */
         uint64_t lvm_wait_usec; /* at the start, for LVM's first answer */
         bool expedite_rcu;
+        int log_level;                      /* of syslog(3), of all modules */
+        int module_levels[LOG_MODULES_MAX]; /* -1: log_level */
         uint64_t external_limit_usec; /* the longest that a requester may take over a snapshot elsewhere */
         /* For tests and developers; quiesced(8). NULL: where the system has it. */
         const char *runtime_dir;
@@ -41,6 +44,7 @@ typedef struct Config {
 void config_default(Config *config);
 void config_parse(Config *config, FILE *stream, const char *path);
 int config_load(Config *config, const char *const *dirs);
+void config_apply_log(const Config *config);
 void config_done(Config *config);
 
 /* config-value.c */

@@ -148,6 +148,7 @@ int main(int argc, char **argv) {
                 log_error("quiesced cannot read its configuration: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
+        config_apply_log(&config);
         r = run(&config);
         config_done(&config);
         return r;

@@ -7,6 +7,7 @@
 #include "daemon/bus/access.h"
 #include "daemon/bus/backup-reply.h"
 #include "daemon/bus/delete.h"
+#include "daemon/bus/log-bus.h"
 #include "daemon/bus/open-bus.h"
 #include "daemon/bus/publish.h"
 #include "daemon/bus/register-bus.h"
@@ -274,6 +275,9 @@ const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("DeleteSnapshots", SD_BUS_ARGS("s", id, "a{sv}", options),
                                 SD_BUS_RESULT("u", deleted, "s", first_left), method_delete_snapshots,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetLogLevel", SD_BUS_ARGS("s", module, "s", level, "a{sv}", options),
+                                SD_BUS_NO_RESULT, log_bus_method_set_level, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("LogLevels", "a{ss}", log_bus_property_levels, 0, 0),
         SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", property_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("SetsKnown", "b", property_sets_known, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

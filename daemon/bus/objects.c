@@ -6,6 +6,7 @@
  */
 
 #include "daemon/bus/bus.h"
+#include "daemon/bus/log-bus.h"
 #include "daemon/bus/providers.h"
 #include "daemon/bus/publish.h"
 
@@ -116,6 +117,8 @@ int bus_register(Manager *manager) {
         int r;
 
         r = sd_bus_add_object_manager(manager->bus, NULL, BUS_PATH);
+        if (r >= 0)
+                r = log_bus_register(manager);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(manager->bus, NULL, BUS_PATH, BUS_INTERFACE("Manager"),
                                              manager_vtable, manager);
