@@ -120,9 +120,6 @@ int options_take(Options *options, int c, const char *usage) {
         case OPTION_NO_LEGEND:
                 options->no_legend = true;
                 return 0;
-        case OPTION_FORCE:
-                options->force = true;
-                return 0;
         default:
                 return OPTIONS_E_UNKNOWN;
         }

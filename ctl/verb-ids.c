@@ -48,6 +48,10 @@ int verb_of_ids(const IdVerb *verb, int argc, char **argv) {
         int c, r, failed = 0;
 
         while ((c = getopt_long(argc, argv, verb->has_force ? "fH:qhV" : "H:qhV", known, NULL)) >= 0) {
+                if (c == OPTION_FORCE) { /* no common one: others' -f is something else */
+                        options.force = true;
+                        continue;
+                }
                 r = options_take(&options, c, verb->usage);
                 if (r != 0)
                         return r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint(verb->name);
