@@ -54,6 +54,7 @@ typedef struct Options {
         const char *host; /* NULL: this machine */
         bool json;
         bool no_legend;
+        bool no_pager;
         bool quiet;
         bool force;
 } Options;
@@ -65,6 +66,7 @@ enum {
         OPTION_QUIET = 'q',
         OPTION_JSON = 'J',
         OPTION_NO_LEGEND = 0x100,
+        OPTION_NO_PAGER,
         OPTION_FORCE = 'f',
         OPTION_VERB = 0x200, /* the verbs' own begin here */
 };
@@ -79,6 +81,8 @@ enum {
         { "quiet", no_argument, NULL, OPTION_QUIET }
 #define OPTIONS_FORCE \
         { "force", no_argument, NULL, OPTION_FORCE }
+#define OPTIONS_PAGER \
+        { "no-pager", no_argument, NULL, OPTION_NO_PAGER }
 #define OPTIONS_TABLE                                            \
         {"json", no_argument, NULL, OPTION_JSON}, {              \
                 "no-legend", no_argument, NULL, OPTION_NO_LEGEND \

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "ctl/ctl.h"
+#include "ctl/screen.h"
 
 static const Verb verbs[] = {
         {"run", verb_run, "PATH... -- COMMAND...", "run a backup command on snapshots of PATHs"},
@@ -86,6 +87,9 @@ int main(int argc, char **argv) {
         (void) snprintf(title, sizeof(title), "quiescectl %s", verb->name);
         argv[1] = title;
         r = verb->run(argc - 1, argv + 1);
+        /* Who leaves the pager early has read enough. */
+        if (screen_close() && (r == -EPIPE || r == -EIO))
+                r = EXIT_SUCCESS;
         if (r < 0)
                 say("%s failed: %s", verb->name, strerror(-r));
         return r < 0 ? EXIT_FAILURE : r;

@@ -117,6 +117,9 @@ int options_take(Options *options, int c, const char *usage) {
         case OPTION_JSON:
                 options->json = true;
                 return 0;
+        case OPTION_NO_PAGER:
+                options->no_pager = true;
+                return 0;
         case OPTION_NO_LEGEND:
                 options->no_legend = true;
                 return 0;

@@ -12,6 +12,7 @@
 #include <pwd.h>
 
 #include "ctl/format.h"
+#include "ctl/screen.h"
 
 static bool column_is_right(const Column *column) {
         switch (column->type) {
@@ -134,6 +135,18 @@ static char *cell_text(const Column *column, const Dict *row, bool brief, const 
         }
 }
 
+/* Words that are good or bad: states, consistency, and whether a writer is available. */
+static ScreenColor cell_color(const Column *column, const char *text) {
+        static const char *const keys[] = {"State", "state", "Consistency", "consistency"};
+
+        for (size_t i = 0; text && i < ELEMENTSOF(keys); i++)
+                if (streq(keys[i], column->key))
+                        return screen_color_of(text);
+        if (text && streq(column->key, "available"))
+                return streq(text, "yes") ? SCREEN_GOOD : SCREEN_BAD;
+        return SCREEN_NORMAL;
+}
+
 static int table_add_row(struct libscols_table *table, const Column *columns, size_t n_columns,
                          const Dict *row, const Options *options) {
         struct libscols_line *line;
@@ -148,6 +161,9 @@ static int table_add_row(struct libscols_table *table, const Column *columns, si
                 if (columns[i].flags & COLUMN_HIDDEN)
                         continue;
                 text = cell_text(&columns[i], row, true, options);
+                if (text && screen_has_colors())
+                        (void) scols_cell_set_color(scols_line_get_cell(line, n),
+                                                    screen_color_name(cell_color(&columns[i], text)));
                 if (text && scols_line_refer_data(line, n, text) < 0)
                         free(text);
                 n++;
@@ -173,6 +189,7 @@ int table_print(const Column *columns, size_t n_columns, const DictArray *rows, 
         if (!table)
                 return error_origin(-ENOMEM);
         (void) scols_table_enable_noheadings(table, options->no_legend);
+        (void) scols_table_enable_colors(table, screen_has_colors());
         for (size_t i = 0; r == 0 && i < n_columns; i++)
                 if (!(columns[i].flags & COLUMN_HIDDEN))
                         r = table_add_column(table, &columns[i]);
@@ -202,10 +219,13 @@ int details_print(const Column *columns, size_t n_columns, const Dict *row, cons
         for (size_t i = 0; i < n_columns; i++) {
                 _cleanup_free_ char *text = cell_text(&columns[i], row, false, options);
                 const char *head = columns[i].name;
+                ScreenColor color = cell_color(&columns[i], text);
                 char *rest = text, *line;
 
                 while ((line = strsep(&rest, "\n"))) {
-                        if (printf("%*s  %s\n", width, head, line) < 0)
+                        if (printf("%*s  %s%s%s\n", width, head,
+                                   color == SCREEN_NORMAL ? "" : screen_color(color), line,
+                                   color == SCREEN_NORMAL ? "" : screen_color(SCREEN_NORMAL)) < 0)
                                 return error_origin(-EIO);
                         head = "";
                 }

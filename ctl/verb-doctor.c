@@ -6,6 +6,7 @@
 
 #include "ctl/doctor.h"
 #include "ctl/json.h"
+#include "ctl/screen.h"
 #include "ctl/wrap.h"
 
 #define DOCTOR_INDENT 10
@@ -17,15 +18,16 @@ static const char usage[] =
         "Look at the kernel, LVM, file systems, what is held, writers, policy and units.\n"
         "\n"
         "Options:\n"
-        " -J, --json     use JSON output format\n"
-        " -q, --quiet    tell warnings and problems only\n"
-        " -h, --help     display this help\n"
-        " -V, --version  display version\n"
+        " -J, --json      use JSON output format\n"
+        " -q, --quiet     tell warnings and problems only\n"
+        "     --no-pager  don't pipe output into a pager\n"
+        " -h, --help      display this help\n"
+        " -V, --version   display version\n"
         "\n"
         "For more details see quiescectl(1).\n";
 
 static const struct option long_options[] = {
-        {"json", no_argument, NULL, OPTION_JSON}, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
+        {"json", no_argument, NULL, OPTION_JSON}, OPTIONS_QUIET, OPTIONS_PAGER, OPTIONS_ALWAYS, {}};
 
 /* In the order of the man page. */
 static void look_at_all(Doctor *doctor) {
@@ -53,12 +55,14 @@ static void print_findings(const Doctor *doctor, const Options *options) {
                 if (is_quiet(options, finding))
                         continue;
                 if (!streq(area, finding->area))
-                        printf("%s%s\n", *area ? "\n" : "", finding->area);
+                        printf("%s%s%s%s\n", *area ? "\n" : "", screen_color(SCREEN_TITLE), finding->area,
+                               screen_color(SCREEN_NORMAL));
                 area = finding->area;
                 (void) snprintf(head, sizeof(head), "%s:", doctor_result_to_string(finding->result));
-                print_wrapped(DOCTOR_INDENT, head, finding->text);
+                print_wrapped(DOCTOR_INDENT, screen_color_of(doctor_result_to_string(finding->result)), head,
+                              finding->text);
                 if (finding->remedy)
-                        print_wrapped(DOCTOR_INDENT, "do:", finding->remedy);
+                        print_wrapped(DOCTOR_INDENT, SCREEN_NORMAL, "do:", finding->remedy);
         }
 }
 
@@ -110,6 +114,7 @@ static int examine(const Options *options) {
         else if (options->json)
                 r = print_json(&doctor, options);
         else {
+                screen_open(options);
                 print_findings(&doctor, options);
                 if (!options->quiet)
                         print_summary(counts);

@@ -7,6 +7,7 @@
 
 #include "ctl/explain.h"
 #include "ctl/json.h"
+#include "ctl/screen.h"
 #include "ctl/wrap.h"
 
 #define EXPLAIN_INDENT 9
@@ -19,21 +20,24 @@ static const char usage[] =
         "all that can be explained).\n"
         "\n"
         "Options:\n"
-        " -J, --json     use JSON output format\n"
-        " -h, --help     display this help\n"
-        " -V, --version  display version\n"
+        " -J, --json      use JSON output format\n"
+        "     --no-pager  don't pipe output into a pager\n"
+        " -h, --help      display this help\n"
+        " -V, --version   display version\n"
         "\n"
         "For more details see quiescectl(1).\n";
 
-static const struct option long_options[] = {{"json", no_argument, NULL, OPTION_JSON}, OPTIONS_ALWAYS, {}};
+static const struct option long_options[] = {
+        {"json", no_argument, NULL, OPTION_JSON}, OPTIONS_PAGER, OPTIONS_ALWAYS, {}};
 
 static void print_explanation(const Explanation *explanation) {
-        printf("%s (%s)\n", explanation->name, explanation_kind_to_string(explanation->kind));
-        print_wrapped(EXPLAIN_INDENT, "", explanation->meaning);
+        printf("%s%s%s (%s)\n", screen_color(SCREEN_TITLE), explanation->name, screen_color(SCREEN_NORMAL),
+               explanation_kind_to_string(explanation->kind));
+        print_wrapped(EXPLAIN_INDENT, SCREEN_NORMAL, "", explanation->meaning);
         if (explanation->cause)
-                print_wrapped(EXPLAIN_INDENT, "Cause:", explanation->cause);
+                print_wrapped(EXPLAIN_INDENT, SCREEN_NORMAL, "Cause:", explanation->cause);
         if (explanation->remedy)
-                print_wrapped(EXPLAIN_INDENT, "Do:", explanation->remedy);
+                print_wrapped(EXPLAIN_INDENT, SCREEN_NORMAL, "Do:", explanation->remedy);
 }
 
 static json_t *text_or_null(const char *text) {
@@ -99,6 +103,7 @@ static int explain(char **words, size_t n_words, const Options *options) {
                 array = json_array();
                 (void) json_object_set_new(document, "explanations", array);
         }
+        screen_open(options);
         if (n_words == 0 && document)
                 (void) explain_word(NULL, array, &first);
         else if (n_words == 0)

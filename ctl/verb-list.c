@@ -5,6 +5,7 @@
  */
 
 #include "ctl/json.h"
+#include "ctl/screen.h"
 #include "quiesce/requester.h"
 
 static const char usage[] =
@@ -17,12 +18,13 @@ static const char usage[] =
         " -H, --host [USER@]HOST  ask the quiesced of another host\n"
         " -J, --json              use JSON output format\n"
         "     --no-legend         don't print headings\n"
+        "     --no-pager          don't pipe output into a pager\n"
         " -h, --help              display this help\n"
         " -V, --version           display version\n"
         "\n"
         "For more details see quiescectl(1).\n";
 
-static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_TABLE, OPTIONS_ALWAYS, {}};
+static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_TABLE, OPTIONS_PAGER, OPTIONS_ALWAYS, {}};
 
 static int list_json(const Kind *kind, const DictArray *rows) {
         json_t *document = json_object();
@@ -61,6 +63,7 @@ static int list(const Kind *kind, const Options *options) {
                 return error_trace(list_json(kind, &rows));
         if (rows.n_dicts == 0 && !options->no_legend)
                 say("no %s", kind->name);
+        screen_open(options);
         return error_trace(table_print(kind->columns, kind->n_columns, &rows, options));
 }
 

@@ -6,6 +6,7 @@
  */
 
 #include "ctl/json.h"
+#include "ctl/screen.h"
 #include "ctl/set-timeline.h"
 #include "quiesce/requester.h"
 
@@ -18,12 +19,13 @@ static const char usage[] = "\nUsage:\n"
                             " -H, --host [USER@]HOST  ask the quiesced of another host\n"
                             " -J, --json              use JSON output format\n"
                             "     --no-legend         don't print headings\n"
+                            "     --no-pager          don't pipe output into a pager\n"
                             " -h, --help              display this help\n"
                             " -V, --version           display version\n"
                             "\n"
                             "For more details see quiescectl(1).\n";
 
-static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_TABLE, OPTIONS_ALWAYS, {}};
+static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_TABLE, OPTIONS_PAGER, OPTIONS_ALWAYS, {}};
 
 /* What only those are told who may. Others see what everybody may; nor does it matter if there is none. */
 static int read_timeline(Timeline *timeline, sd_bus *bus, const Kind *kind, const char *path,
@@ -88,6 +90,7 @@ static int show_all(sd_bus *bus, char **ids, size_t n_ids, const Options *option
 
         if (options->json && !document)
                 return error_origin(-ENOMEM);
+        screen_open(options);
         for (size_t i = 0; r >= 0 && i < n_ids; i++) {
                 r = show(bus, ids[i], document, &first, options);
                 said |= r == CTL_E_SAID;

@@ -14,14 +14,15 @@
 /**
  * print_wrapped() - print text on stdout, its lines below each other
  * @indent:     the column of the text, after the head and a space
- * @head:       in the first line, right-aligned before the text; may have escape sequences only if it has
- *              the full width
+ * @color:      of the head
+ * @head:       in the first line, right-aligned before the text
  * @text:       words with single spaces between them
  */
-void print_wrapped(int indent, const char *head, const char *text) {
+void print_wrapped(int indent, ScreenColor color, const char *head, const char *text) {
         size_t column = (size_t) indent, n;
 
-        printf("%*s ", indent - 1, head);
+        printf("%s%*s%s ", color == SCREEN_NORMAL ? "" : screen_color(color), indent - 1, head,
+               color == SCREEN_NORMAL ? "" : screen_color(SCREEN_NORMAL));
         for (const char *word = text; *word; word += n + strspn(word + n, " ")) {
                 n = strcspn(word, " ");
                 if (word != text && column + 1 + n > WIDTH) {

@@ -3,4 +3,6 @@
 
 /* Text for people in columns: a head, and beside it what is wrapped at a terminal's usual width. */
 
-void print_wrapped(int indent, const char *head, const char *text);
+#include "ctl/screen.h"
+
+void print_wrapped(int indent, ScreenColor color, const char *head, const char *text);
