@@ -122,8 +122,11 @@ int json_add_row(json_t *document, const Kind *kind, json_t *row) {
  * Return: 0 or a negative errno.
  */
 int json_print(json_t *document) {
-        int r = document ? 0 : -ENOMEM;
+        json_t *whole = json_pack("{si}", "version", JSON_VERSION);
+        int r = document && whole && json_object_update(whole, document) == 0 ? 0 : -ENOMEM;
 
+        json_decref(document);
+        document = whole;
         if (r == 0 && (json_dumpf(document, stdout, JSON_INDENT(3)) < 0 || putchar('\n') < 0))
                 r = -EIO;
         json_decref(document);

@@ -12,6 +12,10 @@
 
 #include "ctl/kinds.h"
 
+/* Of what json_print() prints, quiescectl-json(5): another one when a member goes or means something else.
+ */
+#define JSON_VERSION 1
+
 json_t *json_from_row(const Column *columns, size_t n_columns, const Dict *row);
 json_t *json_from_rows(const Column *columns, size_t n_columns, const DictArray *rows);
 int json_add_row(json_t *document, const Kind *kind, json_t *row);
