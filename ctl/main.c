@@ -43,7 +43,7 @@ static void print_help(void) {
                "\n"
                "Verbs:\n");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                printf(" %-8s %s\n", verbs[i].name, verbs[i].summary);
+                printf(" %-9s %s\n", verbs[i].name, verbs[i].summary);
         printf("\n"
                "Options:\n"
                " -h, --help     display this help; after a verb, the verb's\n"
