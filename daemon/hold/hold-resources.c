@@ -12,39 +12,18 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 
 #include "util/error.h"
+#include "util/group-lock.h"
 
 #define LOCK_POLL_MSEC 10
-
-/* Whether path still names the file that fd has open: LVM unlinks a lock file when it lets it go. */
-static bool is_same_file(int fd, const char *path) {
-        struct stat a, b;
-
-        return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-/* One attempt; RESOURCES_E_BUSY: somebody else has it, or it changed under our hands. */
-static int try_lock(const char *path, int *ret) {
-        _cleanup_close_ int fd = open(path, O_CREAT | O_APPEND | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-        if (fd < 0)
-                return error_origin(-errno);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? RESOURCES_E_BUSY : error_origin(-errno);
-        if (!is_same_file(fd, path))
-                return RESOURCES_E_BUSY;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
 
 static int lock_group(const char *path, uint64_t until_usec, int connection_fd, int *ret) {
         for (;;) {
                 struct pollfd connection = {.fd = connection_fd, .events = POLLIN};
-                int r = try_lock(path, ret);
+                int r = group_lock_try(path, ret);
 
-                if (r != RESOURCES_E_BUSY)
+                if (r != GROUP_LOCK_E_BUSY)
                         return error_trace(r);
                 if (boottime_usec() >= until_usec)
                         return RESOURCES_E_BUSY;

@@ -17,6 +17,7 @@
 #define LVM_CHANGE_LIMIT     (180 * USEC_PER_SEC)
 #define LVM_LOCKING_DIR_SIZE 256u
 #define LVM_VG_SIZE          128u
+#define LVM_LOCK_PATH_SIZE   (LVM_LOCKING_DIR_SIZE + LVM_VG_SIZE + 4)
 
 typedef struct LvmCommand LvmCommand;
 typedef struct LvmListing LvmListing;
@@ -55,6 +56,7 @@ typedef struct LvmOriginWork {
         const char *key, *name, *snapshot_vg, *snapshot_lv;
         const char *thin_pool_key;
         uint64_t thin_id;
+        char lock_path[LVM_LOCK_PATH_SIZE];
         bool suspends, clears, resume;
         int lock_fd; /* trial-lock.h: the command's own process waits for it, ours keeps it, as lvm closes it
                       */
@@ -91,6 +93,7 @@ void lvm_pump(Lvm *lvm);
 void lvm_text_of_child(char *text, size_t n_text, const char *verb, const ChildResult *result,
                        uint64_t limit_usec);
 int lvm_configure(Lvm *lvm);
+void lvm_lock_path(const Lvm *lvm, const char *vg, char ret[static LVM_LOCK_PATH_SIZE]);
 
 int lvm_list_recent(Lvm *lvm, const char *vg, uint64_t max_age_usec, LvmListed done, void *userdata);
 void lvm_listings_invalidate(Lvm *lvm, const char *lane);

@@ -289,3 +289,15 @@ int lvm_configure(Lvm *lvm) {
 
         return error_trace(child_spawn(&lvm->configuration, lvm->event, &spec, on_configuration, lvm));
 }
+
+/**
+ * lvm_lock_path() - where LVM's own lock of a group is
+ * @lvm:        the runner, whose first command has run
+ * @vg:         the group
+ * @ret:        the path; "": LVM has not told where its locks are
+ */
+void lvm_lock_path(const Lvm *lvm, const char *vg, char ret[static LVM_LOCK_PATH_SIZE]) {
+        ret[0] = '\0';
+        if (lvm->locking_dir[0])
+                (void) snprintf(ret, LVM_LOCK_PATH_SIZE, "%s/V_%s", lvm->locking_dir, vg);
+}

@@ -230,10 +230,12 @@ int lvm_origin_prepare(void *argument) {
         if (work->resume)
                 origin_resume(work->key);
         if (work->clears)
-                (void) lvm_strays_remove(&(LvmStrays){
-                        .vg = work->snapshot_vg, .lv = work->snapshot_lv, .origin_key = work->key});
+                (void) lvm_strays_remove(&(LvmStrays){.lock_path = work->lock_path,
+                                                      .vg = work->snapshot_vg,
+                                                      .lv = work->snapshot_lv,
+                                                      .origin_key = work->key});
         if (work->thin_pool_key)
-                (void) lvm_strays_delete_thin(work->thin_pool_key, work->thin_id);
+                (void) lvm_strays_delete_thin(work->lock_path, work->thin_pool_key, work->thin_id);
         if (!work->suspends)
                 return 0;
         if (dm_uuid_is_suspended(work->key) > 0)

@@ -27,7 +27,7 @@ typedef struct LvmData {
         char origin_key[LVM_KEY_SIZE], origin_uuid[CONTRACT_ID_MAX], vg_uuid[CONTRACT_ID_MAX];
         char pool[LVM_VG_SIZE], pool_key[LVM_KEY_SIZE]; /* thin: pool's LV and its -tpool device */
         char snapshot_key[LVM_KEY_SIZE];                /* "": not made yet */
-        char lock_path[LVM_LOCKING_DIR_SIZE + LVM_VG_SIZE + 4];
+        char lock_path[LVM_LOCK_PATH_SIZE];
         uint64_t cow_size; /* bytes, thick */
         uint32_t thin_id;
         bool native;         /* thin: made with lvcreate -s */

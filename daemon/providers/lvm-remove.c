@@ -6,7 +6,9 @@
  * Whether it is gone is not read from what lvremove said but from a new listing: nothing there is success,
  * however that came. Half-made snapshots need a second lvremove (kernel-notes, fact 8). If LVM failed or was
  * killed while it made the snapshot, it leaves more than the LV: an origin that is suspended (lvm-origin.c),
- * or has not the table that its metadata say, which a refresh mends, and devices that nobody uses.
+ * or has not the table that its metadata say, which a refresh mends, and devices that nobody uses. Whether
+ * it did is known (lvm_remove()'s caller has a note), or shows in that the lvremove fails: most often it did
+ * not, and the three commands that mend would each take as long as the one that removes.
  */
 
 #include <assert.h>
@@ -25,6 +27,7 @@ struct LvmRemoval {
         char path[2 * LVM_VG_SIZE];
         char origin[2 * LVM_VG_SIZE]; /* "vg/lv", or "": there is none to mind */
         char origin_key[LVM_KEY_SIZE];
+        char lock_path[LVM_LOCK_PATH_SIZE];
         bool suspends, half_made, only_mend;
         unsigned n_attempts;
         Child *strays;
@@ -79,7 +82,10 @@ static bool refresh_was_refused(LvmRemoval *removal, const LvmAnswer *answer) {
 
 static void on_refreshed_after(const LvmAnswer *answer, void *userdata) {
         LvmRemoval *removal = userdata;
-        LvmStrays strays = {.vg = removal->vg, .lv = removal->lv, .origin_key = removal->origin_key};
+        LvmStrays strays = {.lock_path = removal->lock_path,
+                            .vg = removal->vg,
+                            .lv = removal->lv,
+                            .origin_key = removal->origin_key};
         int r;
 
         if (refresh_was_refused(removal, answer))
@@ -88,6 +94,7 @@ static void on_refreshed_after(const LvmAnswer *answer, void *userdata) {
                 removal_end(removal, CONTRACT_OK, NULL);
                 return;
         }
+        lvm_lock_path(removal->lvm, removal->vg, removal->lock_path);
         r = child_fork(&removal->strays, removal->lvm->event, strays_child, &strays, STRAYS_LIMIT,
                        on_strays_gone, removal);
         if (r < 0)
@@ -192,8 +199,7 @@ static void on_removed(const LvmAnswer *answer, void *userdata) {
                 removal_end(removal, CONTRACT_ERROR_VOLUME_BUSY, removal->text);
                 return;
         }
-        if (answer->error == -ETIMEDOUT || answer->error == -EINTR)
-                removal->half_made = true; /* even if the LV is gone, its origin may be suspended */
+        removal->half_made = true; /* even if the LV is gone, its origin may be suspended */
         /* All groups: if this one is gone altogether, that is no failure. */
         r = lvm_list(removal->lvm, NULL, on_looked, removal);
         if (r < 0)

@@ -5,6 +5,10 @@
  * its store's, by their names, which only ours have; and the origin's "-real" below a snapshot-origin, if
  * nothing uses it. They keep LVM from making the origin's table anew. And the device inside a thin pool, of
  * which LVM's metadata say that it is still to be made: each command on the pool then tries, and fails.
+ *
+ * What LVM is about to use looks the same: at boot it activates a group while quiesced removes what a power
+ * cut has left, and each device that it makes is one that nobody has open, until the next lies on it. So
+ * this is done under LVM's own lock of the group, or not at all.
  */
 
 #include "daemon/providers/lvm-strays.h"
@@ -14,6 +18,8 @@
 
 #include "daemon/providers/lvm-provider.h"
 #include "util/error.h"
+#include "util/group-lock.h"
+#include "util/macro.h"
 
 static void dm_task_destroyp(struct dm_task **task) {
         if (*task)
@@ -70,8 +76,19 @@ static void lv_device_name(char *ret, size_t size, const LvmStrays *strays, cons
         (void) snprintf(ret, size, "%s-%s%s", vg, strays->lv, suffix);
 }
 
+/* Return: descriptor that holds LVM's lock, or a negative errno, having said so. */
+static int strays_lock(const char *lock_path) {
+        int fd = lock_path[0] ? group_lock_wait(lock_path) : -ENOENT;
+
+        if (fd < 0)
+                (void) dprintf(STDERR_FILENO, "LVM's lock %s cannot be taken: %s.\n",
+                               lock_path[0] ? lock_path : "of the volume group", strerror(-fd));
+        return fd;
+}
+
 /**
  * lvm_strays_delete_thin() - delete a device inside a thin pool, so that LVM can make it, and remove it
+ * @lock_path:  LVM's lock of the group, which is waited for
  * @pool_key:   dm uuid of the pool's device
  * @thin_id:    the device's number
  *
@@ -79,10 +96,13 @@ static void lv_device_name(char *ret, size_t size, const LvmStrays *strays, cons
  *
  * Return: exit status; what went wrong is said on stderr.
  */
-int lvm_strays_delete_thin(const char *pool_key, uint64_t thin_id) {
+int lvm_strays_delete_thin(const char *lock_path, const char *pool_key, uint64_t thin_id) {
         _cleanup_(dm_task_destroyp) struct dm_task *task = NULL;
+        _cleanup_close_ int lock = strays_lock(lock_path);
         char message[32];
 
+        if (lock < 0)
+                return 1;
         dm_log_with_errno_init(log_nothing);
         (void) snprintf(message, sizeof(message), "delete %" PRIu64, thin_id);
         task = task_new(DM_DEVICE_TARGET_MSG, NULL, pool_key);
@@ -95,15 +115,18 @@ int lvm_strays_delete_thin(const char *pool_key, uint64_t thin_id) {
 
 /**
  * lvm_strays_remove() - remove what is left over
- * @strays:     of which snapshot
+ * @strays:     of which snapshot; LVM's lock of its group is waited for
  *
  * Return: exit status; what could not be removed is said on stderr.
  */
 int lvm_strays_remove(const LvmStrays *strays) {
         static const char *const suffixes[] = {"", "-cow"};
         char name[3 * LVM_VG_SIZE + 8], uuid[LVM_KEY_SIZE + 8];
+        _cleanup_close_ int lock = strays_lock(strays->lock_path);
         int status = 0;
 
+        if (lock < 0)
+                return 1;
         dm_log_with_errno_init(log_nothing);
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
                 lv_device_name(name, sizeof(name), strays, suffixes[i]);

@@ -90,8 +90,7 @@ int lvm_data_new(LvmData **ret, const ProviderVolume *volume, const LvmVolume *o
                 if (r < 0)
                         return error_trace(r);
         }
-        (void) snprintf(data->lock_path, sizeof(data->lock_path), "%s/V_%s",
-                        volume->provider->lvm->locking_dir, data->vg);
+        lvm_lock_path(volume->provider->lvm, data->vg, data->lock_path);
         *ret = TAKE_PTR(data);
         return 0;
 }

@@ -183,8 +183,10 @@ static bool command_start(LvmCommand *command) {
         };
         int r;
 
-        if (command->origin_key)
+        if (command->origin_key) {
+                lvm_lock_path(command->lvm, command->lane, command->work.lock_path);
                 command->work.resume = lvm_origin_begin(command->lvm, &command->work);
+        }
         if (command->work.suspends) {
                 lvm_rcu_begin(command->lvm->rcu);
                 command->work.lock_fd = trial_lock_open();

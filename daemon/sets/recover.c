@@ -125,7 +125,6 @@ static int recovery_add_snapshot(Recovery *recovery, const LvmVolume *volume, co
                 return error_trace(r);
         removal->suspends = !*volume->pool;
         removal->final = snapshot->final;
-        removal->half_made = !snapshot->final;
         return 0;
 }
 

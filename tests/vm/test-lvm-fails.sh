@@ -5,7 +5,7 @@
 #
 # What LVM, or who is killed, leaves behind is mended: a file system that somebody else holds frozen is found before LVM
 # meets it, and stays frozen; an lvm that fails or is killed in the middle leaves no device, no LV and no suspended
-# origin, nor does its death together with quiesced's. Judged from outside.
+# origin, nor does its death together with quiesced's; what LVM activates meanwhile is left alone. Judged from outside.
 # shellcheck disable=SC2016,SC2317 # what lvm's stand-in does is written down; parts are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -133,6 +133,37 @@ killed_together() {
         check "each was caught while the origin was suspended, too" test ! -e "$real/missed"
 }
 
+waits_for_lock() { grep -q -E -e "-> +FLOCK .*:$(stat -c %i /run/lock/lvm/V_vg0) " /proc/locks; }
+
+# At boot LVM may activate a group while quiesced removes what is left over: each device that LVM makes is one that nobody
+# has open, until it has made the next above it. It looks like what a killed lvm leaves, and is not to be touched: without
+# it the volume would stay inactive.
+activated() {
+        local key lock driver
+        key=$(dmsetup info -c --noheadings -o uuid vg0-raw)
+        check_status "killed, with a snapshot made" 137 driver --die-at end-prepare vg0/raw
+        # As if its lvm had been killed, too.
+        echo "vg0 $(lvs --noheadings -o lv_name -S 'lv_name=~^quiesced_' vg0 | tr -d ' ')" > "$runtime/suspending-$key"
+        must lvchange -an vg0/raw
+        must mkfifo "$real/listed" "$real/go"
+        echo '"$real/lvm" "$@"; status=$?; echo > "$real/listed"; read -r _ < "$real/go"; exit $status' > "$real/on-lvs"
+        driver --recover > "$test_work/recover" 2>&1 &
+        driver=$!
+        read -r _ < "$real/listed"
+        # What LVM has in the middle of an activation: its lock, and the device below the origin.
+        exec {lock}>> /run/lock/lvm/V_vg0
+        must flock "$lock"
+        must dmsetup create vg0-raw-real --uuid "$key-real" --table "0 8192 linear /dev/vdb 2048"
+        echo > "$real/go"
+        check "recovery waits for the activation" await 60 waits_for_lock
+        check "and leaves its device alone" dmsetup info vg0-raw-real
+        exec {lock}>&-
+        check "it ends" wait "$driver"
+        explain < "$test_work/recover"
+        must lvchange -ay vg0/raw
+        outside_check "recovered beside an activation: nothing left"
+}
+
 trial() {
         local note
         note=/run/quiesced/trial-$(findmnt -n -o ID "$mnt/e")
@@ -169,7 +200,7 @@ contents() {
 
 make_volumes
 wrap_lvm
-[ $# -gt 0 ] || set -- foreign killed killed_together trial outsider contents
+[ $# -gt 0 ] || set -- foreign killed killed_together activated trial outsider contents
 for part; do "$part"; done
 unwrap_lvm
 umount "$mnt/secret" "$mnt/e" "$mnt/x" "$mnt/t"
