@@ -185,10 +185,14 @@ list_mounts() {
         findmnt -rn -o TARGET,SOURCE,FSTYPE |
                 grep -v -E '^(/run/(user|credentials)/|/proc/sys/fs/binfmt_misc )' | sort
 }
-# Mounts of device-mapper devices in all mount namespaces that a process is in.
+# Mounts of device-mapper devices in all mount namespaces that a process is in. PID 1 stands for all that are in its own.
 list_mounts_elsewhere() {
+        local process elsewhere=(/proc/1)
+        for process in /proc/[0-9]*; do
+                [ "$process/ns/mnt" -ef /proc/1/ns/mnt ] || elsewhere+=("$process")
+        done
         awk '$0 ~ " /dev/(mapper/|dm-)" { for (i = 7; $i != "-"; i++) ; print $5, $(i + 2) }' \
-                /proc/[0-9]*/mountinfo 2>/dev/null | sort -u
+                "${elsewhere[@]/%//mountinfo}" 2>/dev/null | sort -u
 }
 list_processes() { grep -l -s -E '^(quiesced-(writer|hold|guard|hook)|quiesce-reaper)' /proc/[0-9]*/comm; }
 
