@@ -190,16 +190,25 @@ int session_timeline(const SessionObject *session, bool ended, Timeline *timelin
         return error_trace(r < 0 ? r : timeline_set_texts(timeline));
 }
 
-static int timeline_print(const Timeline *timeline, char **ret) {
+/**
+ * session_timeline_print() - a timeline as its record has it
+ * @timeline:   it, with all its strings set
+ * @ret:        JSON text; free() it
+ *
+ * Return: 0; -EFBIG: it is larger than a record may be; -ENOMEM.
+ */
+int session_timeline_print(const Timeline *timeline, char **ret) {
         json_t *json = timeline_to_json(timeline);
 
         *ret = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
         json_decref(json);
         if (!*ret)
                 return error_origin(-ENOMEM);
-        if (strlen(*ret) > TIMELINE_SIZE_MAX)
-                return error_origin(-EFBIG);
-        return 0;
+        if (strlen(*ret) <= TIMELINE_SIZE_MAX)
+                return 0;
+        free(*ret);
+        *ret = NULL;
+        return error_origin(-EFBIG);
 }
 
 /**
@@ -207,18 +216,23 @@ static int timeline_print(const Timeline *timeline, char **ret) {
  * @session:    the session; nothing happens if it has no set that others can see
  * @ended:      it is gone for good
  *
- * A session of the last run is left as its record has it: what happened in it before is not known here.
+ * What happened in a session of the last run before is not known here, but in its record.
  */
 void session_timeline_save(const SessionObject *session, bool ended) {
         _cleanup_(timeline_done) Timeline timeline = {};
         _cleanup_free_ char *text = NULL;
         int r;
 
-        if (session->recovered || !published_find(session->manager, session->record.set_id))
+        if (!published_find(session->manager, session->record.set_id))
                 return;
+        if (session->recovered) {
+                if (ended)
+                        session_timeline_save_recovered(session);
+                return;
+        }
         r = session_timeline(session, ended, &timeline);
         if (r == 0)
-                r = timeline_print(&timeline, &text);
+                r = session_timeline_print(&timeline, &text);
         if (r < 0)
                 log_warning("the record of snapshot set %s could not be made, ignoring: %s",
                             session->record.set_id, strerror(-r));

@@ -12,5 +12,9 @@
 /* timeline: empty; timeline_done() it in any case. ended: the session is gone for good, its outcome is
  * known. */
 int session_timeline(const SessionObject *session, bool ended, Timeline *timeline);
+/* As its record has it: JSON text, to be freed; -EFBIG: larger than a record may be. */
+int session_timeline_print(const Timeline *timeline, char **ret);
 /* Written anew each time: when the set counts, when the backup is complete, at the session's end. */
 void session_timeline_save(const SessionObject *session, bool ended);
+/* session-timeline-recovered.c */
+void session_timeline_save_recovered(const SessionObject *session);

@@ -135,7 +135,7 @@ suite_tidy() {
 # Not run under it:
 valgrind_leaves_out=(
         tests/contract/test-enumerate tests/contract/test-enumerate-two # hours; the other tests run the same lines
-        tests/unit/test-child tests/unit/test-lvm-queue tests/unit/test-sets tests/bus/test-bus-recovery # valgrind 3.19 has no pidfd_open()
+        tests/unit/test-child tests/unit/test-lvm-queue tests/unit/test-set-store tests/unit/test-sets tests/bus/test-bus-recovery tests/bus/test-bus-timeline # valgrind 3.19 has no pidfd_open()
         tests/unit/test-hold-end tests/unit/test-hold-faults tests/unit/test-hold-guard tests/unit/test-hold-refusals # the same
         tests/unit/test-script # has a wait of some ms that it must see begin
         tests/unit/test-symbols.sh # runs nothing of ours

@@ -247,10 +247,12 @@ static void test_after_a_restart(void **state) {
         assert_false(has_record(bench, set_id));
 }
 
-/* A killed quiesced: what was written when the set counted is there; what the next one does is not added. */
+/* A killed quiesced: what was written when the set counted is there; what the next one does is added to it.
+ */
 static void test_quiesced_killed(void **state) {
         _cleanup_(timeline_done) Timeline timeline = {};
         Bench *bench = *state;
+        const TimelineSpan *shutdown;
         Client *client;
         char set_id[37];
 
@@ -261,11 +263,18 @@ static void test_quiesced_killed(void **state) {
         lvm_has(bench, set_id);
         bench_start(bench);
         (void) client_free(client);
-        bench_wait_file(bench, "writers.log", "alpha backup-shutdown");
+        bench_wait_file(bench, record_of(set_id), "BackupShutdown");
         client = client_new(bench);
         timeline_of(client, set_id, &timeline);
+        assert_int_equal(timeline.writers[0].events.n_items, 7);
+        shutdown = &timeline.writers[0].events.items[6];
+        assert_string_equal(shutdown->name, "BackupShutdown");
+        assert_string_equal(shutdown->outcome, "done");
+        assert_true(shutdown->begin_usec >= timeline_span_end(shutdown - 1));
+        timeline.writers[0].events.n_items = 6;
         assert_events(&timeline.writers[0], events, 6);
-        assert_string_equal(timeline.outcome, "");
+        assert_string_equal(timeline.writers[0].state, "stable");
+        assert_string_equal(timeline.outcome, "not-completed");
         (void) client_free(client);
 }
 
