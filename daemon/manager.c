@@ -144,7 +144,8 @@ int manager_new(Manager **ret, const Config *config) {
         if (r == 0)
                 r = manager_make_writers(manager);
         if (r == 0)
-                r = set_store_new(&manager->set_store, manager->event, config->state_dir);
+                r = set_store_new(&manager->set_store, manager->event, config->state_dir,
+                                  SET_STORE_LIMIT_USEC);
         if (r < 0)
                 return error_trace(r);
         *ret = TAKE_PTR(manager);

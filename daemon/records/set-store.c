@@ -8,6 +8,7 @@
 #include "daemon/records/set-store.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
 #include "daemon/child/child.h"
 #include "daemon/records/set-store-child.h"
@@ -15,7 +16,7 @@
 #include "util/error.h"
 #include "util/log.h"
 
-#define STORE_LIMIT_USEC (20 * USEC_PER_SEC)
+#define KILLED_USEC (1 * USEC_PER_SEC) /* what a child that was killed may take to be gone */
 
 typedef struct Operation Operation;
 struct Operation {
@@ -33,10 +34,12 @@ struct SetStore {
         sd_event *event;
         char *folder;
         Operation *first, **end; /* the first runs, or has ended, or waits */
+        uint64_t limit_usec;     /* of one of them */
         Child *child;
-        bool ended; /* the first has, and nobody has been told: the store is paused */
+        bool ended; /* the first has, and nobody has been told yet */
+        bool stuck; /* the child has not ended within its limit: it is that of none that waits */
         bool paused;
-        sd_event_source *next_source;
+        sd_event_source *next_source, *stuck_source;
         void (*idle)(void *userdata);
         void *idle_userdata;
 };
@@ -69,7 +72,7 @@ static void operation_tell(const Operation *operation) {
 }
 
 static void store_next(SetStore *store) {
-        if (store->paused || store->child)
+        if (store->paused || (store->child && !store->stuck))
                 return;
         (void) sd_event_source_set_enabled(store->next_source, SD_EVENT_ONESHOT);
 }
@@ -132,12 +135,45 @@ static void store_child_done(Child *child, const ChildResult *result, void *user
         SetStore *store = userdata;
         Operation *operation = store->first;
 
+        (void) sd_event_source_set_enabled(store->stuck_source, SD_EVENT_OFF);
+        if (store->stuck) { /* whose it was has been told */
+                store->stuck = false;
+                store->child = child_free(child);
+                store_next(store);
+                return;
+        }
         operation->result = result->error < 0       ? result->error
                             : result->status >= 128 ? -EIO
                                                     : -result->status;
         if (operation->result == 0 && operation->request.what == SET_STORE_READ)
                 operation->result = take_text(operation, result);
         store->child = child_free(child);
+        store->ended = true;
+        store_next(store);
+}
+
+/* It was killed at its limit, and is still there: in a call into the kernel that nothing ends. */
+static int store_is_stuck(sd_event_source *source, uint64_t usec, void *userdata) {
+        SetStore *store = userdata;
+
+        store->stuck = true;
+        store_next(store);
+        return 0;
+}
+
+static void store_start(SetStore *store) {
+        int r;
+
+        r = child_fork(&store->child, store->event, set_store_child, &store->first->request,
+                       store->limit_usec, store_child_done, store);
+        if (r >= 0)
+                r = sd_event_source_set_time_relative(store->stuck_source, store->limit_usec + KILLED_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(store->stuck_source, SD_EVENT_ONESHOT);
+        if (r >= 0)
+                return;
+        store->child = child_free(store->child);
+        store->first->result = r;
         store->ended = true;
         store_next(store);
 }
@@ -153,23 +189,17 @@ static void store_check_idle(SetStore *store) {
 
 static int store_run(sd_event_source *source, void *userdata) {
         SetStore *store = userdata;
-        int r;
 
-        if (store->paused || store->child)
+        if (store->paused || (store->child && !store->stuck))
                 return 0;
-        if (store->ended && store->first->result == -ETIMEDOUT)
+        if (store->stuck || (store->ended && store->first->result == -ETIMEDOUT))
                 store_give_up(store);
         else if (store->ended)
                 store_finish(store);
-        if (store->first) {
-                r = child_fork(&store->child, store->event, set_store_child, &store->first->request,
-                               STORE_LIMIT_USEC, store_child_done, store);
-                if (r < 0) {
-                        store->first->result = r;
-                        store->ended = true;
-                        store_next(store);
-                }
-        }
+        if (store->first && !store->stuck)
+                store_start(store);
+        else if (store->first) /* asked for by who was told just now */
+                store_next(store);
         store_check_idle(store);
         return 0;
 }
@@ -179,16 +209,18 @@ static int store_run(sd_event_source *source, void *userdata) {
  * @ret:        the store
  * @event:      the event loop
  * @state_dir:  /var/lib/quiesced; made when there is something to write
+ * @limit_usec: how long one thing may take: SET_STORE_LIMIT_USEC
  *
  * Return: 0, or a negative errno.
  */
-int set_store_new(SetStore **ret, sd_event *event, const char *state_dir) {
+int set_store_new(SetStore **ret, sd_event *event, const char *state_dir, uint64_t limit_usec) {
         _cleanup_(set_store_freep) SetStore *store = calloc(1, sizeof(*store));
         int r;
 
         if (!store)
                 return error_origin(-ENOMEM);
         store->event = event;
+        store->limit_usec = limit_usec;
         store->end = &store->first;
         if (asprintf(&store->folder, "%s/sets", state_dir) < 0) {
                 store->folder = NULL;
@@ -197,6 +229,11 @@ int set_store_new(SetStore **ret, sd_event *event, const char *state_dir) {
         r = sd_event_add_defer(event, &store->next_source, store_run, store);
         if (r >= 0)
                 r = sd_event_source_set_enabled(store->next_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &store->stuck_source, CLOCK_BOOTTIME, limit_usec, 0,
+                                               store_is_stuck, store);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(store->stuck_source, SD_EVENT_OFF);
         if (r < 0)
                 return error_origin(r);
         *ret = TAKE_PTR(store);
@@ -221,6 +258,7 @@ SetStore *set_store_free(SetStore *store) {
                 operation_free(operation);
         }
         sd_event_source_disable_unref(store->next_source);
+        sd_event_source_disable_unref(store->stuck_source);
         free(store->folder);
         free(store);
         return NULL;
@@ -241,7 +279,7 @@ static Operation *operation_new(const SetStore *store, SetStoreWhat what, const 
 static Operation *find_waiting_write(SetStore *store, const char *set_id) {
         for (Operation *o = store->first; o; o = o->next)
                 if (o->request.what == SET_STORE_WRITE && streq(o->request.id, set_id) &&
-                    !(o == store->first && (store->child || store->ended)))
+                    !(o == store->first && ((store->child && !store->stuck) || store->ended)))
                         return o;
         return NULL;
 }

@@ -10,7 +10,8 @@
  * /var may lie on a disk that does not answer, or that somebody holds frozen. So whatever touches these
  * files is done by a child process with a deadline, one after the other, in the order in which it was asked
  * for; and none is begun, and nobody called back, while the store is paused: in a freeze window nothing is
- * written and nothing started.
+ * written and nothing started. A child whose disk does not answer cannot even be killed: until it ends,
+ * whatever is asked for fails with -ETIMEDOUT, and no other is started.
  */
 
 #include <systemd/sd-event.h>
@@ -20,11 +21,13 @@
 
 typedef struct SetStore SetStore;
 
+#define SET_STORE_LIMIT_USEC (20 * USEC_PER_SEC)
+
 /* r: 0; -ENOENT: there is no such record; another negative errno: it cannot be read. text: only then not 0.
  */
 typedef void (*SetStoreRead)(int r, const char *text, size_t n_text, void *userdata);
 
-int set_store_new(SetStore **ret, sd_event *event, const char *state_dir);
+int set_store_new(SetStore **ret, sd_event *event, const char *state_dir, uint64_t limit_usec);
 SetStore *set_store_free(SetStore *store);
 DEFINE_CLEANUP(SetStore *, set_store_free)
 

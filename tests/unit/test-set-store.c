@@ -15,11 +15,47 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
+#include "daemon/child/child.h"
 #include "daemon/records/set-store.h"
 #include "timeline/timeline.h"
 
 #define ID    "11111111-2222-3333-4444-555555555555"
 #define OTHER "66666666-7777-8888-9999-000000000000"
+
+/* Children that hang where nothing ends them: never there, until the test says so. */
+static bool hang;
+static struct {
+        unsigned n;
+        ChildDone done;
+        void *userdata;
+} hung;
+
+int __real_child_fork(Child **ret, sd_event *event, ChildFunction function, void *argument,
+                      uint64_t limit_usec, ChildDone done, void *userdata);
+int __wrap_child_fork(Child **ret, sd_event *event, ChildFunction function, void *argument,
+                      uint64_t limit_usec, ChildDone done, void *userdata);
+int __wrap_child_fork(Child **ret, sd_event *event, ChildFunction function, void *argument,
+                      uint64_t limit_usec, ChildDone done, void *userdata) {
+        if (!hang)
+                return __real_child_fork(ret, event, function, argument, limit_usec, done, userdata);
+        hung.n++;
+        hung.done = done;
+        hung.userdata = userdata;
+        *ret = (Child *) &hung;
+        return 0;
+}
+
+Child *__real_child_free(Child *child);
+Child *__wrap_child_free(Child *child);
+Child *__wrap_child_free(Child *child) {
+        return child == (Child *) &hung ? NULL : __real_child_free(child);
+}
+
+static void hung_ends(void) {
+        const ChildResult killed = {.error = -ETIMEDOUT, .status = 128 + 9, .out = "", .err = ""};
+
+        hung.done((Child *) &hung, &killed, hung.userdata);
+}
 
 typedef struct Fixture {
         sd_event *event;
@@ -37,7 +73,7 @@ static int set_up(void **state) {
         assert_non_null(mkdtemp(f->directory));
         (void) snprintf(f->state, sizeof(f->state), "%s/quiesced", f->directory);
         assert_int_equal(sd_event_new(&f->event), 0);
-        assert_int_equal(set_store_new(&f->store, f->event, f->state), 0);
+        assert_int_equal(set_store_new(&f->store, f->event, f->state, SET_STORE_LIMIT_USEC), 0);
         *state = f;
         return 0;
 }
@@ -212,6 +248,54 @@ static void test_fails(void **state) {
         assert_int_equal(ask(f, ID), 0);
 }
 
+/* The disk does not answer, and the child cannot be killed: who waits is told so, and whoever asks
+ * meanwhile, at once, without a second child; when it ends all is as before. */
+static void test_stuck(void **state) {
+        Fixture *f = *state;
+
+        f->store = set_store_free(f->store);
+        assert_int_equal(set_store_new(&f->store, f->event, f->state, USEC_PER_SEC), 0);
+        hung.n = 0;
+        hang = true;
+        set_store_write(f->store, ID, strdup("lost"));
+        set_store_write(f->store, OTHER, strdup("lost, too"));
+        assert_int_equal(ask(f, ID), -ETIMEDOUT);
+        assert_int_equal(ask(f, ID), -ETIMEDOUT);
+        set_store_remove(f->store, ID);
+        set_store_pause(f->store, true);
+        assert_int_equal(set_store_read(f->store, ID, on_read, f), 0);
+        while (sd_event_run(f->event, 0) > 0)
+                ;
+        assert_int_equal(f->n_read, 2);
+        set_store_pause(f->store, false);
+        run_until_idle(f);
+        assert_int_equal(f->n_read, 3);
+        assert_int_equal(f->result, -ETIMEDOUT);
+        assert_int_equal(hung.n, 1);
+        hang = false;
+        hung_ends();
+        set_store_write(f->store, ID, strdup("text"));
+        assert_int_equal(ask(f, ID), 0);
+        assert_string_equal(f->text, "text");
+}
+
+/* It is killed in time: what waits behind it is not tried on the same disk. */
+static void test_timed_out(void **state) {
+        Fixture *f = *state;
+
+        set_store_write(f->store, ID, strdup("text"));
+        hang = true;
+        assert_int_equal(set_store_read(f->store, ID, on_read, f), 0);
+        assert_true(sd_event_run(f->event, 30 * USEC_PER_SEC) > 0);
+        hang = false;
+        hung_ends();
+        run_until_idle(f);
+        assert_int_equal(f->n_read, 1);
+        assert_int_equal(f->result, -ETIMEDOUT);
+        set_store_write(f->store, ID, strdup("text"));
+        assert_int_equal(ask(f, ID), 0);
+}
+
 /* Who waits when quiesced ends is told so. */
 static void test_freed(void **state) {
         Fixture *f = *state;
@@ -232,6 +316,8 @@ int main(void) {
                 TEST(test_paused_meanwhile),
                 TEST(test_what_is_no_record),
                 TEST(test_fails),
+                TEST(test_stuck),
+                TEST(test_timed_out),
                 TEST(test_freed),
         };
 

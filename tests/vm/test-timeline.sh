@@ -21,6 +21,9 @@ make_pool vg1 pool 800M
 make_thin vg1 pool thin 320M
 make_fs xfs /dev/vg0/thick /mnt/thick
 make_fs ext4 /dev/vg1/thin /mnt/thin
+# Where the records are, so that it can be frozen.
+make_thick vg0 state 64M
+make_fs ext4 /dev/vg0/state /var/lib/quiesced
 outside_baseline
 
 set=$(quiescectl create --quiet /mnt/thick /mnt/thin)
@@ -96,11 +99,23 @@ tells "in it writers wait for the backup's end" "$(jq -c '.sets[0].timeline' "$t
         '.outcome == "" and ([.writers[] | select(.name == "fsfreeze").state] == ["waiting-for-backup-complete"])'
 check "its record goes with it" test ! -e "$records/$(< "$test_work/auto").json"
 
+# Somebody holds the records' file system frozen: nobody waits for it but who wants to see a record.
+must fsfreeze --freeze /var/lib/quiesced
+later=$(within 60 quiescectl create --quiet --no-writers /mnt/thick)
+check "a set is made while records cannot be written" test -n "$later"
+check "quiesced answers" within 20 quiescectl list sets
+quiescectl show --json "$later" > "$test_work/later" 2>&1 & waiting=$!
+must fsfreeze --unfreeze /var/lib/quiesced
+check "who asked for its timeline waits no longer" wait "$waiting"
+check "it is written then" await 30 test -s "$records/$later.json"
+check "and the set is deleted with it" quiescectl delete "$later"
+
 snapshots=$(quiescectl show --json "$set" | jq -r '.sets[0].snapshots[]')
 check "one snapshot is deleted" quiescectl delete "$(head -n 1 <<< "$snapshots")"
 check_equal "the record is that of the set" "$made" "$(timeline "$set")"
 check "the last one is deleted" quiescectl delete "$(tail -n 1 <<< "$snapshots")"
 systemctl stop quiesced
 check "and the record is gone" test ! -e "$records/$set.json"
+check "and those of the others" test -z "$(ls "$records")"
 outside_check
 finish
