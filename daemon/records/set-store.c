@@ -337,7 +337,8 @@ void set_store_keep_only(SetStore *store, const char (*set_ids)[CONTRACT_ID_MAX]
                 operation_free(operation);
                 return;
         }
-        memcpy(operation->request.keep, set_ids, n_sets * sizeof(*set_ids));
+        if (n_sets > 0)
+                memcpy(operation->request.keep, set_ids, n_sets * sizeof(*set_ids));
         operation->request.n_keep = n_sets;
         operation_enqueue(store, operation);
 }

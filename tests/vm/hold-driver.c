@@ -162,19 +162,13 @@ static const char *const step_names[] = {
         [HOLD_ABORT] = "abort",
 };
 
-/* Prints the times of volumes that come before it, relative to the volume's suspend. */
+/* The next report; the times of the volumes, which come before END's, are no answer to anything. */
 static ssize_t await_report(Driver *driver, HoldMessage *m) {
-        const HoldTimes *t = &m->times;
         ssize_t n;
 
-        while ((n = recv(driver->fd, m, sizeof(*m), 0)) > 0 && m->type == HOLD_TIMES)
-                printf("times volume=%u suspended=%" PRIi64 " commit=%" PRIi64 " committed=%" PRIi64
-                       " resume=%" PRIi64 " resumed=%" PRIi64 "\n",
-                       t->volume, (int64_t) (t->suspended_usec - t->suspend_begin_usec),
-                       (int64_t) (t->commit_begin_usec - t->suspend_begin_usec),
-                       (int64_t) (t->committed_usec - t->suspend_begin_usec),
-                       (int64_t) (t->resume_begin_usec - t->suspend_begin_usec),
-                       (int64_t) (t->resumed_usec - t->suspend_begin_usec));
+        do
+                n = recv(driver->fd, m, sizeof(*m), 0);
+        while (n > 0 && m->type == HOLD_TIMES);
         return n;
 }
 
