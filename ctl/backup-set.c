@@ -24,7 +24,8 @@ int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot,
         int r;
 
         with_options.cow_size = backup->options->cow_size;
-        with_options.provider = backup->options->provider;
+        if (!volume->provider)
+                with_options.provider = backup->options->provider;
         with_options.store_on = backup->options->store_on;
         r = quiesce_backup_add_volume(backup->session, &with_options, ret_snapshot, error);
         if (r >= 0)
@@ -182,21 +183,18 @@ int backup_prepare(Backup *backup) {
 }
 
 /**
- * backup_make_set() - prepare the writers and make the set
- * @backup:     it; set is filled
+ * backup_do_set() - make the set
+ * @backup:     its writers are prepared; set is filled
  *
  * Return: as said in backup.h; -EINTR after a signal.
  */
-int backup_make_set(Backup *backup) {
+int backup_do_set(Backup *backup) {
         QuiesceRequirement requirement = backup_requirement(backup);
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
         requirement.moment_fd = backup->moment_fd;
         requirement.moment_limit_usec = backup->moment_limit_usec;
-        r = backup_prepare(backup);
-        if (r != 0)
-                return r;
         progress_step(&backup->progress, "making the snapshot set");
         progress_part(&backup->progress, PROGRESS_PART_SET);
         r = quiesce_backup_do_snapshot_set(backup->session, &requirement, &backup->set, &error);
@@ -204,6 +202,19 @@ int backup_make_set(Backup *backup) {
                 return say_set_error(backup, "no snapshot set was made", &error, r);
         backup_say_set(backup);
         return error_trace(backup_watch_space(backup));
+}
+
+/**
+ * backup_make_set() - prepare the writers and make the set
+ * @backup:     it; set is filled
+ *
+ * Return: as said in backup.h; -EINTR after a signal.
+ */
+int backup_make_set(Backup *backup) {
+        int r;
+
+        r = backup_prepare(backup);
+        return r == 0 ? backup_do_set(backup) : r;
 }
 
 static bool is_ignored(const Backup *backup, const char *name) {

@@ -33,7 +33,13 @@ void backup_interrupt(Backup *backup, int number) {
                 backup->signal = number;
 }
 
-static int backup_wait(void *userdata) {
+/**
+ * backup_wait() - wait for an answer, a QuiesceWait
+ * @userdata:   the backup
+ *
+ * Return: 0; -EINTR after a signal; else a negative errno.
+ */
+int backup_wait(void *userdata) {
         Backup *backup = userdata;
         int r;
 
@@ -148,6 +154,7 @@ int backup_init(Backup *backup, const BackupOptions *options) {
 void backup_done(Backup *backup) {
         progress_clear(&backup->progress);
         quiesce_snapshot_set_free(backup->set);
+        sd_bus_message_unref(backup->writers);
         quiesce_strv_free(backup->snapshots);
         quiesce_backup_free(backup->session);
         sd_bus_flush_close_unref(backup->bus);
@@ -200,6 +207,8 @@ static int backup_open(Backup *backup) {
                 r = quiesce_backup_set_context(backup->session, options->context, &error);
         if (r >= 0 && options->applications_only)
                 r = backup_leave_out_system(backup, &error);
+        if (r >= 0 && options->exclude_writers && !options->without_writers)
+                r = quiesce_backup_disable_writers(backup->session, options->exclude_writers, &error);
         if (r >= 0 && !options->without_writers)
                 r = quiesce_backup_set_state(backup->session, options->type, false, &error);
         return r >= 0 ? 0 : r == -EINTR ? r : say_bus_error("cannot set up the backup session", &error, r);
@@ -226,7 +235,7 @@ int backup_begin(Backup *backup) {
         if (!backup->options->without_writers) {
                 progress_step(&backup->progress, "gathering writers");
                 progress_part(&backup->progress, PROGRESS_PART_GATHER);
-                r = quiesce_backup_gather_writer_metadata(backup->session, NULL, &error);
+                r = quiesce_backup_gather_writer_metadata(backup->session, &backup->writers, &error);
                 if (r < 0)
                         return r == -EINTR ? r : say_bus_error("cannot gather the writers", &error, r);
         }

@@ -29,9 +29,10 @@ typedef struct BackupOptions {
         const char *provider;
         const char *const *store_on; /* NULL-terminated, or NULL */
         bool applications_only; /* whoever called holds the file systems still: no writer at level system */
-        const char *const *ignore_writers; /* NULL-terminated, or NULL */
-        const char *name, *note;           /* of the set, or NULL */
-        const char *const *labels;         /* NULL-terminated, or NULL */
+        const char *const *ignore_writers;  /* NULL-terminated, or NULL */
+        const char *name, *note;            /* of the set, or NULL */
+        const char *const *labels;          /* NULL-terminated, or NULL */
+        const char *const *exclude_writers; /* they take no part at all; NULL-terminated, or NULL */
 } BackupOptions;
 
 typedef struct Backup {
@@ -39,6 +40,7 @@ typedef struct Backup {
         sd_event *event;
         sd_bus *bus;
         QuiesceBackup *session;
+        sd_bus_message *writers; /* what GatherWriterMetadata answered; NULL: no writer was asked */
         QuiesceSnapshotSet *set;
         char **snapshots; /* ids, NULL-terminated */
         size_t n_snapshots;
@@ -59,6 +61,7 @@ int backup_begin(Backup *backup);
 int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot, sd_bus_error *error);
 int backup_add_plan(Backup *backup, Plan *plan);
 int backup_prepare(Backup *backup);
+int backup_do_set(Backup *backup);
 int backup_make_set(Backup *backup);
 int backup_open_trees(Backup *backup, Plan *plan);
 void backup_interrupt(Backup *backup, int number);
@@ -79,4 +82,5 @@ int backup_check_snapshots(Backup *backup, char text[static BACKUP_TEXT_MAX]);
 void backup_lost_text(char text[static BACKUP_TEXT_MAX], const char *of, const char *name,
                       const char *reason);
 
+int backup_wait(void *userdata);
 void backup_done(Backup *backup);

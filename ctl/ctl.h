@@ -48,6 +48,7 @@ int verb_explain(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_monitor(int argc, char **argv);
 int verb_log_level(int argc, char **argv);
+int verb_script(int argc, char **argv);
 
 /* Options that several verbs take; each verb lists those it takes in its own array for getopt_long(). */
 typedef struct Options {

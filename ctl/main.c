@@ -33,6 +33,7 @@ static const Verb verbs[] = {
         {"monitor", verb_monitor, "", "follow what happens, live"},
         {"log-level", verb_log_level, "[MODULE] [LEVEL]", "show or set what quiesced logs"},
         {"doctor", verb_doctor, "", "look for what is wrong on this machine"},
+        {"script", verb_script, "FILE", "carry out a script of diskshadow's verbs"},
 };
 
 static void print_help(void) {

@@ -92,7 +92,7 @@ static bool is_mounted_as(const Dict *snapshot, const Mount *mount) {
 }
 
 /* Return: 0, CTL_E_SAID or a negative errno. */
-static int unmount_mount(sd_bus *bus, const Mount *mount, const char *directory) {
+static int find_snapshot_of(sd_bus *bus, const Mount *mount, const char *directory, char **ret_id) {
         DictArray snapshots = {};
         bool found = false;
         int r;
@@ -103,8 +103,8 @@ static int unmount_mount(sd_bus *bus, const Mount *mount, const char *directory)
 
                 r = checked_properties(snapshot, bus, snapshot->name, QUIESCE_BUS_SNAPSHOT);
                 found = r == 0 && is_mounted_as(snapshot, mount);
-                if (found)
-                        r = snapshot_call(bus, dict_get_string(snapshot, "Id"), "Unmount", -1);
+                if (found && !(*ret_id = strdup(dict_get_string(snapshot, "Id"))))
+                        r = error_origin(-ENOMEM);
         }
         dict_array_done(&snapshots);
         if (r != 0 || found)
@@ -115,8 +115,15 @@ static int unmount_mount(sd_bus *bus, const Mount *mount, const char *directory)
         return CTL_E_SAID;
 }
 
-/* Return: 0, CTL_E_SAID or a negative errno. */
-static int unmount_directory(sd_bus *bus, const char *directory) {
+/**
+ * snapshot_find_mounted() - the snapshot that is mounted on a directory
+ * @bus:        the bus
+ * @directory:  as the user wrote it
+ * @ret_id:     the snapshot's UUID; free() it
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int snapshot_find_mounted(sd_bus *bus, const char *directory, char **ret_id) {
         _cleanup_(mount_table_freep) MountTable *table = NULL;
         _cleanup_free_ char *path = realpath(directory, NULL);
         const Mount *mount;
@@ -136,7 +143,22 @@ static int unmount_directory(sd_bus *bus, const char *directory) {
                     directory);
                 return CTL_E_SAID;
         }
-        return unmount_mount(bus, mount, directory);
+        return find_snapshot_of(bus, mount, directory, ret_id);
+}
+
+/**
+ * unmount_directory() - unmount the snapshot that is mounted on a directory
+ * @bus:        the bus
+ * @directory:  as the user wrote it
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int unmount_directory(sd_bus *bus, const char *directory) {
+        _cleanup_free_ char *id = NULL;
+        int r;
+
+        r = snapshot_find_mounted(bus, directory, &id);
+        return r == 0 ? snapshot_call(bus, id, "Unmount", -1) : r;
 }
 
 /**
