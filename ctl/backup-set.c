@@ -142,7 +142,9 @@ static int say_set_error(Backup *backup, const char *what, const sd_bus_error *e
         (void) say_bus_error(what, error, r);
         backup_say_writers(backup);
         if (sd_bus_error_has_name(error, QUIESCE_ERROR_WRITER_VETO))
-                say("mend the writer, or leave it out of account with --ignore-writer=NAME");
+                say("mend the writer, or leave it out %s", backup->options->scripted
+                                                                   ? "with 'writer exclude NAME'"
+                                                                   : "of account with --ignore-writer=NAME");
         return CTL_E_SAID;
 }
 

@@ -33,6 +33,7 @@ typedef struct BackupOptions {
         const char *name, *note;            /* of the set, or NULL */
         const char *const *labels;          /* NULL-terminated, or NULL */
         const char *const *exclude_writers; /* they take no part at all; NULL-terminated, or NULL */
+        bool scripted; /* what can be done about a failure is said in a script's words */
 } BackupOptions;
 
 typedef struct Backup {

@@ -65,12 +65,7 @@ static char **exec_arguments(ScriptRun *run, int *ret) {
 
 static int exec_judge(ScriptRun *run, const ContainOutcome *outcome, const char *file) {
         if (outcome->result == CONTAIN_EXEC_FAILED) {
-                run_say(run, "%s cannot be run: %s%s", file, strerror(outcome->failure.error),
-                        outcome->failure.error == ENOENT && !strchr(file, '/')
-                                ? "; it was looked up in PATH: ./ before it means this directory"
-                        : outcome->failure.error == ENOEXEC
-                                ? "; a script begins with a line such as #!/bin/sh"
-                                : "");
+                run_say(run, "%s cannot be run: %s", file, strerror(outcome->failure.error));
                 return CTL_E_SAID;
         }
         if (outcome->result != CONTAIN_EXITED)

@@ -123,7 +123,8 @@ static void forget(ScriptRun *run) {
         run->restore = quiesce_restore_free(run->restore);
         run->metadata = run->document = NULL;
         run->persistent = run->full = run->completed = false;
-        run->options = (BackupOptions){.quiet = run->options.quiet, .wait = run->options.wait};
+        run->options =
+                (BackupOptions){.scripted = true, .quiet = run->options.quiet, .wait = run->options.wait};
 }
 
 /* abort: the session ends because something failed. Return: as said in script-run.h. */

@@ -121,29 +121,34 @@ static char *mount_point_of(const char *path) {
 }
 
 /* Somebody else's backup may be reading it. */
-static bool is_in_use(const ScriptRun *run, const Dict *snapshot) {
+static bool is_in_use(const ScriptRun *run, const DictArray *sessions, const Dict *snapshot) {
         const char *session = dict_get_string(snapshot, "Session"), *own = NULL;
 
         if (quiesce_backup_get_path(run->backup.session))
                 own = quiesce_backup_get_id(run->backup.session);
-        return *session && !streq_ptr(session, own);
+        for (size_t i = 0; i < sessions->n_dicts; i++)
+                if (streq(dict_get_string(&sessions->dicts[i], "Id"), session))
+                        return !streq_ptr(session, own);
+        return false;
 }
 
 /* volume: NULL: of all. */
 static int delete_of_volume(ScriptRun *run, const char *volume, bool oldest) {
         _cleanup_free_ char *mount_point = volume ? mount_point_of(volume) : NULL;
-        _cleanup_(dict_array_done) DictArray snapshots = {};
+        _cleanup_(dict_array_done) DictArray snapshots = {}, sessions = {};
         const Dict *first = NULL;
         size_t found = 0;
         int r;
 
         r = kind_read_all(&snapshots, run->backup.bus, kind_find("snapshots"));
+        if (r == 0)
+                r = kind_read_all(&sessions, run->backup.bus, kind_find("sessions"));
         for (size_t i = 0; r == 0 && i < snapshots.n_dicts; i++) {
                 const Dict *snapshot = &snapshots.dicts[i];
 
                 if (volume && !is_of_volume(snapshot, volume, mount_point))
                         continue;
-                if (is_in_use(run, snapshot)) {
+                if (is_in_use(run, &sessions, snapshot)) {
                         run_say(run, "%s stays: session %s uses it", dict_get_string(snapshot, "Id"),
                                 dict_get_string(snapshot, "Session"));
                         continue;

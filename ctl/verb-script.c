@@ -99,6 +99,7 @@ int verb_script(int argc, char **argv) {
                 return EXIT_FAILURE;
         if (argc - optind != 1)
                 return usage_error("script", "one FILE is needed, or - for standard input");
+        run.options.scripted = true;
         run.options.quiet = options.quiet;
         (void) sigprocmask(SIG_SETMASK, NULL, &run.signal_mask);
         r = read_program(&run, argv[optind], &program);

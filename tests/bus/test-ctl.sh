@@ -11,7 +11,7 @@ is_taken() { ! ctl "$1" "$2" x --help 2>&1 | grep 'unrecognized option'; }
 
 start_all
 
-for verb in run begin complete abort end create list show plot describe delete release mount umount explain doctor monitor log-level; do
+for verb in run begin complete abort end create list show plot describe delete release mount umount explain doctor monitor log-level script; do
         check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl $verb --help)
         check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl $verb --help)
         check "$verb --version" grep -q quiesced <(ctl $verb --version)
