@@ -117,7 +117,8 @@ static void forget(ScriptRun *run) {
         variables_done(&run->variables);
         components_done(&run->added);
         run->excluded = quiesce_strv_free(run->excluded);
-        run->n_excluded = 0;
+        run->exposed = quiesce_strv_free(run->exposed);
+        run->n_excluded = run->n_exposed = 0;
         free(run->metadata);
         free(run->document);
         run->restore = quiesce_restore_free(run->restore);

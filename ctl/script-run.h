@@ -51,8 +51,9 @@ typedef struct ScriptRun {
         size_t n_excluded;
         char *document;         /* load metadata: what it holds */
         ScriptComponents added; /* to the backup, or selected for the restore */
+        char **exposed;         /* ids of snapshots that were exposed, NULL-terminated */
+        size_t n_exposed;
         QuiesceRestore *restore;
-        bool restored;
 } ScriptRun;
 
 int script_run(ScriptRun *run);

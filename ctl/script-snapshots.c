@@ -40,9 +40,10 @@ int run_expose(ScriptRun *run) {
                 return CTL_E_SAID;
         }
         r = snapshot_call(run->backup.bus, id, "Mount", fd);
-        if (r == 0)
-                progress_say(&run->backup.progress, "snapshot %s is exposed at %s", id, directory);
-        return r;
+        if (r != 0)
+                return r;
+        progress_say(&run->backup.progress, "snapshot %s is exposed at %s", id, directory);
+        return error_trace(options_append(&run->exposed, &run->n_exposed, TAKE_PTR(id)));
 }
 
 /**
@@ -62,6 +63,27 @@ int run_unexpose(ScriptRun *run) {
                            : unmount_directory(run->backup.bus, what);
 }
 
+/* What the script has exposed itself it may delete, as on Windows; what is mounted is not deleted else.
+ * id: of a snapshot or set. Return: as said in script-run.h. */
+static int unexpose_own(ScriptRun *run, const char *id) {
+        _cleanup_(dict_array_done) DictArray snapshots = {};
+        int r;
+
+        if (run->n_exposed == 0)
+                return 0;
+        r = kind_read_all(&snapshots, run->backup.bus, kind_find("snapshots"));
+        for (size_t i = 0; r == 0 && i < snapshots.n_dicts; i++) {
+                const char *snapshot = dict_get_string(&snapshots.dicts[i], "Id");
+
+                if (!streq(snapshot, id) && !streq(dict_get_string(&snapshots.dicts[i], "Set"), id))
+                        continue;
+                for (size_t j = 0; r == 0 && j < run->n_exposed; j++)
+                        if (streq(run->exposed[j], snapshot))
+                                r = snapshot_call(run->backup.bus, snapshot, "Unmount", -1);
+        }
+        return r;
+}
+
 /* Return: as said in script-run.h. */
 static int delete_one(ScriptRun *run, const char *id) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -70,6 +92,9 @@ static int delete_one(ScriptRun *run, const char *id) {
         uint32_t deleted;
         int r;
 
+        r = unexpose_own(run, id);
+        if (r != 0)
+                return r;
         r = sd_bus_message_new_method_call(run->backup.bus, &call, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
                                            QUIESCE_BUS_MANAGER, "DeleteSnapshots");
         if (r >= 0)
@@ -192,6 +217,8 @@ int run_delete_shadows(ScriptRun *run) {
                 return delete_of_volume(run, what, true);
         case PROGRAM_EXPOSED:
                 r = snapshot_find_mounted(run->backup.bus, what, &id);
+                if (r == 0)
+                        r = snapshot_call(run->backup.bus, id, "Unmount", -1);
                 return r == 0 ? delete_one(run, id) : r;
         case PROGRAM_OF_SET:
         case PROGRAM_ID:

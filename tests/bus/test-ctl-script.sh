@@ -58,9 +58,9 @@ script() {
 anonymous() {
         local id n=0
         cp "$1" "$1.anonymous"
-        for id in $(grep -o -E '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$1" | awk '!seen[$0]++'); do
+        while read -r id; do
                 sed -i "s/$id/ID-$((++n))/g" "$1.anonymous"
-        done
+        done < <(grep -o -E '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$1" | awk '!seen[$0]++')
         sed -E -e 's/20[0-9-]+T[0-9:.]+Z/TIME/' -e 's/20[0-9-]+ [0-9:]{8}/TIME/' "$1.anonymous"
 }
 
@@ -165,6 +165,7 @@ check "and another script can delete it" script "delete shadows exposed look"
 check "with what was mounted" is_not_mounted look
 check "it is gone" sets_are 0
 fails "a program that dies" 1 'exec: sh died of SIGKILL' script 'exec sh -c "kill -9 $$"'
+# shellcheck disable=SC2016 # sh's
 printf 'echo run by sh: "$1"\n' > plain; chmod +x plain
 check "a file without #! is run by sh, as everywhere" script "exec ./plain it"
 check "with its arguments" grep -q -x 'run by sh: it' output
@@ -223,6 +224,12 @@ echo '{}' > broken.doc
 fails "what is another" 1 'begin restore: cannot open a restore session' script "load metadata broken.doc" "begin restore"
 
 # Snapshots, whoever made them.
+check "what the script has exposed it deletes" script "set context persistent" "add volume test:two" create "expose %VSS_SHADOW_1% ./look-too" \
+        "delete shadows set %VSS_SHADOW_SET%"
+check "with where it was" is_not_mounted look-too
+check "what others have not" ctl mount "$id" look-too
+fails "is mounted, and stays" 1 'script.dsh:1: delete shadows: .* is mounted; unmount it first' script "delete shadows id $id"
+check "until it is unexposed" script "unexpose ./look-too"
 check "the snapshot is still there" is "$id" '.snapshots[0].id' list --json
 for _ in 1 2; do ctl create --quiet test:two > /dev/null; done
 oldest=$(json '[.snapshots[] | select(.volume == "test:two")] | sort_by(.created)[0].id' list --json)

@@ -5,6 +5,7 @@
 # quiescectl script with real volumes: a script of diskshadow's verbs copies from the snapshots that it exposes, and
 # whatever ends it leaves nothing; tests/bus/test-ctl-script.sh has the verbs one by one.
 # On /srv an ext4 on a thick LV, on /srv/db an xfs on a thin one.
+# shellcheck disable=SC2016 # scripts of other shells are in quotes
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
