@@ -6,10 +6,12 @@
  */
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
 #include "ctl/kinds.h"
 #include "ctl/mounts.h"
+#include "ctl/origin.h"
 #include "ctl/script-run.h"
 
 static bool is_id(const char *text) {
@@ -117,32 +119,47 @@ static int delete_one(ScriptRun *run, const char *id) {
         return 0;
 }
 
-static bool has_item(const DictItem *item, const char *text) {
-        for (size_t i = 0; item && item->type == DICT_LIST && item->list && item->list[i]; i++)
-                if (streq(item->list[i], text))
-                        return true;
-        return false;
+/*
+ * What a script has for a volume: its name, its device or a path on it. The last two are told by the device,
+ * as it is now: where the volume was mounted at a snapshot may be unknown, or another's by now.
+ */
+typedef struct VolumeName {
+        const char *text;
+        dev_t device; /* 0: it is no path */
+} VolumeName;
+
+/* Return: 0 or a negative errno. */
+static int volume_name_read(VolumeName *volume, const char *text) {
+        _cleanup_(mount_table_freep) MountTable *table = NULL;
+        _cleanup_free_ char *real = text[0] == '/' ? realpath(text, NULL) : NULL;
+        const Mount *mount;
+        struct stat st;
+        int r;
+
+        *volume = (VolumeName){.text = text};
+        if (!real || stat(real, &st) < 0)
+                return 0;
+        if (S_ISBLK(st.st_mode)) {
+                volume->device = st.st_rdev;
+                return 0;
+        }
+        r = mount_table_new(&table, NULL);
+        if (r < 0)
+                return error_trace(r);
+        mount = mount_table_resolve(table, real);
+        if (mount)
+                volume->device = mount->device;
+        return 0;
 }
 
-/* By its name, its device, or where it is mounted. */
-static bool is_of_volume(const Dict *snapshot, const char *volume, const char *mount_point) {
+static bool is_of_volume(const Dict *snapshot, const VolumeName *volume) {
         const char *name = dict_get_string(snapshot, "volume");
 
-        if (streq(name, volume) || (strncmp(volume, "/dev/", 5) == 0 && streq(name, volume + 5)))
+        if (volume->device != 0 && device_lies_on("/sys", volume->device, dict_get_string(snapshot, "key")))
                 return true;
-        return mount_point && has_item(dict_get(snapshot, "mount-points"), mount_point);
-}
-
-/* Where the volume of a path is mounted. Return: free() it; NULL: it is no path. */
-static char *mount_point_of(const char *path) {
-        _cleanup_(mount_table_freep) MountTable *table = NULL;
-        _cleanup_free_ char *real = realpath(path, NULL);
-        const Mount *mount;
-
-        if (!real || mount_table_new(&table, NULL) < 0)
-                return NULL;
-        mount = mount_table_resolve(table, real);
-        return mount ? strdup(mount->point) : NULL;
+        /* A volume that is not active has no device. */
+        return streq(name, volume->text) || (volume->device == 0 && strncmp(volume->text, "/dev/", 5) == 0 &&
+                                             streq(name, volume->text + 5));
 }
 
 /* Somebody else's backup may be reading it. */
@@ -157,21 +174,24 @@ static bool is_in_use(const ScriptRun *run, const DictArray *sessions, const Dic
         return false;
 }
 
-/* volume: NULL: of all. */
-static int delete_of_volume(ScriptRun *run, const char *volume, bool oldest) {
-        _cleanup_free_ char *mount_point = volume ? mount_point_of(volume) : NULL;
+/* text: the volume; NULL: all. */
+static int delete_of_volume(ScriptRun *run, const char *text, bool oldest) {
         _cleanup_(dict_array_done) DictArray snapshots = {}, sessions = {};
         const Dict *first = NULL;
+        VolumeName volume = {};
         size_t found = 0;
-        int r;
+        int r = 0;
 
-        r = kind_read_all(&snapshots, run->backup.bus, kind_find("snapshots"));
+        if (text)
+                r = volume_name_read(&volume, text);
+        if (r == 0)
+                r = kind_read_all(&snapshots, run->backup.bus, kind_find("snapshots"));
         if (r == 0)
                 r = kind_read_all(&sessions, run->backup.bus, kind_find("sessions"));
         for (size_t i = 0; r == 0 && i < snapshots.n_dicts; i++) {
                 const Dict *snapshot = &snapshots.dicts[i];
 
-                if (volume && !is_of_volume(snapshot, volume, mount_point))
+                if (text && !is_of_volume(snapshot, &volume))
                         continue;
                 if (is_in_use(run, &sessions, snapshot)) {
                         run_say(run, "%s stays: session %s uses it", dict_get_string(snapshot, "Id"),
@@ -188,8 +208,8 @@ static int delete_of_volume(ScriptRun *run, const char *volume, bool oldest) {
         if (r == 0 && first)
                 r = delete_one(run, dict_get_string(first, "Id"));
         if (r == 0 && found == 0)
-                progress_say(&run->backup.progress, "there is no snapshot%s%s to delete",
-                             volume ? " of " : "", volume ? volume : "");
+                progress_say(&run->backup.progress, "there is no snapshot%s%s to delete", text ? " of " : "",
+                             text ? text : "");
         return r;
 }
 

@@ -250,19 +250,19 @@ check "the second is volatile, as nothing else was set" is 2 '.sets | length' li
 check "each with its events" events_are good "$whole backup-shutdown identify"
 ctl begin --quiet --foreground test:one > begun 2> begun.err &
 pids+=($!)
-await sets_are 3
+check "somebody else has a set" await sets_are 3
 check "all" script "delete shadows all"
 check "but what others use" grep -q -E 'delete shadows: .* stays: session .* uses it' output
 check "are gone" sets_are 1
 ctl end "$(head -1 begun)" > /dev/null 2>&1
-await sets_are 0
+check "until they end" await sets_are 0
 
 # Who ends it.
 printf '%s\n' "begin backup" "add volume test:one" create "exec sh -c \"echo there > there; exec sleep 300\"" "end backup" > script.dsh
 : > log
 timeout 100 "$build/quiescectl" script - < script.dsh > output 2>&1 &
 script_pid=$!
-await test -e there
+check "a program is running" await test -e there
 kill $script_pid
 wait $script_pid
 check "a signal ends the program and the script" test $? -eq 143

@@ -69,7 +69,7 @@ outside_check "it has left nothing"
 
 renew
 sed -e 's/persistent/volatile/' -e '/verbose/d' /var/tmp/backup.dsh > /var/tmp/volatile.dsh
-STATUS=7 check_fails "a program that fails ends it" 'volatile.dsh:11: exec: /var/tmp/copy.sh ended with 7' \
+STATUS=7 check_fails "a program that fails ends it" 'volatile.dsh:12: exec: /var/tmp/copy.sh ended with 7' \
         quiescectl script /var/tmp/volatile.dsh
 check_equal "after it had read the snapshots" "old old" "$(cat /var/tmp/copy/mail /var/tmp/copy/db | xargs)"
 outside_check "what it had exposed goes with its volatile set"
@@ -96,6 +96,6 @@ oldest=$(quiescectl list --json | jq -r '.snapshots | sort_by(.created)[0].id')
 check "the oldest of a volume goes by a path on it" quiescectl script - <<< "delete shadows oldest /srv/file"
 check_equal "and the other stays" "1 0" \
         "$(quiescectl list --json | jq -r --arg id "$oldest" '"\(.snapshots | length) \([.snapshots[] | select(.id == $id)] | length)"')"
-check "until all of the volume go" quiescectl script - <<< "delete shadows volume /dev/vg/mail"
+check "until all of the volume go" quiescectl script - <<< "delete shadows volume /dev/mapper/vg-mail"
 outside_check "after all of them nothing is left"
 finish
