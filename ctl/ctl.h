@@ -40,6 +40,8 @@ int verb_plot(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_delete(int argc, char **argv);
 int verb_describe(int argc, char **argv);
+int verb_break(int argc, char **argv);
+int verb_revert(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_mount(int argc, char **argv);

@@ -24,6 +24,8 @@ static const Verb verbs[] = {
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
         {"plot", verb_plot, "ID", "draw what happened when in a set, as SVG"},
         {"describe", verb_describe, "ID", "name a set, note, label or lock it"},
+        {"revert", verb_revert, "ID", "make volumes what a set's snapshots are"},
+        {"break", verb_break, "ID", "make a set's snapshots ordinary volumes"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
         {"release", verb_release, "ID...", "end sessions, whoever owns them"},
         {"exec", verb_exec, "ID... -- COMMAND...", "run a command that sees a set's snapshots in place"},

@@ -190,6 +190,10 @@ int append_snapshot_properties(sd_bus_message *reply, Manager *manager, const ch
                 r = dictionary_add(reply, "invalid-reason", "s", info.invalid_reason);
         if (r >= 0 && info.invalid_usec > 0)
                 r = dictionary_add(reply, "invalid-usec", "t", info.invalid_usec);
+        if (r >= 0 && streq(info.state, "reverting"))
+                r = dictionary_add(reply, "revert", "s", info.revert_waits ? "waits" : "runs");
+        if (r >= 0 && streq(info.state, "reverting"))
+                r = dictionary_add(reply, "revert-left-percent", "u", (uint32_t) info.revert_left);
         if (r >= 0)
                 r = dictionary_add(reply, "full-percent", "u", (uint32_t) info.full);
         if (r >= 0)

@@ -85,15 +85,15 @@ static PublishedSet *find_set_of(Manager *manager, const char *id) {
         return snapshot ? snapshot->set : published_find(manager, id);
 }
 
-/* Return: whether it may go: by force, or nobody would miss it. The call is answered otherwise. */
+/* Return: whether it may go: nobody would miss it, or by force. The call is answered otherwise. */
 static bool check_unused(sd_bus_message *m, const PublishedSet *set, const char *id, bool force) {
         const SnapshotSet *found = sets_find(set->manager->sets, set->id);
         char text[CONTRACT_TEXT_MAX];
         ContractError error;
 
-        if (force || !found)
+        if (!found)
                 return true;
-        error = snapshot_set_check_unused(found, streq(id, set->id) ? NULL : id, text, sizeof(text));
+        error = snapshot_set_check_unused(found, streq(id, set->id) ? NULL : id, force, text, sizeof(text));
         if (error != CONTRACT_OK)
                 bus_reply_error(m, error, text);
         return error == CONTRACT_OK;

@@ -8,6 +8,7 @@
 #include "daemon/bus/describe.h"
 #include "daemon/bus/publish.h"
 #include "daemon/bus/timeline-bus.h"
+#include "daemon/bus/revert.h"
 
 #include "contract/names.h"
 
@@ -21,14 +22,17 @@ static int method_get_timeline(sd_bus_message *m, void *userdata, sd_bus_error *
         return set_get_timeline(userdata, m, reterr);
 }
 
-/* A set is being deleted while one of its snapshots is. */
+/* A set is being deleted, or reverted, while one of its snapshots is. */
 static const char *set_state(const PublishedSet *set) {
+        static const char *const states[] = {"deleting", "reverting"};
         SnapshotInfo info;
         SnapshotSet *found;
 
         for (size_t i = 0; i < set->n_snapshots; i++)
-                if (published_get_info(&set->snapshots[i], &found, &info) && streq(info.state, "deleting"))
-                        return "deleting";
+                for (size_t k = 0; k < ELEMENTSOF(states); k++)
+                        if (published_get_info(&set->snapshots[i], &found, &info) &&
+                            streq(info.state, states[k]))
+                                return states[k];
         return "created";
 }
 
@@ -96,6 +100,10 @@ const sd_bus_vtable snapshot_set_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("u", deleted, "s", first_left), method_delete,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Break", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{ss}", volumes),
+                                method_break, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Revert", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_revert,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_describe,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

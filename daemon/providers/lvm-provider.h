@@ -30,11 +30,15 @@ typedef struct LvmData {
         char lock_path[LVM_LOCK_PATH_SIZE];
         uint64_t cow_size; /* bytes, thick */
         uint32_t thin_id;
-        bool native;         /* thin: made with lvcreate -s */
-        bool thick_above;    /* thin: a thick snapshot of the origin exists */
-        bool attempted;      /* there may be an LV */
-        bool half_made;      /* LVM failed or was killed while it made it */
-        LvmCommand *command; /* that of the running operation */
+        char broken_name[LVM_VG_SIZE];     /* BREAK: the LV's new name, and … */
+        char broken_path[2 * LVM_VG_SIZE]; /* … with its group's */
+        unsigned n_break_steps;            /* what was begun of it */
+        bool merge_begun;                  /* REVERT: LVM was asked for it */
+        bool native;                       /* thin: made with lvcreate -s */
+        bool thick_above;                  /* thin: a thick snapshot of the origin exists */
+        bool attempted;                    /* there may be an LV */
+        bool half_made;                    /* LVM failed or was killed while it made it */
+        LvmCommand *command;               /* that of the running operation */
         LvmRemoval *removal;
         ProviderDone done; /* of the running operation */
         void *userdata;
@@ -65,6 +69,11 @@ int lvm_finish(Provider *provider, ProviderVolume *const *volumes, size_t n_volu
 int lvm_seal(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
              void *userdata);
 
+/* lvm-break.c */
+int lvm_break_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+                  void *userdata);
+const char *lvm_get_broken_name(const ProviderVolume *volume);
+
 /* lvm-describe.c */
 int lvm_describe_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                      void *userdata);
@@ -73,6 +82,11 @@ int lvm_describe_set(Provider *provider, ProviderVolume *const *volumes, size_t 
 int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata);
 int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata);
 void lvm_removal_forget(LvmRemoval *removal);
+
+/* lvm-revert.c */
+int lvm_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+                   void *userdata);
+bool lvm_get_revert(const ProviderVolume *volume, ProviderRevert *ret);
 
 /* lvm-cow.c */
 const char *const *lvm_cow_devices(const ProviderVolume *volume);

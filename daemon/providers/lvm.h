@@ -108,6 +108,10 @@ const LvmVolume *lvm_report_find_key(const LvmReport *report, const char *key);
 const LvmVolume *lvm_report_find_uuid(const LvmReport *report, const char *uuid);
 /* Return: whether the LV is one of ours, finished or not. */
 bool lvm_volume_get_snapshot(const LvmVolume *volume, LvmSnapshot *ret);
+/* Whether it is being merged into its origin, or will be when that is activated next. */
+static inline bool lvm_volume_is_merging(const LvmVolume *volume) {
+        return volume->attributes[0] == 'S';
+}
 /* Can it be an origin at all, as GetVolumes shows? Return: the ops that fit best, or NULL and why not (a
  * static text). Hidden LVs, pools, snapshots of ours: NULL and NULL, they are not to be shown. */
 const ProviderOps *lvm_volume_get_provider(const LvmVolume *volume, const char **ret_reason);

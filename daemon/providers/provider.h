@@ -39,8 +39,15 @@ typedef enum ProviderPhase {
         PROVIDER_GROW,     /* make what it is stored in larger; in no step */
         PROVIDER_DESCRIBE, /* of a set that counts, in no step: note ProviderSet.wished instead of
                               .description */
+        PROVIDER_BREAK, /* likewise: make the snapshots volumes like any other, of which nobody knows more */
+        PROVIDER_REVERT, /* likewise: begin to make the origins what the snapshots are; all, or fail first */
         _PROVIDER_PHASE_MAX,
 } ProviderPhase;
+
+typedef struct ProviderBreak {
+        char suffix[33]; /* of the new names; "": the instant */
+        bool writable;
+} ProviderBreak;
 
 /* The set a volume belongs to, shared by its volumes. */
 typedef struct ProviderSet {
@@ -54,6 +61,7 @@ typedef struct ProviderSet {
         ContractConsistency consistency; /* POST_FINAL_COMMIT and later, told anew for SEAL */
         SetDescription description;      /* what people say of it; what is noted, once it counts */
         SetDescription wished;           /* DESCRIBE: what it is to be */
+        ProviderBreak broken;            /* BREAK: how */
         /* of provider external: */
         int moment_fd;                       /* the requester's, or -EBADF */
         uint64_t moment_until_usec;          /* CLOCK_BOOTTIME; from PRE_COMMIT on */
@@ -94,6 +102,12 @@ typedef struct ProviderSpace {
         const char *reason; /* why it does not hold its instant any more, a word; NULL: it does */
 } ProviderSpace;
 
+/* A volume that is being made what its snapshot is. */
+typedef struct ProviderRevert {
+        bool waits;  /* until the volume is activated next: it is in use */
+        double left; /* percent of the snapshot that is still to be done */
+} ProviderRevert;
+
 struct ProviderOps {
         const char *name;
         ProviderOp op[_PROVIDER_PHASE_MAX];        /* NULL: nothing to do */
@@ -126,5 +140,10 @@ struct ProviderOps {
          * function. */
         void (*note_consistency)(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
                                  ContractConsistency was);
+        /* After REVERT: how far it is. Short ioctls. False: it is over, or cannot be told. NULL: no REVERT.
+         */
+        bool (*get_revert)(const ProviderVolume *volume, ProviderRevert *ret);
+        /* After BREAK: what the snapshot is called now; the volume's. NULL: no BREAK. */
+        const char *(*get_broken_name)(const ProviderVolume *volume);
         void (*volume_done)(ProviderVolume *volume);
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What can become of a set that counts, as a whole and in no step: it is described anew.
+ * What can become of a set that counts, as a whole and in no step: it is described anew, broken (see
+ * revert.c) or its volumes are reverted to it.
  *
  * Meanwhile its volumes are busy, so a step that begins waits; one that runs keeps a change from beginning.
  * All providers work at once, and what each says is waited for, whatever the others say.
@@ -11,31 +12,70 @@
 
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 static ProviderSetOp op_of(const SetVolume *volume, ProviderPhase phase) {
         return volume->state == SNAPSHOT_CREATED ? volume->given.ops->set_op[phase] : NULL;
 }
 
+static void note_broken(SnapshotSet *set) {
+        size_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < set->n_volumes; i++) {
+                const ProviderVolume *given = &set->volumes[i]->given;
+
+                if (!op_of(set->volumes[i], PROVIDER_BREAK))
+                        continue;
+                r = texts_add(&set->change.broken, &n, given->snapshot_id);
+                if (r >= 0)
+                        r = texts_add(&set->change.broken, &n, given->ops->get_broken_name(given));
+        }
+        for (size_t i = 0; i < set->n_volumes; i++)
+                if (op_of(set->volumes[i], PROVIDER_BREAK)) {
+                        set->volumes[i]->state = SNAPSHOT_GONE;
+                        delete_tell(set->volumes[i], "broken");
+                }
+}
+
 /* What has become of the set, now that every provider has done it. */
 static void change_note(SnapshotSet *set) {
-        if (set->change.phase != PROVIDER_DESCRIBE || set->change.error != CONTRACT_OK)
+        ProviderPhase phase = set->change.phase;
+
+        /* Some snapshots may have been changed all the same, or are gone by now: LVM tells. */
+        if (phase != PROVIDER_DESCRIBE)
+                watch_look(set->sets);
+        if (set->change.error != CONTRACT_OK)
                 return;
-        set_description_done(&set->given.description);
-        set->given.description = set->given.wished;
-        set->given.wished = (SetDescription){};
+        if (phase == PROVIDER_DESCRIBE) {
+                set_description_done(&set->given.description);
+                set->given.description = set->given.wished;
+                set->given.wished = (SetDescription){};
+        } else if (phase == PROVIDER_BREAK)
+                note_broken(set);
+        else
+                for (size_t i = 0; i < set->n_volumes; i++)
+                        if (op_of(set->volumes[i], phase))
+                                set->volumes[i]->state = SNAPSHOT_REVERTING;
 }
 
 static void change_end(SnapshotSet *set) {
-        SetChange change = set->change;
-        StepResult result = {.error = change.error, .text = change.text};
+        SetChange change;
+        StepResult result;
 
         for (size_t i = 0; i < set->n_volumes; i++)
-                if (set->volumes[i]->busy && set->volumes[i]->begun_phase == change.phase)
+                if (set->volumes[i]->busy && set->volumes[i]->begun_phase == set->change.phase)
                         set->volumes[i]->busy = false;
         change_note(set);
+        change = set->change;
+        result = (StepResult){
+                .error = change.error, .text = change.text, .broken = (const char *const *) change.broken};
         set->change = (SetChange){};
         set->n_operations--;
         change.done(set, CONTRACT_STEP_NONE, 0, &result, change.userdata);
+        for (char **text = change.broken; text && *text; text++)
+                free(*text);
+        free(change.broken);
         step_advance(set);
         snapshot_set_reap(set);
 }
@@ -77,8 +117,16 @@ static bool op_is_first(const SnapshotSet *set, size_t index) {
         return op;
 }
 
-/* Return: 0, or -EBUSY: something else is done to the set. */
-static int change_begin(SnapshotSet *set, ProviderPhase phase, StepDone done, void *userdata) {
+/**
+ * change_begin() - have all providers of a set do something with it
+ * @set:        the set, which counts
+ * @phase:      DESCRIBE, BREAK or REVERT; a provider without it has done it
+ * @done:       called once, perhaps at once
+ * @userdata:   for @done
+ *
+ * Return: 0, or -EBUSY: something else is done to the set.
+ */
+int change_begin(SnapshotSet *set, ProviderPhase phase, StepDone done, void *userdata) {
         if (!set->created || set->change.done || set->step != CONTRACT_STEP_NONE || set->n_operations > 0)
                 return error_origin(-EBUSY);
         set->change = (SetChange){.done = done, .userdata = userdata, .phase = phase, .n_pending = 1};
@@ -143,52 +191,4 @@ int snapshot_set_describe_anew(SnapshotSet *set, const SetDescription *descripti
         set_description_done(&set->given.wished);
         set->given.wished = wished;
         return error_trace(change_begin(set, PROVIDER_DESCRIBE, done, userdata));
-}
-
-/* A mount that was noted may have been undone by somebody else since: the device tells. */
-static bool volume_is_used(const SetVolume *volume) {
-        const ProviderVolume *given = &volume->given;
-
-        return given->ops->is_open ? given->ops->is_open(given)
-                                   : snapshot_set_get_mount(volume->set, given->snapshot_id) != 0;
-}
-
-/**
- * snapshot_set_check_unused() - whether a snapshot can go without anybody missing it
- * @set:            the set
- * @snapshot_id:    of one of its snapshots; NULL: all
- * @text:           why not, and what to do
- * @n_text:         its size
- *
- * Return: OK or VOLUME_BUSY.
- */
-ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snapshot_id, char *text,
-                                        size_t n_text) {
-        if (set->given.description.locked) {
-                (void) snprintf(text, n_text,
-                                "Snapshot set %s is locked; unlock it first, or delete it by force.",
-                                set->given.id);
-                return CONTRACT_ERROR_VOLUME_BUSY;
-        }
-        for (size_t i = 0; i < set->n_volumes; i++) {
-                const SetVolume *volume = set->volumes[i];
-                const char *id = volume->given.snapshot_id;
-
-                if (volume->state != SNAPSHOT_CREATED || (snapshot_id && !streq(id, snapshot_id)) ||
-                    !volume_is_used(volume))
-                        continue;
-                if (snapshot_set_get_mount(set, id) != 0)
-                        (void) snprintf(
-                                text, n_text,
-                                "Snapshot %s of %.128s is mounted; unmount it first, or delete it by "
-                                "force.",
-                                id, volume->given.name);
-                else
-                        (void) snprintf(text, n_text,
-                                        "Snapshot %s of %.128s is in use; end who reads it, or delete it by "
-                                        "force: it goes with the last who has it open.",
-                                        id, volume->given.name);
-                return CONTRACT_ERROR_VOLUME_BUSY;
-        }
-        return CONTRACT_OK;
 }

@@ -204,9 +204,10 @@ static int set_adopt(Recovery *recovery, const LvmReport *report, const LvmVolum
         if (r < 0)
                 return error_trace(r);
         v->prepared = true;
-        v->state = SNAPSHOT_CREATED;
+        v->state = lvm_volume_is_merging(volume) ? SNAPSHOT_REVERTING : SNAPSHOT_CREATED;
         set->volumes[set->n_volumes++] = TAKE_PTR(v);
         set->given.n_volumes = (uint32_t) set->n_volumes;
+        set->n_made = snapshot->n_volumes;
         return 0;
 }
 

@@ -21,7 +21,8 @@ typedef struct Space Space;
 typedef enum SnapshotState {
         SNAPSHOT_PREPARING,
         SNAPSHOT_CREATED,
-        SNAPSHOT_DELETING, /* somebody still has it open */
+        SNAPSHOT_REVERTING, /* its volume becomes what it is, now or when that is activated next */
+        SNAPSHOT_DELETING,  /* somebody still has it open */
         SNAPSHOT_GONE,
 } SnapshotState;
 
@@ -33,6 +34,7 @@ typedef struct SetChange {
         size_t n_pending;
         ContractError error;
         char text[CONTRACT_TEXT_MAX];
+        char **broken; /* BREAK: id and new name of each snapshot, NULL-terminated */
 } SetChange;
 
 /* One of a set's volumes and what will be its snapshot. */
@@ -122,6 +124,7 @@ struct SnapshotSet {
         sd_event_source *linger_timer;
 
         SetChange change; /* see change.c */
+        size_t n_made;    /* snapshots that it was made with */
 
         uint64_t freeze_usec;
         bool created;
@@ -204,8 +207,12 @@ StageResult stage_hold_abort(SnapshotSet *set);
 StageResult stage_journal_write(SnapshotSet *set);
 StageResult stage_journal_remove(SnapshotSet *set);
 
+/* change.c */
+int change_begin(SnapshotSet *set, ProviderPhase phase, StepDone done, void *userdata);
+
 /* watch.c */
 int watch_new(Sets *sets);
+void watch_look(Sets *sets);
 Watch *watch_free(Watch *watch);
 
 /* space.c */

@@ -58,10 +58,11 @@ typedef struct StepResult {
         ContractError error; /* OK: done */
         const char *text;    /* with an error: what happened, to which thing, at which step, what to do */
         const char *key;     /* BEGIN_PREPARE: names the volume; the same volume, the same key */
-        bool file_systems_frozen; /* COMMIT */
-        uint32_t n_deleted;       /* DELETE */
-        const char *first_left;   /* DELETE */
-        const VolumeNeed *need;   /* IsVolumeSupported */
+        bool file_systems_frozen;  /* COMMIT */
+        uint32_t n_deleted;        /* DELETE */
+        const char *first_left;    /* DELETE */
+        const VolumeNeed *need;    /* IsVolumeSupported */
+        const char *const *broken; /* break: id and new name of each snapshot, NULL-terminated */
 } StepResult;
 
 typedef void (*StepDone)(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
@@ -92,7 +93,9 @@ typedef struct SnapshotInfo {
         const char *key;
         const char *device; /* /dev/… of the snapshot */
         const char *provider;
-        const char *state;               /* "preparing", "created", "deleting", "invalid" */
+        const char *state;               /* "preparing", "created", "reverting", "deleting", "invalid" */
+        bool revert_waits;               /* "reverting": until the volume is activated next */
+        double revert_left;              /* likewise, percent that is still to be done */
         const char *file_system;         /* type, or "" */
         const char *no_tree;             /* NULL: OpenTree works; else why not */
         const char *invalid_reason;      /* a word: store-lost, pool-failed, pool-full; "": it is not */
@@ -233,9 +236,15 @@ int snapshot_set_describe(SnapshotSet *set, const SetDescription *description);
 const SetDescription *snapshot_set_get_description(const SnapshotSet *set);
 int snapshot_set_describe_anew(SnapshotSet *set, const SetDescription *description, StepDone done,
                                void *userdata);
-/* Why it is not to be deleted unless by force; snapshot_id: of one, NULL: of all. Return: OK: nothing. */
-ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snapshot_id, char *text,
-                                        size_t n_text);
+/* Why it is not to be deleted, unless by force; snapshot_id: of one, NULL: of all. Return: OK: nothing. */
+ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snapshot_id, bool force,
+                                        char *text, size_t n_text);
+/* A persistent set becomes volumes like any other, or its volumes become what its snapshots are; done as
+ * StepDone with STEP_NONE. Return: OK: begun; else why not, and done is not called. */
+ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writable, StepDone done,
+                                 void *userdata, char *text, size_t n_text);
+ContractError snapshot_set_revert(SnapshotSet *set, StepDone done, void *userdata, char *text,
+                                  size_t n_text);
 
 int snapshot_set_find_places(const SnapshotSet *set, SetPlaces *ret);
 void set_places_done(SetPlaces *places);

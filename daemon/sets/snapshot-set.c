@@ -104,6 +104,7 @@ void snapshot_set_drop_volume(SnapshotSet *set, SetVolume *volume) {
  */
 void snapshot_set_note_created(SnapshotSet *set) {
         set->created = true;
+        set->n_made = set->n_volumes;
         for (size_t i = 0; i < set->n_volumes; i++)
                 set->volumes[i]->state = SNAPSHOT_CREATED;
 }
@@ -254,6 +255,8 @@ static const char *volume_lost(const SetVolume *volume) {
 static const char *volume_state(const SetVolume *volume) {
         if (volume->state == SNAPSHOT_PREPARING)
                 return "preparing";
+        if (volume->state == SNAPSHOT_REVERTING)
+                return "reverting";
         if (volume->invalid_reason)
                 return "invalid";
         if (volume->state != SNAPSHOT_CREATED)
@@ -270,6 +273,7 @@ static const char *volume_state(const SetVolume *volume) {
  * Return: false if there is no such snapshot (any more).
  */
 bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInfo *ret) {
+        ProviderRevert revert = {};
         const ProviderVolume *given;
         const SetVolume *volume;
 
@@ -277,6 +281,8 @@ bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInf
                 return false;
         volume = set->volumes[index];
         given = &volume->given;
+        if (volume->state == SNAPSHOT_REVERTING)
+                (void) given->ops->get_revert(given, &revert);
         *ret = (SnapshotInfo){
                 .id = given->snapshot_id,
                 .set_id = set->given.id,
@@ -289,6 +295,8 @@ bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInf
                 .no_tree = given->no_tree,
                 .invalid_reason = volume_lost(volume),
                 .invalid_usec = volume->invalid_usec,
+                .revert_waits = revert.waits,
+                .revert_left = revert.left,
                 .full = volume->full,
                 .external_id = set->given.external_id,
                 .size = given->size,

@@ -24,31 +24,47 @@ struct Watch {
         bool asked; /* LVM is being asked */
 };
 
-static bool report_has(const LvmReport *report, const char *snapshot_id) {
+static const LvmVolume *report_find(const LvmReport *report, const char *snapshot_id) {
         for (size_t i = 0; i < report->n_volumes; i++) {
                 LvmSnapshot snapshot;
 
                 if (lvm_volume_get_snapshot(&report->volumes[i], &snapshot) &&
                     streq(snapshot.id, snapshot_id))
-                        return true;
+                        return &report->volumes[i];
         }
-        return false;
+        return NULL;
 }
 
 static bool volume_is_watched(const SetVolume *volume) {
-        return volume->state == SNAPSHOT_CREATED && !volume->busy && volume->given.ops->is_suspended;
+        return (volume->state == SNAPSHOT_CREATED || volume->state == SNAPSHOT_REVERTING) && !volume->busy &&
+               volume->given.ops->is_suspended;
+}
+
+static void volume_gone(SetVolume *volume) {
+        bool reverted = volume->state == SNAPSHOT_REVERTING;
+
+        if (reverted)
+                log_notice("Volume %s is what its snapshot %s was.", volume->given.name,
+                           volume->given.snapshot_id);
+        else
+                log_warning("The snapshot %s of %s was removed by somebody else.", volume->given.snapshot_id,
+                            volume->given.name);
+        volume->state = SNAPSHOT_GONE;
+        delete_tell(volume, reverted ? "reverted" : "removed");
 }
 
 static void set_compare(SnapshotSet *set, const LvmReport *report) {
         for (size_t i = 0; i < set->n_volumes; i++) {
                 SetVolume *volume = set->volumes[i];
+                const LvmVolume *found;
 
-                if (!volume_is_watched(volume) || report_has(report, volume->given.snapshot_id))
+                if (!volume_is_watched(volume))
                         continue;
-                log_warning("The snapshot %s of %s was removed by somebody else.", volume->given.snapshot_id,
-                            volume->given.name);
-                volume->state = SNAPSHOT_GONE;
-                delete_tell(volume, "removed");
+                found = report_find(report, volume->given.snapshot_id);
+                if (!found)
+                        volume_gone(volume);
+                else if (lvm_volume_is_merging(found))
+                        volume->state = SNAPSHOT_REVERTING;
         }
 }
 
@@ -84,13 +100,21 @@ static bool is_watched(const Sets *sets, const char *device_name) {
         return false;
 }
 
+/**
+ * watch_look() - ask LVM which snapshots there are, in a moment
+ * @sets:       whose
+ */
+void watch_look(Sets *sets) {
+        if (sd_event_source_set_time_relative(sets->watch->timer, WATCH_DELAY_USEC) >= 0)
+                (void) sd_event_source_set_enabled(sets->watch->timer, SD_EVENT_ONESHOT);
+}
+
 static int on_name(sd_event_source *source, const struct inotify_event *event, void *userdata) {
         Sets *sets = userdata;
 
         if (event->len == 0 || !is_watched(sets, event->name))
                 return 0;
-        if (sd_event_source_set_time_relative(sets->watch->timer, WATCH_DELAY_USEC) >= 0)
-                (void) sd_event_source_set_enabled(sets->watch->timer, SD_EVENT_ONESHOT);
+        watch_look(sets);
         return 0;
 }
 

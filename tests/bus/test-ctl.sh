@@ -11,7 +11,7 @@ is_taken() { ! ctl "$1" "$2" x --help 2>&1 | grep 'unrecognized option'; }
 
 start_all
 
-for verb in run begin complete abort end create list show plot describe delete release mount umount explain doctor monitor log-level script; do
+for verb in $(ctl --help | awk '/^Verbs:/ { found = 1; next } /^Options:/ { exit } found { print $1 }'); do
         check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl $verb --help)
         check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl $verb --help)
         check "$verb --version" grep -q quiesced <(ctl $verb --version)
@@ -113,6 +113,11 @@ fails "to describe what is not there" 1 'no snapshot, set or session' \
 named=$(ctl create --quiet --persistent --name 'from the start' --note n --label a -l b test:one)
 check "create names a set" is 'from the start n a,b' \
         '.sets[0] | .name + " " + .note + " " + (.labels | join(","))' show --json "$named"
+fails "a provider that cannot revert" 1 'Provider test, of the snapshot of test:one, cannot do this' \
+        ctl revert --no-safety-set "$named"
+fails "nor break" 1 'Provider test.*cannot do this' ctl break "$named"
+fails "a suffix that is none" 1 '"a/b" cannot end a volume' ctl break --suffix a/b "$named"
+check "the set is as it was" is created '.sets[0].state' show --json "$named"
 check "a locked set is deleted by force" ctl describe -q "$named" --lock
 check "at once" ctl delete --force "$named"
 check "a snapshot is deleted" ctl delete "$snapshot"

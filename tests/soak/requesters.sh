@@ -132,7 +132,7 @@ requester_create() {
 delete_sets() {
         local id
         for id in $(quiescectl list sets --json 2> /dev/null | jq -r '.sets[] | select(.persistent).id'); do
-                timeout 200 quiescectl delete "$id" > "$soak/delete.out" 2>&1
+                timeout 200 quiescectl delete --force "$id" > "$soak/delete.out" 2>&1
         done
 }
 

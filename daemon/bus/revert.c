@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * SnapshotSet.Break and SnapshotSet.Revert; see revert.h.
+ */
+
+#include "daemon/bus/revert.h"
+
+#include "daemon/bus/access.h"
+#include "daemon/bus/publish.h"
+
+#include "util/error.h"
+
+/* What was asked for, kept while polkit thinks. */
+typedef struct Asked {
+        char set_id[CONTRACT_ID_MAX];
+        char suffix[128];
+        bool breaks, writable;
+} Asked;
+
+static int append_broken(sd_bus_message *reply, const char *const *broken) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{ss}");
+        for (; r >= 0 && broken && broken[0] && broken[1]; broken += 2)
+                r = sd_bus_message_append(reply, "{ss}", broken[0], broken[1]);
+        return r < 0 ? error_origin(r) : sd_bus_message_close_container(reply);
+}
+
+/* StepDone */
+static void broken(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
+                   void *userdata) {
+        _cleanup_(kept_call_freep) KeptCall *call = userdata;
+        sd_bus_message *reply = NULL;
+        int r;
+
+        if (result->error != CONTRACT_OK) {
+                bus_reply_error(call->message, result->error, result->text);
+                return;
+        }
+        r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = append_broken(reply, result->broken);
+        bus_reply_send(call->message, reply, r);
+        sd_bus_message_unref(reply);
+}
+
+/* StepDone */
+static void reverted(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
+                     void *userdata) {
+        _cleanup_(kept_call_freep) KeptCall *call = userdata;
+
+        published_refresh(call->manager, "reverted");
+        if (result->error != CONTRACT_OK)
+                bus_reply_error(call->message, result->error, result->text);
+        else
+                bus_reply_sent(call->message, sd_bus_reply_method_return(call->message, NULL));
+}
+
+/* AccessGranted */
+static void granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
+        const Asked *asked = userdata;
+        SnapshotSet *set =
+                published_find(manager, asked->set_id) ? sets_find(manager->sets, asked->set_id) : NULL;
+        KeptCall *kept = *call;
+        char text[CONTRACT_TEXT_MAX];
+        ContractError error;
+
+        if (!set) {
+                bus_reply_error(kept->message, CONTRACT_ERROR_OBJECT_NOT_FOUND,
+                                "The snapshot set has been deleted meanwhile.");
+                return;
+        }
+        *call = NULL; /* the callback's, which may be called at once */
+        error = asked->breaks ? snapshot_set_break(set, asked->suffix, asked->writable, broken, kept, text,
+                                                   sizeof(text))
+                              : snapshot_set_revert(set, reverted, kept, text, sizeof(text));
+        if (error == CONTRACT_OK)
+                return;
+        *call = kept;
+        bus_reply_error(kept->message, error, text);
+}
+
+static int ask(sd_bus_message *m, const PublishedSet *set, const Asked *asked, sd_bus_error *reterr) {
+        const AccessQuestion question = {.action = ACTION_ADMINISTER};
+        Asked *copy = malloc(sizeof(*copy));
+
+        if (!copy)
+                return error_origin(-ENOMEM);
+        *copy = *asked;
+        (void) snprintf(copy->set_id, sizeof(copy->set_id), "%s", set->id);
+        return access_check(set->manager, m, &question, granted, copy, free, reterr);
+}
+
+/**
+ * method_break() - SnapshotSet.Break, for sd-bus
+ * @m:          the call
+ * @userdata:   the set, on the bus
+ * @reterr:     InvalidArgument
+ *
+ * Mirrors IVssBackupComponentsEx2::BreakSnapshotSetEx.
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_break(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        const PublishedSet *set = userdata;
+        const char *suffix = "";
+        int writable = false, r;
+        const Option options[] = {
+                {"suffix", OPTION_STRING, &suffix},
+                {"writable", OPTION_BOOLEAN, &writable},
+        };
+        Asked asked = {.breaks = true};
+
+        r = options_read(m, options, ELEMENTSOF(options), reterr);
+        if (r < 0)
+                return r;
+        /* One that is too long is cut, and too long still. */
+        (void) snprintf(asked.suffix, sizeof(asked.suffix), "%s", suffix);
+        asked.writable = writable;
+        return ask(m, set, &asked, reterr);
+}
+
+/**
+ * method_revert() - SnapshotSet.Revert, for sd-bus
+ * @m:          the call
+ * @userdata:   the set, on the bus
+ * @reterr:     InvalidArgument
+ *
+ * Mirrors IVssBackupComponentsEx2::RevertToSnapshot.
+ *
+ * Return: 1, or a negative errno.
+ */
+int method_revert(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r;
+
+        r = options_read_none(m, reterr);
+        return r < 0 ? r : ask(m, userdata, &(Asked){}, reterr);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * REVERT: the origins become what their snapshots are: LVM merges the snapshots into them.
+ *
+ * Nothing of it can be undone, so first all is looked at that LVM would refuse, for all volumes; only then
+ * it is asked, one volume after the other in a group. An origin that nobody has open is reverted at once
+ * (LVM's lvmpolld looks after a thick one until it is done, over a restart of the machine, too); one that is
+ * in use when it is activated next. A snapshot that was merged is no more.
+ */
+
+#include "daemon/providers/lvm-dm.h"
+#include "daemon/providers/lvm-group.h"
+#include "util/error.h"
+
+static LvmData *data_of(const ProviderVolume *volume) {
+        return volume->data;
+}
+
+static void run_next(LvmGroup *group) {
+        const LvmGroupOperation *operation = group->operation;
+
+        for (size_t i = 0; i < operation->n_volumes; i++) {
+                ProviderVolume *volume = operation->volumes[i];
+                LvmData *data = data_of(volume);
+                char path[2 * LVM_VG_SIZE], origin[2 * LVM_VG_SIZE];
+                LvmCommandSpec spec = {
+                        .lane = group->vg,
+                        .arguments = {"lvconvert", "--yes", "--merge", "--background", path},
+                        .limit_usec = LVM_CHANGE_LIMIT,
+                        .changes = true,
+                        .origin_key = data->origin_key,
+                        .origin_name = origin,
+                        .snapshot_lv = data->name,
+                        .suspends = true,
+                };
+
+                if (data->merge_begun || !streq(data->vg, group->vg))
+                        continue;
+                data->merge_begun = true;
+                lvm_lv_path(path, data->vg, data->name);
+                lvm_lv_path(origin, data->vg, data->lv);
+                lvm_group_run(group, &spec);
+                return;
+        }
+}
+
+/* A command for each group, until there is nothing left to be done in any. */
+static void merge_all(LvmGroupOperation *operation) {
+        for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
+                run_next(&operation->groups[g]);
+        if (operation->n_pending == 0)
+                lvm_group_operation_end(operation);
+}
+
+static bool check_volume(ProviderVolume *volume, const LvmReport *report, LvmVerdict *verdict) {
+        const LvmVolume *snapshot, *origin;
+        LvmData *data = data_of(volume);
+
+        data->merge_begun = false;
+        snapshot = lvm_report_find(report, data->vg, data->name);
+        origin = lvm_report_find_uuid(report, data->origin_uuid);
+        if (!snapshot || !origin)
+                return lvm_verdict(verdict, CONTRACT_ERROR_OBJECT_NOT_FOUND, "The %s %.200s is gone.",
+                                   origin ? "snapshot of" : "volume", volume->name);
+        if (!streq(snapshot->origin_uuid, data->origin_uuid))
+                return lvm_verdict(
+                        verdict, CONTRACT_ERROR_NOT_SUPPORTED,
+                        "LVM does not know the snapshot of %.200s as one of it, and cannot merge it; "
+                        "copy what is needed from the snapshot.",
+                        volume->name);
+        if (snapshot->size != origin->size)
+                return lvm_verdict(
+                        verdict, CONTRACT_ERROR_NOT_SUPPORTED,
+                        "%.200s has another size than when the snapshot was made; make it the same "
+                        "size, or copy what is needed from the snapshot.",
+                        volume->name);
+        if (origin->attributes[0] == 'O')
+                return lvm_verdict(verdict, CONTRACT_ERROR_VOLUME_BUSY,
+                                   "%.200s is being reverted already, or will be when it is activated next; "
+                                   "wait until that is over.",
+                                   volume->name);
+        return lvm_check_group(origin, verdict);
+}
+
+static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
+        LvmGroupOperation *operation = userdata;
+
+        if (r < 0)
+                (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                   "LVM could not be asked for the snapshots. %.400s", text);
+        for (size_t i = 0; i < operation->n_volumes && !lvm_group_operation_failed(operation); i++) {
+                operation->fault = operation->volumes[i];
+                (void) check_volume(operation->volumes[i], report, &operation->verdict);
+        }
+        if (lvm_group_operation_failed(operation)) {
+                lvm_group_operation_end(operation);
+                return;
+        }
+        operation->doing = "merged into their origins (what was said of others before holds)";
+        operation->next = merge_all;
+        merge_all(operation);
+}
+
+/**
+ * lvm_revert_set() - REVERT: have LVM merge the snapshots into their origins
+ * @provider:   of all of them
+ * @volumes:    whose snapshots count, and nobody has open; copied
+ * @n_volumes:  how many
+ * @done:       called once; after a failure of LVM's some may have been begun, which goes on
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno.
+ */
+int lvm_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
+                   void *userdata) {
+        LvmGroupOperation *operation;
+        int r;
+
+        r = lvm_group_operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        r = lvm_list(provider->lvm, NULL, on_listed, operation);
+        if (r < 0)
+                free(operation);
+        return error_trace(r);
+}
+
+/**
+ * lvm_get_revert() - how far the merge of a snapshot is
+ * @volume:     the volume, after REVERT
+ * @ret:        filled in
+ *
+ * Return: false if it is over, as far as the kernel tells; LVM then still removes the snapshot.
+ */
+bool lvm_get_revert(const ProviderVolume *volume, ProviderRevert *ret) {
+        const LvmData *data = volume->data;
+        unsigned long long used, total, metadata;
+        char status[LVM_DM_TEXT_SIZE];
+        int r;
+
+        *ret = (ProviderRevert){};
+        r = lvm_dm_status(data->origin_key, "snapshot-merge", status);
+        if (r == 0 && sscanf(status, "%llu/%llu %llu", &used, &total, &metadata) == 3) {
+                ret->left = total > 0 && used > metadata
+                                    ? 100.0 * (double) (used - metadata) / (double) total
+                                    : 0.0;
+                return true;
+        }
+        /* Its device is there until the merge begins. */
+        ret->waits = lvm_dm_status(data->snapshot_key, "snapshot", status) == 0 ||
+                     lvm_dm_status(data->snapshot_key, "thin", status) == 0;
+        ret->left = 100.0;
+        return ret->waits;
+}
