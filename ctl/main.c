@@ -24,6 +24,7 @@ static const Verb verbs[] = {
         {"show", verb_show, "ID...", "show a snapshot, set or session"},
         {"plot", verb_plot, "ID", "draw what happened when in a set, as SVG"},
         {"describe", verb_describe, "ID", "name a set, note, label or lock it"},
+        {"restore", verb_restore, "ID [PATH...]", "bring files back from a set's snapshots"},
         {"revert", verb_revert, "ID", "make volumes what a set's snapshots are"},
         {"break", verb_break, "ID", "make a set's snapshots ordinary volumes"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},

@@ -7,22 +7,21 @@
 #include "ctl/json.h"
 #include "quiesce/requester.h"
 
-static const char usage[] =
-        "\nUsage:\n"
-        " quiescectl break [options] ID\n"
-        "\n"
-        "Make the snapshots of a set ordinary volumes, forget them, print their names.\n"
-        "\n"
-        "Options:\n"
-        " -s, --suffix TEXT       of their names, after the volume's and \"_\"\n"
-        "                         (default: the instant, as in 20261130T064512Z)\n"
-        " -w, --rw                let them be written to\n"
-        " -H, --host [USER@]HOST  of another host\n"
-        " -J, --json              use JSON output format\n"
-        " -h, --help              display this help\n"
-        " -V, --version           display version\n"
-        "\n"
-        "For more details see quiescectl(1).\n";
+static const char usage[] = "\nUsage:\n"
+                            " quiescectl break [options] ID\n"
+                            "\n"
+                            "Make the snapshots of a set ordinary volumes, forget them, print their names.\n"
+                            "\n"
+                            "Options:\n"
+                            " -s, --suffix TEXT       of their names, after the volume's and \"_\"\n"
+                            "                         (default: the instant, as in 20261130T064512Z)\n"
+                            " -w, --rw                let them be written to\n"
+                            " -H, --host [USER@]HOST  of another host\n"
+                            " -J, --json              use JSON output format\n"
+                            " -h, --help              display this help\n"
+                            " -V, --version           display version\n"
+                            "\n"
+                            "For more details see quiescectl(1).\n";
 
 static const struct option long_options[] = {
         {"suffix", required_argument, NULL, 's'},

@@ -50,6 +50,7 @@ extern "C" {
 #define QUIESCE_BUS_PROVIDER "org.quiesce1.Provider"
 
 #define QUIESCE_ERROR_BAD_STATE                        "org.quiesce1.Error.BadState"
+#define QUIESCE_ERROR_INVALID_ARGUMENT                 "org.quiesce1.Error.InvalidArgument"
 #define QUIESCE_ERROR_NOT_SUPPORTED                    "org.quiesce1.Error.NotSupported"
 #define QUIESCE_ERROR_OBJECT_NOT_FOUND                 "org.quiesce1.Error.ObjectNotFound"
 #define QUIESCE_ERROR_OBJECT_ALREADY_EXISTS            "org.quiesce1.Error.ObjectAlreadyExists"
