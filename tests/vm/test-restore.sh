@@ -21,7 +21,7 @@ must install -d /etc/quiesced/writers.d /mnt/db/files
 must chmod 0777 "$test_work"
 cat > /etc/quiesced/writers.d/wiki.writer <<END
 [Writer]
-Exec=/usr/bin/quiesce-test-writer log=$log component=,pages,/mnt/db/files
+Exec=/usr/bin/quiesce-test-writer log=$log component=filegroup::pages:s:/mnt/db/files
 User=daemon
 END
 must systemctl restart quiesced.service
