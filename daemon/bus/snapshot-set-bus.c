@@ -7,8 +7,8 @@
 #include "daemon/bus/delete.h"
 #include "daemon/bus/describe.h"
 #include "daemon/bus/publish.h"
-#include "daemon/bus/timeline-bus.h"
 #include "daemon/bus/revert.h"
+#include "daemon/bus/timeline-bus.h"
 
 #include "contract/names.h"
 
