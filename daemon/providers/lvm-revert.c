@@ -69,7 +69,8 @@ static bool check_volume(ProviderVolume *volume, const LvmReport *report, LvmVer
                         "LVM does not know the snapshot of %.200s as one of it, and cannot merge it; "
                         "copy what is needed from the snapshot.",
                         volume->name);
-        if (snapshot->size != origin->size)
+        /* Of a thick one it is the size of its store, and LVM resizes no origin of such. */
+        if (volume->ops == &lvm_thin_ops && snapshot->size != origin->size)
                 return lvm_verdict(
                         verdict, CONTRACT_ERROR_NOT_SUPPORTED,
                         "%.200s has another size than when the snapshot was made; make it the same "

@@ -14,7 +14,7 @@ volumes() { lvs --noheadings -o vg_name,lv_name | tr -s ' ' | sort | paste -sd,;
 tags() { lvs --noheadings -o lv_tags "$1" | tr -d ' '; }
 mount_all() { mount /dev/one/data /mnt/data && mount /dev/two/db /mnt/db; }
 fill() { for directory in /mnt/data /mnt/db; do echo "$1" > "$directory/file" && dd if=/dev/urandom of="$directory/more" bs=1M count=20 status=none; done; sync; }
-content() { paste -sd' ' /mnt/data/file /mnt/db/file; }
+content() { cat /mnt/data/file /mnt/db/file | paste -sd' '; }
 
 make_vg one /dev/vdb
 make_vg two /dev/vdc
