@@ -59,7 +59,6 @@ typedef struct Backup {
 
 int backup_init(Backup *backup, const BackupOptions *options);
 int backup_begin(Backup *backup);
-int backup_wait(void *userdata);
 int backup_add(Backup *backup, const QuiesceVolume *volume, char **ret_snapshot, sd_bus_error *error);
 int backup_add_plan(Backup *backup, Plan *plan);
 int backup_prepare(Backup *backup);

@@ -42,6 +42,7 @@ int verb_delete(int argc, char **argv);
 int verb_describe(int argc, char **argv);
 int verb_break(int argc, char **argv);
 int verb_revert(int argc, char **argv);
+int verb_export(int argc, char **argv);
 int verb_restore(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_exec(int argc, char **argv);

@@ -26,6 +26,7 @@ static const Verb verbs[] = {
         {"describe", verb_describe, "ID", "name a set, note, label or lock it"},
         {"restore", verb_restore, "ID [PATH...]", "bring files back from a set's snapshots"},
         {"revert", verb_revert, "ID", "make volumes what a set's snapshots are"},
+        {"export", verb_export, "ID", "print a set's backup document"},
         {"break", verb_break, "ID", "make a set's snapshots ordinary volumes"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
         {"release", verb_release, "ID...", "end sessions, whoever owns them"},

@@ -14,6 +14,7 @@
 
 #include "daemon/bus/bus.h"
 #include "daemon/manager.h"
+#include "daemon/records/set-store.h"
 
 #include "util/error.h"
 #include "util/log.h"
@@ -53,6 +54,16 @@ void manager_dark_end(Manager *manager) {
         bus_after_dark(manager);
         if (manager->stop_after_dark)
                 manager_stop(manager);
+}
+
+/**
+ * manager_pause_stores() - in a freeze window no file is written and nothing started
+ * @manager:    the manager
+ * @pause:      whether one is on
+ */
+void manager_pause_stores(Manager *manager, bool pause) {
+        set_store_pause(manager->set_store, pause);
+        set_store_pause(manager->document_store, pause);
 }
 
 /**

@@ -295,7 +295,7 @@ void effect_event(Manager *manager, SessionObject *session, const ContractEffect
         int r;
 
         if (effect->event == CONTRACT_EVENT_FREEZE) /* of a set without volumes, which needs no step LOCK */
-                set_store_pause(manager->set_store, true);
+                manager_pause_stores(manager, true);
         r = event_send(manager, session, effect);
         if (r < 0) {
                 (void) snprintf(text, sizeof(text), "%s could not be sent: %s",

@@ -196,7 +196,7 @@ static int step_of_set(Manager *manager, SnapshotSet *set, const ContractEffect 
         if (effect->step == CONTRACT_STEP_LOCK) {
                 snapshot_set_note_writers_freeze(set, effect->system_writers);
                 manager_lock_memory(manager, true);
-                set_store_pause(manager->set_store, true);
+                manager_pause_stores(manager, true);
         }
         r = pending_step_new(manager, &step, effect);
         if (r < 0)

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "daemon/bus/call.h"
+#include "daemon/bus/component-bus.h"
 #include "daemon/bus/publish.h"
 #include "daemon/entries.h"
 #include "daemon/inhibitor.h"
@@ -61,12 +62,14 @@ static void record_post_restore(Manager *manager, const ContractEffect *effect) 
         session_object_save(session);
 }
 
-/* What the event added is in the set's timeline from now on. */
+/* What the event added is in the set's timeline, and what its writers noted in its document, from now on. */
 static void save_backup_complete(Manager *manager, const ContractEffect *effect) {
-        const SessionObject *session = session_object_find(manager, effect->session);
+        SessionObject *session = session_object_find(manager, effect->session);
 
-        if (session)
-                session_timeline_save(session, false);
+        if (!session)
+                return;
+        session_timeline_save(session, false);
+        session_document_save(session);
 }
 
 static void carry_out_reply(Manager *manager, const ContractEffect *effect) {
@@ -98,6 +101,7 @@ static void carry_out_set_created(Manager *manager, SessionObject *session, cons
         if (snapshot_set_get_info(set, &made))
                 entry_set_created(&made);
         session_timeline_save(session, false);
+        session_document_save(session);
 }
 
 static void carry_out_stop_writer(Manager *manager, SessionObject *session, const ContractEffect *effect) {
@@ -123,7 +127,7 @@ static void carry_out_gone(Manager *manager, SessionObject *session) {
 static void carry_out_window_end(Manager *manager) {
         sets_window_end(manager->sets);
         manager_lock_memory(manager, false);
-        set_store_pause(manager->set_store, false);
+        manager_pause_stores(manager, false);
 }
 
 /* Before what others see of a session. There is nothing that could fail here: a test can only stop it. */

@@ -144,8 +144,11 @@ int manager_new(Manager **ret, const Config *config) {
         if (r == 0)
                 r = manager_make_writers(manager);
         if (r == 0)
-                r = set_store_new(&manager->set_store, manager->event, config->state_dir,
+                r = set_store_new(&manager->set_store, manager->event, config->state_dir, SET_STORE_RECORDS,
                                   SET_STORE_LIMIT_USEC);
+        if (r == 0)
+                r = set_store_new(&manager->document_store, manager->event, config->state_dir,
+                                  SET_STORE_DOCUMENTS, SET_STORE_LIMIT_USEC);
         if (r < 0)
                 return error_trace(r);
         *ret = TAKE_PTR(manager);
@@ -168,6 +171,7 @@ Manager *manager_free(Manager *manager) {
         manager->inhibitor = inhibitor_free(manager->inhibitor);
         manager->deadlines = deadlines_free(manager->deadlines);
         manager->set_store = set_store_free(manager->set_store);
+        manager->document_store = set_store_free(manager->document_store);
         (void) sets_free(manager->sets);
         (void) writers_free(manager->writers);
         manager->steps = pending_steps_free(manager->steps);

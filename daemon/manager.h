@@ -45,7 +45,7 @@ struct Manager {
         Contract *contract;
         Writers *writers;
         Sets *sets;
-        SetStore *set_store;
+        SetStore *set_store, *document_store;
 
         /* startup.c */
         int instance_fd;              /* locked: no other quiesced has this runtime directory */
@@ -121,4 +121,5 @@ Deadline *deadlines_free(Deadline *deadlines);
 /* darkness.c */
 void manager_dark_begin(Manager *manager);
 void manager_dark_end(Manager *manager);
+void manager_pause_stores(Manager *manager, bool pause);
 void manager_lock_memory(Manager *manager, bool lock);

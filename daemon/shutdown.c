@@ -50,8 +50,9 @@ void manager_sessions_gone(Manager *manager) {
         for (const SessionObject *session = manager->sessions; session; session = session->next)
                 if (!session_is_left_to_record(session))
                         return;
-        /* Sets' records: each has a deadline. */
-        if (set_store_is_idle(manager->set_store, store_idle, manager))
+        /* Sets' records and documents: each has a deadline. */
+        if (set_store_is_idle(manager->set_store, store_idle, manager) &&
+            set_store_is_idle(manager->document_store, store_idle, manager))
                 (void) sd_event_exit(manager->event, manager->bus ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 

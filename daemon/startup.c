@@ -179,6 +179,7 @@ static void remove_stray_records(Manager *manager) {
         for (const PublishedSet *set = manager->published; set; set = set->next)
                 memcpy(ids[n++], set->id, CONTRACT_ID_MAX);
         set_store_keep_only(manager->set_store, (const char(*)[CONTRACT_ID_MAX]) ids, n);
+        set_store_keep_only(manager->document_store, (const char(*)[CONTRACT_ID_MAX]) ids, n);
         free(ids);
 }
 

@@ -19,8 +19,9 @@ int method_set_file_restore_status(sd_bus_message *m, void *userdata, sd_bus_err
 int method_get_writer_metadata(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int method_get_writer_components(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 
-/* document-reply.c: BusCallReply */
+/* document-reply.c: BusCallReply; and what is kept with a persistent set */
 int reply_save_document(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);
+void session_document_save(SessionObject *session);
 
 /* metadata-reply.c: BusCallReply */
 int reply_gather_writer_metadata(BusCall *call, const ContractEffect *effect, sd_bus_message *reply);

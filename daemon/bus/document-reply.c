@@ -7,9 +7,12 @@
 #include <time.h>
 
 #include "daemon/bus/component-bus.h"
+#include "daemon/bus/publish.h"
+#include "daemon/records/set-store.h"
 
 #include "contract/names.h"
 #include "util/error.h"
+#include "util/log.h"
 
 static int set_if(char **field, const char *value) {
         return value ? writer_metadata_set(field, value) : 0;
@@ -188,4 +191,26 @@ int reply_save_document(BusCall *call, const ContractEffect *effect, sd_bus_mess
                         r = document_write(document, &text);
         }
         return error_trace(r < 0 ? r : sd_bus_message_append(reply, "s", text));
+}
+
+/**
+ * session_document_save() - keep a session's document with its persistent set
+ * @session:    the session; nothing happens if it has no persistent set that others can see
+ */
+void session_document_save(SessionObject *session) {
+        const PublishedSet *set = published_find(session->manager, session->record.set_id);
+        _cleanup_(document_freep) Document *document = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (session->recovered || !set || !set->persistent)
+                return;
+        r = document_of(session, &document);
+        if (r == 0)
+                r = document_write(document, &text);
+        if (r < 0)
+                log_warning("the document of snapshot set %s could not be made, ignoring: %s", set->id,
+                            strerror(-r));
+        else
+                set_store_write(session->manager->document_store, set->id, TAKE_PTR(text));
 }

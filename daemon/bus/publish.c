@@ -181,6 +181,8 @@ static void snapshot_leave(Manager *manager, PublishedSet *set, size_t index, co
 
 static void set_leave(Manager *manager, PublishedSet *set) {
         set_store_remove(manager->set_store, set->id);
+        if (set->persistent)
+                set_store_remove(manager->document_store, set->id);
         if (manager->bus)
                 (void) sd_bus_emit_object_removed(manager->bus, set->path);
         for (PublishedSet **place = &manager->published; *place; place = &(*place)->next)

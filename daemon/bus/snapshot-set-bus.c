@@ -6,6 +6,7 @@
 
 #include "daemon/bus/delete.h"
 #include "daemon/bus/describe.h"
+#include "daemon/bus/document-bus.h"
 #include "daemon/bus/publish.h"
 #include "daemon/bus/revert.h"
 #include "daemon/bus/timeline-bus.h"
@@ -107,6 +108,8 @@ const sd_bus_vtable snapshot_set_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_describe,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetDocument", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", document),
+                                method_get_document, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetProperties", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("a{sv}", properties), method_get_set_properties,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

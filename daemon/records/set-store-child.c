@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 
 #include "daemon/child/child.h"
-#include "timeline/timeline.h"
 #include "util/macro.h"
 
 #define NAME_SIZE (CONTRACT_ID_MAX + 8u)
@@ -103,7 +102,7 @@ static int file_read(const SetStoreRequest *request, int socket_fd) {
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return -EBADMSG;
-        if (st.st_size > (off_t) TIMELINE_SIZE_MAX)
+        if (st.st_size > (off_t) request->size_max)
                 return -EFBIG;
         memory = memfd_create("set-record", MFD_CLOEXEC);
         if (memory < 0)

@@ -15,6 +15,7 @@ typedef enum SetStoreWhat {
 typedef struct SetStoreRequest {
         SetStoreWhat what;
         const char *folder;
+        size_t size_max;
         char id[CONTRACT_ID_MAX];
         char *text;                    /* WRITE */
         char (*keep)[CONTRACT_ID_MAX]; /* KEEP_ONLY */

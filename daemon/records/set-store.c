@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "daemon/child/child.h"
+#include "daemon/documents/document.h"
 #include "daemon/records/set-store-child.h"
 #include "timeline/timeline.h"
 #include "util/error.h"
@@ -30,8 +31,20 @@ struct Operation {
         size_t n_text;
 };
 
+/* What a kind of store keeps. */
+typedef struct Keeping {
+        const char *folder, *noun;
+        size_t size_max;
+} Keeping;
+
+static const Keeping keepings[] = {
+        [SET_STORE_RECORDS] = {"sets", "record", TIMELINE_SIZE_MAX},
+        [SET_STORE_DOCUMENTS] = {"documents", "document", DOCUMENT_SIZE_MAX},
+};
+
 struct SetStore {
         sd_event *event;
+        const Keeping *keeping;
         char *folder;
         Operation *first, **end; /* the first runs, or has ended, or waits */
         uint64_t limit_usec;     /* of one of them */
@@ -58,17 +71,17 @@ static const char *const doings[] = {
         [SET_STORE_KEEP_ONLY] = "looked through",
 };
 
-static void operation_tell(const Operation *operation) {
+static void operation_tell(const SetStore *store, const Operation *operation) {
         const SetStoreRequest *request = &operation->request;
 
         if (operation->done)
                 operation->done(operation->result, operation->text, operation->n_text, operation->userdata);
         else if (operation->result < 0 && request->what == SET_STORE_KEEP_ONLY)
-                log_warning("the records of snapshot sets that are gone could not be removed, ignoring: %s",
-                            strerror(-operation->result));
+                log_warning("the %ss of snapshot sets that are gone could not be removed, ignoring: %s",
+                            store->keeping->noun, strerror(-operation->result));
         else if (operation->result < 0)
-                log_warning("the record of snapshot set %s could not be %s, ignoring: %s", request->id,
-                            doings[request->what], strerror(-operation->result));
+                log_warning("the %s of snapshot set %s could not be %s, ignoring: %s", store->keeping->noun,
+                            request->id, doings[request->what], strerror(-operation->result));
 }
 
 static void store_next(SetStore *store) {
@@ -98,7 +111,7 @@ static void store_finish(SetStore *store) {
         Operation *operation = store_shift(store);
 
         store->ended = false;
-        operation_tell(operation);
+        operation_tell(store, operation);
         operation_free(operation);
 }
 
@@ -117,7 +130,7 @@ static int take_text(Operation *operation, const ChildResult *result) {
 
         if (result->n_fds < 1 || result->fds[0] < 0 || fstat(result->fds[0], &st) < 0)
                 return error_origin(-EIO);
-        if (st.st_size > (off_t) TIMELINE_SIZE_MAX)
+        if (st.st_size > (off_t) operation->request.size_max)
                 return error_origin(-EFBIG);
         operation->text = malloc((size_t) st.st_size + 1);
         if (!operation->text)
@@ -209,11 +222,13 @@ static int store_run(sd_event_source *source, void *userdata) {
  * @ret:        the store
  * @event:      the event loop
  * @state_dir:  /var/lib/quiesced; made when there is something to write
+ * @kind:       what it keeps
  * @limit_usec: how long one thing may take: SET_STORE_LIMIT_USEC
  *
  * Return: 0, or a negative errno.
  */
-int set_store_new(SetStore **ret, sd_event *event, const char *state_dir, uint64_t limit_usec) {
+int set_store_new(SetStore **ret, sd_event *event, const char *state_dir, SetStoreKind kind,
+                  uint64_t limit_usec) {
         _cleanup_(set_store_freep) SetStore *store = calloc(1, sizeof(*store));
         int r;
 
@@ -221,8 +236,9 @@ int set_store_new(SetStore **ret, sd_event *event, const char *state_dir, uint64
                 return error_origin(-ENOMEM);
         store->event = event;
         store->limit_usec = limit_usec;
+        store->keeping = &keepings[kind];
         store->end = &store->first;
-        if (asprintf(&store->folder, "%s/sets", state_dir) < 0) {
+        if (asprintf(&store->folder, "%s/%s", state_dir, store->keeping->folder) < 0) {
                 store->folder = NULL;
                 return error_origin(-ENOMEM);
         }
@@ -271,6 +287,7 @@ static Operation *operation_new(const SetStore *store, SetStoreWhat what, const 
                 return NULL;
         operation->request.what = what;
         operation->request.folder = store->folder;
+        operation->request.size_max = store->keeping->size_max;
         (void) snprintf(operation->request.id, sizeof(operation->request.id), "%s", set_id);
         return operation;
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The records of finished sets, /var/lib/quiesced/sets/<id>.json: the timeline of each, as JSON.
+ * What is kept of finished sets, as JSON: the timeline of each in /var/lib/quiesced/sets/<id>.json, the
+ * backup document of a persistent one in /var/lib/quiesced/documents/<id>.json. A store is one of the two.
  *
  * They only add to what LVM's tags say: a set without its record is a set all the same. One that cannot be
  * read is told to who asks for it, and stays where it is until its set is gone.
@@ -27,7 +28,13 @@ typedef struct SetStore SetStore;
  */
 typedef void (*SetStoreRead)(int r, const char *text, size_t n_text, void *userdata);
 
-int set_store_new(SetStore **ret, sd_event *event, const char *state_dir, uint64_t limit_usec);
+typedef enum SetStoreKind {
+        SET_STORE_RECORDS,
+        SET_STORE_DOCUMENTS,
+} SetStoreKind;
+
+int set_store_new(SetStore **ret, sd_event *event, const char *state_dir, SetStoreKind kind,
+                  uint64_t limit_usec);
 SetStore *set_store_free(SetStore *store);
 DEFINE_CLEANUP(SetStore *, set_store_free)
 

@@ -118,6 +118,10 @@ fails "a provider that cannot revert" 1 'Provider test, of the snapshot of test:
 fails "nor break" 1 'Provider test.*cannot do this' ctl break "$named"
 fails "a suffix that is none" 1 '"a/b" cannot end a volume' ctl break --suffix a/b "$named"
 check "the set is as it was" is created '.sets[0].state' show --json "$named"
+check "its document tells of it" test "$(ctl export "$named" | jq -r .set)" = "$named"
+check "it is written to a file" ctl export "$named" --output "$work/document"
+check "the same" cmp "$work/document" <(ctl export "$named")
+fails "a file that is there" 1 'document: File exists' ctl export "$named" --output "$work/document"
 check "a locked set is deleted by force" ctl describe -q "$named" --lock
 check "at once" ctl delete --force "$named"
 check "a snapshot is deleted" ctl delete "$snapshot"

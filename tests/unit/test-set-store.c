@@ -73,7 +73,8 @@ static int set_up(void **state) {
         assert_non_null(mkdtemp(f->directory));
         (void) snprintf(f->state, sizeof(f->state), "%s/quiesced", f->directory);
         assert_int_equal(sd_event_new(&f->event), 0);
-        assert_int_equal(set_store_new(&f->store, f->event, f->state, SET_STORE_LIMIT_USEC), 0);
+        assert_int_equal(
+                set_store_new(&f->store, f->event, f->state, SET_STORE_RECORDS, SET_STORE_LIMIT_USEC), 0);
         *state = f;
         return 0;
 }
