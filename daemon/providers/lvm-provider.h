@@ -33,7 +33,7 @@ typedef struct LvmData {
         char broken_name[LVM_VG_SIZE];     /* BREAK: the LV's new name, and … */
         char broken_path[2 * LVM_VG_SIZE]; /* … with its group's */
         unsigned n_break_steps;            /* what was begun of it */
-        bool merge_begun;                  /* REVERT: LVM was asked for it */
+        bool merge_begun, is_merged;       /* REVERT: LVM was asked for it */
         bool native;                       /* thin: made with lvcreate -s */
         bool thick_above;                  /* thin: a thick snapshot of the origin exists */
         bool attempted;                    /* there may be an LV */

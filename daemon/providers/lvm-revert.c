@@ -45,19 +45,37 @@ static void run_next(LvmGroup *group) {
         }
 }
 
+/* What LVM has done at once, it tells by what is not there any more. */
+static void on_merged(int r, const LvmReport *report, const char *text, void *userdata) {
+        LvmGroupOperation *operation = userdata;
+
+        for (size_t i = 0; r >= 0 && i < operation->n_volumes; i++) {
+                LvmData *data = data_of(operation->volumes[i]);
+
+                data->is_merged = !lvm_report_find(report, data->vg, data->name);
+        }
+        lvm_group_operation_end(operation);
+}
+
+static void merging_end(LvmGroupOperation *operation) {
+        if (lvm_group_operation_failed(operation) ||
+            lvm_list(operation->provider->lvm, NULL, on_merged, operation) < 0)
+                lvm_group_operation_end(operation);
+}
+
 /* A command for each group, until there is nothing left to be done in any. */
 static void merge_all(LvmGroupOperation *operation) {
         for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
                 run_next(&operation->groups[g]);
         if (operation->n_pending == 0)
-                lvm_group_operation_end(operation);
+                merging_end(operation);
 }
 
 static bool check_volume(ProviderVolume *volume, const LvmReport *report, LvmVerdict *verdict) {
         const LvmVolume *snapshot, *origin;
         LvmData *data = data_of(volume);
 
-        data->merge_begun = false;
+        data->merge_begun = data->is_merged = false;
         snapshot = lvm_report_find(report, data->vg, data->name);
         origin = lvm_report_find_uuid(report, data->origin_uuid);
         if (!snapshot || !origin)
@@ -127,30 +145,33 @@ int lvm_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_
         return error_trace(r);
 }
 
+/* A thick snapshot has its own device until the merge begins, and the origin another table from then on. */
+static void cow_get_revert(const LvmData *data, ProviderRevert *ret) {
+        unsigned long long used, total, metadata;
+        char status[LVM_DM_TEXT_SIZE];
+
+        if (lvm_dm_status(data->origin_key, "snapshot-merge", status) == 0) {
+                if (sscanf(status, "%llu/%llu %llu", &used, &total, &metadata) == 3 && used > metadata &&
+                    total > 0)
+                        ret->left = 100.0 * (double) (used - metadata) / (double) total;
+        } else
+                ret->waits = lvm_dm_status(data->snapshot_key, "snapshot", status) == 0;
+}
+
 /**
  * lvm_get_revert() - how far the merge of a snapshot is
  * @volume:     the volume, after REVERT
- * @ret:        filled in
+ * @ret:        filled in; a thin volume is reverted in no time when it is activated, and waits until then
  *
- * Return: false if it is over, as far as the kernel tells; LVM then still removes the snapshot.
+ * Return: false if it is over.
  */
 bool lvm_get_revert(const ProviderVolume *volume, ProviderRevert *ret) {
         const LvmData *data = volume->data;
-        unsigned long long used, total, metadata;
-        char status[LVM_DM_TEXT_SIZE];
-        int r;
 
-        *ret = (ProviderRevert){};
-        r = lvm_dm_status(data->origin_key, "snapshot-merge", status);
-        if (r == 0 && sscanf(status, "%llu/%llu %llu", &used, &total, &metadata) == 3) {
-                ret->left = total > 0 && used > metadata
-                                    ? 100.0 * (double) (used - metadata) / (double) total
-                                    : 0.0;
-                return true;
-        }
-        /* Its device is there until the merge begins. */
-        ret->waits = lvm_dm_status(data->snapshot_key, "snapshot", status) == 0 ||
-                     lvm_dm_status(data->snapshot_key, "thin", status) == 0;
-        ret->left = 100.0;
-        return ret->waits;
+        *ret = (ProviderRevert){.waits = volume->ops == &lvm_thin_ops};
+        if (volume->ops == &lvm_cow_ops)
+                cow_get_revert(data, ret);
+        if (ret->waits)
+                ret->left = 100.0;
+        return !data->is_merged;
 }

@@ -38,6 +38,20 @@ static void note_broken(SnapshotSet *set) {
                 }
 }
 
+/* Some may be reverted already. */
+static void note_reverting(SnapshotSet *set) {
+        for (size_t i = 0; i < set->n_volumes; i++) {
+                SetVolume *volume = set->volumes[i];
+                ProviderRevert revert;
+
+                if (!op_of(volume, PROVIDER_REVERT))
+                        continue;
+                volume->state = SNAPSHOT_REVERTING;
+                if (!volume->given.ops->get_revert(&volume->given, &revert))
+                        watch_tell_gone(volume);
+        }
+}
+
 /* What has become of the set, now that every provider has done it. */
 static void change_note(SnapshotSet *set) {
         ProviderPhase phase = set->change.phase;
@@ -54,9 +68,7 @@ static void change_note(SnapshotSet *set) {
         } else if (phase == PROVIDER_BREAK)
                 note_broken(set);
         else
-                for (size_t i = 0; i < set->n_volumes; i++)
-                        if (op_of(set->volumes[i], phase))
-                                set->volumes[i]->state = SNAPSHOT_REVERTING;
+                note_reverting(set);
 }
 
 static void change_end(SnapshotSet *set) {

@@ -40,7 +40,11 @@ static bool volume_is_watched(const SetVolume *volume) {
                volume->given.ops->is_suspended;
 }
 
-static void volume_gone(SetVolume *volume) {
+/**
+ * watch_tell_gone() - a snapshot is not there any more: it was merged, or somebody has removed it
+ * @volume:     in state CREATED or REVERTING
+ */
+void watch_tell_gone(SetVolume *volume) {
         bool reverted = volume->state == SNAPSHOT_REVERTING;
 
         if (reverted)
@@ -62,7 +66,7 @@ static void set_compare(SnapshotSet *set, const LvmReport *report) {
                         continue;
                 found = report_find(report, volume->given.snapshot_id);
                 if (!found)
-                        volume_gone(volume);
+                        watch_tell_gone(volume);
                 else if (lvm_volume_is_merging(found))
                         volume->state = SNAPSHOT_REVERTING;
         }
