@@ -11,13 +11,15 @@ is_taken() { ! ctl "$1" "$2" x --help 2>&1 | grep 'unrecognized option'; }
 
 start_all
 
-for verb in $(ctl --help | awk '/^Verbs:/ { found = 1; next } /^Options:/ { exit } found { print $1 }'); do
-        check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl $verb --help)
-        check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl $verb --help)
-        check "$verb --version" grep -q quiesced <(ctl $verb --version)
+mapfile -t verbs < <(ctl --help | awk '/^Verbs:/ { found = 1; next } /^Options:/ { exit } found && NF { print $1 }')
+check "there are verbs" test "${#verbs[@]}" -gt 10
+for verb in "${verbs[@]}"; do
+        check "$verb --help tells how it is used" grep -q "quiescectl $verb" <(ctl "$verb" --help)
+        check "$verb --help fits 80 columns" awk 'length > 80 { exit 1 }' <(ctl "$verb" --help)
+        check "$verb --version" grep -q quiesced <(ctl "$verb" --version)
         check "$verb is in the manual page" grep -q "quiescectl $verb" "$srcdir/man/quiescectl.1.scd"
         check "$verb is completed" grep -q "\[$verb\]=" "$srcdir/ctl/completion/quiescectl"
-        for option in $(ctl $verb --help | grep -o -E -e '--[a-z-]+' | grep -v -x -e --help -e --version | sort -u); do
+        for option in $(ctl "$verb" --help | grep -o -E '^ +(-[A-Za-z], +)?--[a-z-]+' | grep -o -e '--.*' | grep -v -x -e --help -e --version | sort -u); do
                 check "$verb $option is in the manual page" grep -q -e "$option" "$srcdir/man/quiescectl.1.scd"
                 check "$verb $option is taken" is_taken "$verb" "$option"
                 check "$verb $option is completed" grep -q -e "$option" "$srcdir/ctl/completion/quiescectl"

@@ -27,6 +27,7 @@ END
 must systemctl restart quiesced.service
 outside_baseline
 
+said() { "$@" 2> "$test_work/said"; }
 events() { awk '{ print $2 }' "$log" 2> /dev/null | grep -E 'restore' | paste -sd,; }
 
 # What is to come back: a file with a mode, an owner, an attribute and a time; a link; a name that is hardly one.
@@ -57,7 +58,7 @@ exec {reader}<&-
 check_equal "no writer was told, as none has files there" "" "$(events)"
 
 must rm -r /mnt/data/tree/deep
-check "what is there no more is restored" within 60 quiescectl restore "$set" /mnt/data/tree/deep 2> "$test_work/said"
+check "what is there no more is restored" said within 60 quiescectl restore "$set" /mnt/data/tree/deep
 check "and said" grep -q '^quiescectl: /mnt/data/tree/deep is as of 20' "$test_work/said"
 check_equal "as it was" "$before" "$(facts)"
 cd /mnt/data/tree || exit 1

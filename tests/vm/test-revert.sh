@@ -14,6 +14,7 @@ volumes() { lvs --noheadings -o vg_name,lv_name | tr -s ' ' | sort | paste -sd,;
 tags() { lvs --noheadings -o lv_tags "$1" | tr -d ' '; }
 mount_all() { mount /dev/one/data /mnt/data && mount /dev/two/db /mnt/db; }
 fill() { for directory in /mnt/data /mnt/db; do echo "$1" > "$directory/file" && dd if=/dev/urandom of="$directory/more" bs=1M count=20 status=none; done; sync; }
+said() { "$@" 2> "$test_work/said"; }
 content() { cat /mnt/data/file /mnt/db/file | paste -sd' '; }
 
 make_vg one /dev/vdb
@@ -65,8 +66,8 @@ check "it is deleted" within 120 quiescectl delete -q "$safety"
 # In use: at the next activation.
 set=$(within 120 quiescectl create --quiet --cow-size 200M /mnt/data /mnt/db)
 fill newer
-check "a revert of volumes in use" within 240 quiescectl revert --no-safety-set "$set" 2> /tmp/said
-check "says of each that it waits" test "$(grep -c 'is in use, and is reverted when it is activated next' /tmp/said)" -eq 2
+check "a revert of volumes in use" said within 240 quiescectl revert --no-safety-set "$set"
+check_equal "says of each that it waits" 2 "$(grep -c 'is in use, and is reverted when it is activated next' "$test_work/said")"
 check_equal "both are being reverted" " 2 reverting " "$(states "$set")"
 check_equal "what is live goes on" "newer newer" "$(content)"
 check_fails "no set can have them meanwhile" 'is being merged into it, or will be' within 60 quiescectl create -q /mnt/data
