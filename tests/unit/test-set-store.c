@@ -255,7 +255,7 @@ static void test_stuck(void **state) {
         Fixture *f = *state;
 
         f->store = set_store_free(f->store);
-        assert_int_equal(set_store_new(&f->store, f->event, f->state, USEC_PER_SEC), 0);
+        assert_int_equal(set_store_new(&f->store, f->event, f->state, SET_STORE_RECORDS, USEC_PER_SEC), 0);
         hung.n = 0;
         hang = true;
         set_store_write(f->store, ID, strdup("lost"));
