@@ -163,7 +163,7 @@ test_mount() {
         holder=$!
         check_fails "what is mounted is not deleted unasked" \
                 "^quiescectl: $set: Snapshot ${snapshots[0]} of vg/(db|mail) is mounted; unmount it first" quiescectl delete "$set"
-        check_fails "nor what is in use" "Snapshot ${snapshots[1]} of vg/(db|mail) is in use; end who reads it" \
+        check_fails "nor what is in use" "Snapshot ${snapshots[1]} of vg/(db|mail) is in use; end who has it open first" \
                 quiescectl delete "${snapshots[1]}"
         check_equal "both are there" 2 "$(quiescectl show --json "$set" | jq '.sets[0].snapshots | length')"
         check_fails "T25: the deletion stops at a snapshot that is in use, and says which" \
