@@ -27,7 +27,7 @@ END
 must systemctl restart quiesced.service
 outside_baseline
 
-said() { "$@" 2> "$test_work/said"; }
+said() { "$@" > "$test_work/said" 2>&1; }
 events() { awk '{ print $2 }' "$log" 2> /dev/null | grep -E 'restore' | paste -sd,; }
 
 # What is to come back: a file with a mode, an owner, an attribute and a time; a link; a name that is hardly one.

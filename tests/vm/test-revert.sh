@@ -14,7 +14,7 @@ volumes() { lvs --noheadings -o vg_name,lv_name | tr -s ' ' | sort | paste -sd,;
 tags() { lvs --noheadings -o lv_tags "$1" | tr -d ' '; }
 mount_all() { mount /dev/one/data /mnt/data && mount /dev/two/db /mnt/db; }
 fill() { for directory in /mnt/data /mnt/db; do echo "$1" > "$directory/file" && dd if=/dev/urandom of="$directory/more" bs=1M count=20 status=none; done; sync; }
-said() { "$@" 2> "$test_work/said"; }
+said() { "$@" > "$test_work/said" 2>&1; }
 content() { cat /mnt/data/file /mnt/db/file | paste -sd' '; }
 
 make_vg one /dev/vdb
