@@ -80,5 +80,18 @@ const Explanation explanations_words[] = {
          NULL, NULL},
         {EXPLAIN_REMOVED_REASON, "removed", "Somebody else than quiesced removed its logical volume.",
          "'lvremove', or the whole group went.", "Use 'quiescectl delete': it knows what is in use."},
+        {EXPLAIN_REMOVED_REASON, "retention", "No rule for one of its labels keeps it any longer.",
+         "A [Keep LABEL] section of quiesced.conf names its label.",
+         "Raise its KeepLast=, KeepDaily= and the like, or lock a set that has to stay."},
+        {EXPLAIN_REMOVED_REASON, "limit-count", "Its volume or group had more sets than may be.",
+         "MaxCount= of a [Limit NAME] section of quiesced.conf.",
+         "Raise it there, or lock a set that has to stay."},
+        {EXPLAIN_REMOVED_REASON, "limit-size",
+         "The stores of the snapshots of its volume or group took up more than they may.",
+         "MaxSize= of a [Limit NAME] section of quiesced.conf.",
+         "Raise it there, or lock a set that has to stay."},
+        {EXPLAIN_REMOVED_REASON, "limit-age", "It was older than a set of its volume or group may be.",
+         "MaxAgeSec= of a [Limit NAME] section of quiesced.conf.",
+         "Raise it there, or lock a set that has to stay."},
 };
 const size_t n_explanations_words = ELEMENTSOF(explanations_words);

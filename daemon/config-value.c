@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The values of quiesced.conf: time spans as systemd.time(7) writes them, numbers, yes and no.
+ * The values of quiesced.conf: time spans as systemd.time(7) writes them, sizes, numbers, yes and no.
  */
 
-#include "daemon/config.h"
+#include "daemon/config-value.h"
 
 #include <ctype.h>
 #include <strings.h>
@@ -14,11 +14,21 @@ static uint64_t unit_usec(const char *unit, size_t length) {
                 const char *name;
                 uint64_t usec;
         } units[] = {
-                {"", USEC_PER_SEC},          {"us", 1},
-                {"ms", USEC_PER_MSEC},       {"s", USEC_PER_SEC},
-                {"sec", USEC_PER_SEC},       {"m", 60 * USEC_PER_SEC},
-                {"min", 60 * USEC_PER_SEC},  {"h", 3600 * USEC_PER_SEC},
+                {"", USEC_PER_SEC},
+                {"us", 1},
+                {"ms", USEC_PER_MSEC},
+                {"s", USEC_PER_SEC},
+                {"sec", USEC_PER_SEC},
+                {"m", 60 * USEC_PER_SEC},
+                {"min", 60 * USEC_PER_SEC},
+                {"h", 3600 * USEC_PER_SEC},
                 {"hr", 3600 * USEC_PER_SEC},
+                {"d", 86400 * USEC_PER_SEC},
+                {"day", 86400 * USEC_PER_SEC},
+                {"days", 86400 * USEC_PER_SEC},
+                {"w", 604800 * USEC_PER_SEC},
+                {"week", 604800 * USEC_PER_SEC},
+                {"weeks", 604800 * USEC_PER_SEC},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
@@ -61,6 +71,35 @@ int config_parse_usec(const char *s, uint64_t *ret) {
         if (sum == 0)
                 return -EINVAL;
         *ret = sum;
+        return 0;
+}
+
+/**
+ * config_parse_size() - a size, as in "512M", "20G"
+ * @s:          the text; K, M, G and T are powers of 1024, a number without one is in bytes
+ * @ret:        in bytes
+ *
+ * Return: 0; -EINVAL: not a size, or 0; -ERANGE: too large.
+ */
+int config_parse_size(const char *s, uint64_t *ret) {
+        static const char units[] = "KMGT";
+        unsigned long long number;
+        const char *unit;
+        char *end;
+
+        if (!isdigit((unsigned char) *s))
+                return -EINVAL;
+        errno = 0;
+        number = strtoull(s, &end, 10);
+        if (errno != 0)
+                return -ERANGE;
+        unit = *end ? strchr(units, *end) : NULL;
+        if (number == 0 || (*end && (!unit || end[1] != '\0')))
+                return -EINVAL;
+        for (const char *u = units; unit && u <= unit; u++)
+                if (__builtin_mul_overflow(number, 1024u, &number))
+                        return -ERANGE;
+        *ret = number;
         return 0;
 }
 

@@ -55,6 +55,8 @@ static const Key keys[] = {
         {"Snapshots", "StoreOn", VALUE_PLACEMENT, offsetof(Config, placements), 0, 0},
         {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
         {"Space", "CheckSec", VALUE_USEC, offsetof(Config, space_check_usec), 0, 600},
+        {"Space", "GrowthSec", VALUE_USEC, offsetof(Config, growth_usec), 0, 604800},
+        {"Space", "KeepCheckSec", VALUE_USEC, offsetof(Config, keeping_check_usec), 0, 86400},
         {"Space", "WarnPercent", VALUE_UNSIGNED, offsetof(Config, warn_percent), 1, 100},
         {"Space", "GrowPercent", VALUE_UNSIGNED, offsetof(Config, grow_percent), 50, 100}, /* LVM's least */
         {"Space", "GrowByPercent", VALUE_UNSIGNED, offsetof(Config, grow_by_percent), 1, 100},
@@ -82,6 +84,8 @@ void config_default(Config *config) {
                 .cow_percent = 20,
                 .snapshots_max = 64,
                 .space_check_usec = 5 * USEC_PER_SEC,
+                .growth_usec = 3600 * USEC_PER_SEC,
+                .keeping_check_usec = 600 * USEC_PER_SEC,
                 .warn_percent = 80,
                 .grow_percent = 70,
                 .grow_by_percent = 20,
@@ -147,6 +151,22 @@ static int key_set(const Key *key, Config *config, const char *value) {
         }
 }
 
+/* A line of a section that rules or limits are written in. Return: false if it is of another section. */
+static bool config_keeping_line(const File *file, const char *section, const char *name, const char *value) {
+        bool is_rule = strncmp(section, "Keep ", strlen("Keep ")) == 0;
+        int r;
+
+        if (!is_rule && strncmp(section, "Limit ", strlen("Limit ")) != 0)
+                return false;
+        r = keeping_rules_set(&file->config->keeping, section, name, value);
+        if (r == 0)
+                return true;
+        log_warning("%s: [%s] %s=%s is not %s, ignoring %s", file->path, section, name, value,
+                    r == KEEPING_E_UNKNOWN ? "known" : "valid",
+                    is_rule ? "the whole section: no set is removed by it" : "it");
+        return true;
+}
+
 /* Of type ini_handler: 1 is good, and everything is good. */
 static int config_line(void *userdata, const char *section, const char *name, const char *value) {
         File *file = userdata;
@@ -158,7 +178,8 @@ static int config_line(void *userdata, const char *section, const char *name, co
                                             section, name, value);
                         return 1;
                 }
-        log_warning("%s: [%s] %s= is not known, ignoring", file->path, section, name);
+        if (!config_keeping_line(file, section, name, value))
+                log_warning("%s: [%s] %s= is not known, ignoring", file->path, section, name);
         return 1;
 }
 
@@ -174,9 +195,13 @@ void config_parse(Config *config, FILE *stream, const char *path) {
         File file = {config, path};
         int r;
 
+        keeping_rules_file_begin(&config->keeping);
         r = ini_parse_file(stream, config_line, &file);
-        if (r != 0)
-                log_warning("%s: line %d is not understood, ignoring", path, r);
+        if (r == 0)
+                return;
+        log_warning("%s: line %d is not understood, ignoring it, and each section [Keep …] of the file",
+                    path, r);
+        keeping_rules_file_failed(&config->keeping);
 }
 
 /* Return: 1 read, 0 not there (or masked by a link to /dev/null). */
@@ -298,5 +323,6 @@ void config_apply_log(const Config *config) {
  * @config:     nothing may use it any more
  */
 void config_done(Config *config) {
+        keeping_rules_done(&config->keeping);
         lvm_placements_done(&config->placements);
 }

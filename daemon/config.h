@@ -13,6 +13,8 @@
 #include <stdio.h>
 
 #include "contract/contract.h"
+#include "daemon/config-value.h"
+#include "daemon/keeping/keeping.h"
 #include "daemon/providers/lvm-placement.h"
 #include "daemon/writers/writers.h"
 #include "util/log.h"
@@ -26,8 +28,11 @@ typedef struct Config {
         unsigned snapshots_max;
         uint64_t space_check_usec;
         unsigned warn_percent, grow_percent, grow_by_percent, drop_percent; /* of room; 100: never */
-        LvmPlacements placements;                                           /* of COW stores */
-        uint64_t lvm_wait_usec; /* at the start, for LVM's first answer */
+        uint64_t growth_usec;        /* over how long growth is measured */
+        uint64_t keeping_check_usec; /* how often sets are looked at by the rules */
+        KeepingRules keeping;
+        LvmPlacements placements; /* of COW stores */
+        uint64_t lvm_wait_usec;   /* at the start, for LVM's first answer */
         bool expedite_rcu;
         int log_level;                      /* of syslog(3), of all modules */
         int module_levels[LOG_MODULES_MAX]; /* -1: log_level */
@@ -46,8 +51,3 @@ void config_parse(Config *config, FILE *stream, const char *path);
 int config_load(Config *config, const char *const *dirs);
 void config_apply_log(const Config *config);
 void config_done(Config *config);
-
-/* config-value.c */
-int config_parse_usec(const char *s, uint64_t *ret);
-int config_parse_unsigned(const char *s, unsigned minimum, unsigned maximum, unsigned *ret);
-int config_parse_boolean(const char *s, bool *ret);

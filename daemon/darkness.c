@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/bus/bus.h"
+#include "daemon/keeper.h"
 #include "daemon/manager.h"
 #include "daemon/records/set-store.h"
 
@@ -52,6 +53,7 @@ void manager_dark_end(Manager *manager) {
                 (void) sd_event_set_watchdog(manager->event, true);
         deadlines_after_dark(manager);
         bus_after_dark(manager);
+        keeper_go_on(manager->keeper);
         if (manager->stop_after_dark)
                 manager_stop(manager);
 }

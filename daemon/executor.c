@@ -14,6 +14,7 @@
 #include "daemon/bus/publish.h"
 #include "daemon/entries.h"
 #include "daemon/inhibitor.h"
+#include "daemon/keeper.h"
 #include "daemon/manager.h"
 #include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
@@ -120,12 +121,14 @@ static void carry_out_gone(Manager *manager, SessionObject *session) {
         record_remove(&session->record, manager->config->runtime_dir);
         session_shown_remove(session);
         (void) session_object_free(session);
+        keeper_look_soon(manager->keeper);
         if (manager->stopping)
                 manager_sessions_gone(manager);
 }
 
 static void carry_out_window_end(Manager *manager) {
         sets_window_end(manager->sets);
+        keeper_go_on(manager->keeper);
         manager_lock_memory(manager, false);
         manager_pause_stores(manager, false);
 }

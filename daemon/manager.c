@@ -15,6 +15,7 @@
 #include "daemon/bus/publish.h"
 #include "daemon/bus/register-bus.h"
 #include "daemon/inhibitor.h"
+#include "daemon/keeper.h"
 #include "daemon/records/set-store.h"
 #include "daemon/session-object.h"
 
@@ -102,6 +103,7 @@ static int manager_make_sets(Manager *manager) {
                 .snapshots_max = config->snapshots_max,
                 .placements = &config->placements,
                 .space_check_usec = config->space_check_usec,
+                .growth_usec = config->growth_usec,
                 .warn_percent = config->warn_percent,
                 .grow_percent = config->grow_percent,
                 .grow_by_percent = config->grow_by_percent,
@@ -142,6 +144,8 @@ int manager_new(Manager **ret, const Config *config) {
         if (r == 0)
                 r = manager_make_sets(manager);
         if (r == 0)
+                r = keeper_new(&manager->keeper, manager);
+        if (r == 0)
                 r = manager_make_writers(manager);
         if (r == 0)
                 r = set_store_new(&manager->set_store, manager->event, config->state_dir, SET_STORE_RECORDS,
@@ -171,6 +175,7 @@ Manager *manager_free(Manager *manager) {
         manager->inhibitor = inhibitor_free(manager->inhibitor);
         manager->deadlines = deadlines_free(manager->deadlines);
         manager->set_store = set_store_free(manager->set_store);
+        manager->keeper = keeper_free(manager->keeper);
         manager->document_store = set_store_free(manager->document_store);
         (void) sets_free(manager->sets);
         (void) writers_free(manager->writers);

@@ -23,6 +23,7 @@ typedef struct Access Access;
 typedef struct BusCall BusCall;
 typedef struct Deadline Deadline;
 typedef struct Inhibitor Inhibitor;
+typedef struct Keeper Keeper;
 typedef struct KeptCall KeptCall;
 typedef struct Owners Owners;
 typedef struct PendingStep PendingStep;
@@ -73,6 +74,7 @@ struct Manager {
         Deadline *deadlines;
         PendingStep *steps;
         Inhibitor *inhibitor;
+        Keeper *keeper;
         sd_event_source *signal_sources[2];
 };
 

@@ -16,6 +16,7 @@
 
 #include "daemon/bus/bus.h"
 #include "daemon/bus/publish.h"
+#include "daemon/keeper.h"
 #include "daemon/manager.h"
 #include "daemon/message-ids.h"
 #include "daemon/records/set-store.h"
@@ -212,6 +213,7 @@ static void sets_found(int r, void *userdata) {
                 (void) sd_bus_emit_properties_changed(manager->bus, BUS_PATH, BUS_INTERFACE("Manager"),
                                                       "SetsKnown", NULL);
         left_over_remove(manager);
+        keeper_look_soon(manager->keeper);
 }
 
 /* Recovery lets go what a dead quiesced held: it must not meet a living one. Not flock(): a child that hangs
@@ -277,6 +279,7 @@ void manager_name_granted(Manager *manager) {
         manager->name_ours = true;
         (void) sd_notify(0, "READY=1");
         left_over_remove(manager);
+        keeper_look_soon(manager->keeper);
 }
 
 /**

@@ -12,55 +12,76 @@
 
 #include "util/error.h"
 
-/* A deletion of a set whose session is over. */
-typedef struct Deletion {
-        KeptCall *call;
-        bool counts;
-} Deletion;
+/* StepDone */
+static void on_deleted(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
+                       void *userdata) {
+        SetDeletion *deletion = userdata;
 
-static void deletion_free(Deletion *deletion) {
-        (void) kept_call_free(deletion->call);
-        free(deletion);
+        if (!deletion->manager->dark) /* bus_after_dark() looks again */
+                published_refresh(deletion->manager, deletion->reason);
+        deletion->done(result, deletion->userdata);
 }
 
-/* StepDone */
-static void deletion_done(SnapshotSet *set, ContractStep step, uint32_t volume, const StepResult *result,
-                          void *userdata) {
-        Deletion *deletion = userdata;
-        sd_bus_message *m = deletion->call->message;
+/**
+ * set_deletion_begin() - delete a set whose session is over
+ * @deletion:   what is to be told to whom; it stays until its done() is called, from the event loop
+ * @set_id:     UUID text
+ * @snapshot:   only this one of it, or NULL
+ *
+ * Return: 0; -ENOENT: there is no such set or snapshot; -EBUSY: something else is done to it; or another
+ * negative errno. done() is not called then.
+ */
+int set_deletion_begin(SetDeletion *deletion, const char *set_id, const char *snapshot) {
+        SnapshotSet *set = sets_find(deletion->manager->sets, set_id);
+
+        if (!set)
+                return error_origin(-ENOENT);
+        return error_trace(snapshot_set_step(set, CONTRACT_STEP_DELETE, snapshot, on_deleted, deletion));
+}
+
+/* A deletion that somebody has called for. */
+typedef struct CalledDeletion {
+        SetDeletion deletion;
+        KeptCall *call;
+        bool counts;
+} CalledDeletion;
+
+static void called_free(CalledDeletion *called) {
+        (void) kept_call_free(called->call);
+        free(called);
+}
+
+/* SetDeleted */
+static void called_done(const StepResult *result, void *userdata) {
+        CalledDeletion *called = userdata;
+        sd_bus_message *m = called->call->message;
         int r;
 
-        published_refresh(deletion->call->manager, "deleted");
         if (result->error != CONTRACT_OK)
                 bus_reply_error(m, result->error, result->text);
         else {
-                r = deletion->counts
-                            ? sd_bus_reply_method_return(m, "us", result->n_deleted,
-                                                         result->first_left ? result->first_left : "")
-                            : sd_bus_reply_method_return(m, NULL);
+                r = called->counts ? sd_bus_reply_method_return(m, "us", result->n_deleted,
+                                                                result->first_left ? result->first_left : "")
+                                   : sd_bus_reply_method_return(m, NULL);
                 bus_reply_sent(m, r);
         }
-        deletion_free(deletion);
+        called_free(called);
 }
 
 static int delete_of_no_session(KeptCall **call, PublishedSet *set, const char *id, bool counts) {
-        SnapshotSet *found = sets_find(set->manager->sets, set->id);
-        Deletion *deletion;
+        CalledDeletion *called;
         int r;
 
-        if (!found)
-                return error_origin(-ENOENT);
-        deletion = calloc(1, sizeof(*deletion));
-        if (!deletion)
+        called = calloc(1, sizeof(*called));
+        if (!called)
                 return error_origin(-ENOMEM);
-        deletion->call = *call;
-        deletion->counts = counts;
-        r = snapshot_set_step(found, CONTRACT_STEP_DELETE, streq(id, set->id) ? NULL : id, deletion_done,
-                              deletion);
+        *called = (CalledDeletion){
+                .deletion = {set->manager, "deleted", called_done, called}, .call = *call, .counts = counts};
+        r = set_deletion_begin(&called->deletion, set->id, streq(id, set->id) ? NULL : id);
         if (r < 0)
-                free(deletion);
+                free(called);
         else
-                *call = NULL; /* deletion_done()'s */
+                *call = NULL; /* called_done()'s */
         return error_trace(r);
 }
 

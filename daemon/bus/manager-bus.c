@@ -9,8 +9,10 @@
 #include "daemon/bus/delete.h"
 #include "daemon/bus/log-bus.h"
 #include "daemon/bus/open-bus.h"
+#include "daemon/bus/prune.h"
 #include "daemon/bus/publish.h"
 #include "daemon/bus/register-bus.h"
+#include "daemon/bus/storage.h"
 
 #include "contract/names.h"
 #include "util/error.h"
@@ -277,6 +279,11 @@ const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetLogLevel", SD_BUS_ARGS("s", module, "s", level, "a{sv}", options),
                                 SD_BUS_NO_RESULT, log_bus_method_set_level, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Prune", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("aa{sv}", sets),
+                                method_prune, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetStorage", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", storage), method_get_storage,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("LogLevels", "a{ss}", log_bus_property_levels, 0, 0),
         SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", property_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),

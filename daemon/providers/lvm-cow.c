@@ -93,8 +93,11 @@ static bool cow_get_space(const ProviderVolume *volume, ProviderSpace *ret) {
         *ret = (ProviderSpace){};
         if (!status_is_live(status))
                 ret->reason = "store-lost";
-        else if (sscanf(status, "%llu/%llu", &used, &total) == 2 && total > 0)
+        else if (sscanf(status, "%llu/%llu", &used, &total) == 2 && total > 0) {
                 ret->full = 100.0 * (double) used / (double) total;
+                ret->used = used * LVM_DM_SECTOR;
+                ret->allocated = total * LVM_DM_SECTOR;
+        }
         return true;
 }
 

@@ -69,6 +69,29 @@ int lvm_dm_status(const char *uuid, const char *target, char ret[static LVM_DM_T
 }
 
 /**
+ * lvm_dm_size() - the size of a device with one target
+ * @uuid:       of the device
+ * @ret:        bytes
+ *
+ * Return: 0, LVM_DM_NOT_FOUND, or a negative errno.
+ */
+int lvm_dm_size(const char *uuid, uint64_t *ret) {
+        _cleanup_(dm_taskp) struct dm_task *task = NULL;
+        char *type = NULL, *params = NULL;
+        uint64_t start, length;
+        int r;
+
+        r = task_run(&task, DM_DEVICE_STATUS, uuid);
+        if (r != 0)
+                return r < 0 ? error_trace(r) : r;
+        (void) dm_get_next_target(task, NULL, &start, &length, &type, &params);
+        if (!type)
+                return LVM_DM_NOT_FOUND;
+        *ret = length * LVM_DM_SECTOR;
+        return 0;
+}
+
+/**
  * lvm_dm_device() - the number of a device
  * @uuid:       of the device
  * @ret:        its number

@@ -10,6 +10,7 @@
 #include "util/macro.h"
 
 #define LVM_DM_TEXT_SIZE 512u
+#define LVM_DM_SECTOR    512u /* bytes */
 
 enum {
         _LVM_DM_SUCCESS,
@@ -17,6 +18,7 @@ enum {
 };
 
 int lvm_dm_status(const char *uuid, const char *target, char ret[static LVM_DM_TEXT_SIZE]);
+int lvm_dm_size(const char *uuid, uint64_t *ret);
 int lvm_dm_device(const char *uuid, dev_t *ret);
 bool lvm_dm_is_open(const char *uuid);
 /* Whether a device, or one of those it lies on, is among `devices`. sysfs only. */

@@ -127,7 +127,9 @@ static bool thin_get_space(const ProviderVolume *volume, ProviderSpace *ret) {
         if (!data || lvm_dm_status(data->pool_key, "thin-pool", status) != 0 ||
             table_parse_pool_status(status, &pool) < 0)
                 return false;
-        *ret = (ProviderSpace){.pool = data->pool_key};
+        *ret = (ProviderSpace){.pool = data->pool_key, .pool_group = data->vg, .pool_name = data->pool};
+        if (pool.data_total > 0 && lvm_dm_size(data->pool_key, &ret->allocated) == 0)
+                ret->used = ret->allocated / pool.data_total * pool.data_used;
         /* thin_drop() has been there, perhaps that of a quiesced before this one. */
         if (lvm_dm_status(data->snapshot_key, "error", status) == 0) {
                 ret->reason = "pool-full";

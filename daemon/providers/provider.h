@@ -97,8 +97,10 @@ typedef int (*ProviderSetOp)(Provider *provider, ProviderVolume *const *volumes,
 
 /* How full that is which a snapshot is stored in. */
 typedef struct ProviderSpace {
-        double full;        /* percent: of its store; of its pool's data or metadata, what is fuller */
-        const char *pool;   /* names what it shares with others, and with live volumes; NULL: nothing */
+        double full;      /* percent: of its store; of its pool's data or metadata, what is fuller */
+        const char *pool; /* names what it shares with others, and with live volumes; NULL: nothing */
+        const char *pool_group, *pool_name; /* of the pool, for people */
+        uint64_t used, allocated;           /* bytes: of its store, or of its pool's data */
         const char *reason; /* why it does not hold its instant any more, a word; NULL: it does */
 } ProviderSpace;
 

@@ -33,6 +33,8 @@ struct Provider {
         TestScriptFile script;
 };
 
+#define STORE_SIZE (100u << 20) /* bytes */
+
 typedef struct TestVolume {
         TestScript *script;
         ProviderPhase phase;
@@ -263,7 +265,8 @@ static void test_cancel(ProviderVolume *v) {
                 test_script_cancel(t->script);
 }
 
-/* A file "full" says how full all stores are, in percent. */
+/* A file "full" says how full all stores are, in percent. No store is really there: each passes for one of
+ * STORE_SIZE. */
 static double test_full(const Provider *provider) {
         _cleanup_close_ int fd = openat(provider->directory_fd, "full", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         char text[16] = "";
@@ -276,7 +279,8 @@ static bool test_get_space(const ProviderVolume *v, ProviderSpace *ret) {
 
         if (snapshot_path(v, true, &path) < 0)
                 return false;
-        *ret = (ProviderSpace){.full = test_full(v->provider)};
+        *ret = (ProviderSpace){.full = test_full(v->provider), .allocated = STORE_SIZE};
+        ret->used = (uint64_t) (ret->full * STORE_SIZE / 100);
         if (faccessat(v->provider->directory_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
                 ret->reason = "store-lost";
         return true;

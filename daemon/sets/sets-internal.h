@@ -13,10 +13,12 @@
 #include "daemon/hold/hold-client.h"
 #include "daemon/providers/lvm.h"
 #include "daemon/providers/provider.h"
+#include "daemon/sets/growth.h"
 #include "daemon/sets/sets.h"
 
 typedef struct Watch Watch;
 typedef struct Space Space;
+typedef struct StoragePool StoragePool;
 
 typedef enum SnapshotState {
         SNAPSHOT_PREPARING,
@@ -49,7 +51,9 @@ typedef struct SetVolume {
         bool delete_begun, lingers, holders_named;
         /* space.c: percent, as of the last look; the mark that was told of; where growth was tried last */
         double full, told_mark, grown_at;
-        const char *pool;           /* the provider's name of it; NULL: it has a store of its own */
+        uint64_t used, allocated; /* bytes of its store; allocated 0: it has none, or is not looked at yet */
+        Growth growth;            /* of its store */
+        const char *pool;         /* the provider's name of it; NULL: it has a store of its own */
         const char *invalid_reason; /* a word, static; NULL: as far as is known it holds its instant */
         uint64_t invalid_usec;      /* CLOCK_REALTIME: since when that is known */
         ContractError last_error;   /* of DELETE and ABORT */
@@ -145,6 +149,16 @@ struct Sets {
         Child *freezers_child; /* waits for who may have been killed in FIFREEZE */
         Watch *watch;
         Space *space;
+        StoragePool *pools;
+        size_t n_pools;
+};
+
+/* A pool that snapshots lie in, as of the last look; see storage.c. */
+struct StoragePool {
+        char *key, name[264];
+        uint64_t used, allocated;
+        Growth growth;
+        bool seen;
 };
 
 /* What a stage's function answers: done, or it will call step_advance() later and be called again. */
@@ -219,8 +233,15 @@ Watch *watch_free(Watch *watch);
 /* space.c */
 int space_new(Sets *sets);
 Space *space_free(Space *space);
+bool space_look(Sets *sets);
 void space_look_soon(Sets *sets);
 bool space_is_dropping(const Sets *sets);
+
+/* storage.c */
+void storage_begin(Sets *sets);
+void storage_note(SetVolume *volume, const ProviderSpace *space);
+void storage_end(Sets *sets);
+void storage_done(Sets *sets);
 
 /* recover.c */
 void recovery_cancel(Sets *sets);
@@ -254,7 +275,6 @@ SetVolume *snapshot_set_find_volume(const SnapshotSet *set, const char *snapshot
 void snapshot_set_drop_volume(SnapshotSet *set, SetVolume *volume);
 void snapshot_set_note_created(SnapshotSet *set);
 bool snapshot_set_is_gone(const SnapshotSet *set);
-bool snapshot_set_is_idle(const SnapshotSet *set);
 void snapshot_set_reap(SnapshotSet *set);
 int snapshot_set_new(SnapshotSet **ret, Sets *sets, const char *set_id, const char *session_id,
                      uint32_t owner_uid, bool persistent);

@@ -125,6 +125,7 @@ Sets *sets_free(Sets *sets) {
                 return NULL;
         sets->watch = watch_free(sets->watch);
         sets->space = space_free(sets->space);
+        storage_done(sets);
         sets->held_child = child_free(sets->held_child);
         sets->freezers_child = child_free(sets->freezers_child);
         for (size_t i = 0; i < sets->n_sets; i++)

@@ -35,6 +35,7 @@ typedef struct SetsConfig {
          * when that is told, when it is extended and by how much, and when a pool loses snapshots; 100:
          * never. */
         uint64_t space_check_usec;
+        uint64_t growth_usec; /* over how long growth is measured */
         unsigned warn_percent, grow_percent, grow_by_percent, drop_percent;
         void (*space_low)(const char *set_id, const char *snapshot_id, double full, void *userdata);
         /* A snapshot does not hold its instant any more. */
@@ -135,6 +136,15 @@ typedef struct SnapshotTimes {
         uint64_t resume_begin_usec, resumed_usec;
 } SnapshotTimes;
 
+/* What snapshots take up. */
+typedef struct StorageInfo {
+        const char *name;         /* of the volume whose snapshot it is, or of the pool */
+        uint64_t used, allocated; /* bytes */
+        bool growth_is_known;
+        uint64_t growth_per_hour; /* bytes */
+        uint64_t full_in_usec;    /* from now; USEC_INFINITY: it does not grow, or that is not known */
+} StorageInfo;
+
 /* A file system that lies on the set's volumes, for the writers at level system. fd belongs to the set. */
 typedef struct SetFileSystem {
         uint32_t index;
@@ -228,6 +238,8 @@ bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret);
 /* times.c: what is known of the set's hold until quiesced ends. */
 bool snapshot_set_get_times(const SnapshotSet *set, SetTimes *ret);
 bool snapshot_set_get_snapshot_times(const SnapshotSet *set, size_t index, SnapshotTimes *ret);
+/* Nothing works on it: no step, no operation. */
+bool snapshot_set_is_idle(const SnapshotSet *set);
 bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInfo *ret);
 
 /* What people say of it. Before FINAL_COMMIT: noted with the snapshots; afterwards by a change, which is
@@ -245,6 +257,12 @@ ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writ
                                  void *userdata, char *text, size_t n_text);
 ContractError snapshot_set_revert(SnapshotSet *set, StepDone done, void *userdata, char *text,
                                   size_t n_text);
+
+/* Of stores and pools: as of the last look, which is every space_check_usec, or when asked for. */
+void sets_look_at_space(Sets *sets);
+bool snapshot_set_get_storage(const SnapshotSet *set, size_t index, StorageInfo *ret);
+bool sets_get_pool_storage(const Sets *sets, size_t index, StorageInfo *ret);
+bool sets_window_is_open(const Sets *sets);
 
 int snapshot_set_find_places(const SnapshotSet *set, SetPlaces *ret);
 void set_places_done(SetPlaces *places);

@@ -115,6 +115,7 @@ static bool volume_look(SetVolume *volume, const SetVolume *const *pools, size_t
         }
         volume->full = space.full;
         volume->pool = space.pool;
+        storage_note(volume, &space);
         first = volume_is_first_of_pool(volume, pools, n_pools);
         volume_warn(volume, first);
         if (first)
@@ -218,12 +219,18 @@ static void pool_relieve(Sets *sets, const SetVolume *in_pool) {
         (void) snprintf(space->drop_id, sizeof(space->drop_id), "%s", volume->given.snapshot_id);
 }
 
-/* Return: whether there is anything to be looked at. */
-static bool space_look(Sets *sets) {
+/**
+ * space_look() - look at the room of all snapshots, and do what it asks for
+ * @sets:       all, in no freeze window
+ *
+ * Return: whether there was anything to be looked at.
+ */
+bool space_look(Sets *sets) {
         const SetVolume *pools[CONTRACT_VOLUMES_MAX];
         size_t n_pools = 0;
         bool any = false;
 
+        storage_begin(sets);
         for (size_t i = 0; i < sets->n_sets; i++)
                 for (size_t k = 0; k < sets->sets[i]->n_volumes; k++) {
                         SetVolume *volume = sets->sets[i]->volumes[k];
@@ -234,6 +241,7 @@ static bool space_look(Sets *sets) {
                         if (n_pools < ELEMENTSOF(pools) && volume_look(volume, pools, n_pools))
                                 pools[n_pools++] = volume;
                 }
+        storage_end(sets);
         for (size_t i = 0; i < n_pools; i++)
                 pool_relieve(sets, pools[i]);
         return any;
