@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --timeout 600
+# vm: --disk 2G --disk 2G --package sudo --package gcc --package libc6-dev --package libsystemd-dev --package pkgconf --timeout 600
 #
 # The Debian packages on a machine that has nothing of quiesced: installed by apt, tried by debian/tests, installed anew while
 # all is frozen and while a backup reads its snapshots, removed while all is frozen, purged.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --timeout 600
+# vm: --disk 2G --disk 2G --package sudo --package gcc --package libc6-dev --package libsystemd-dev --package pkgconf --timeout 600
 #
 # README.md's walk-through, word for word, on a machine that has Debian's PostgreSQL with its data on an LV, restic, and nothing of
 # quiesced: from apt to a backup that comes by itself, is verified, and is put back. Then a bad backup, which the verification
