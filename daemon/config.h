@@ -27,6 +27,8 @@ typedef struct Config {
         uint64_t space_check_usec;
         unsigned warn_percent, grow_percent, grow_by_percent, drop_percent; /* of room; 100: never */
         LvmPlacements placements;                                           /* of COW stores */
+        LvmPlacements dm_stores;                                            /* of provider dm */
+        bool dm_plaintext_stores;
         uint64_t lvm_wait_usec; /* at the start, for LVM's first answer */
         bool expedite_rcu;
         int log_level;                      /* of syslog(3), of all modules */

@@ -121,6 +121,10 @@ static void put_others(void) {
         put("block/dm-10/holders/dm-11", "");
         put_device("dm-12", "253:12\n", "vg-fs\n", VG LV_H "\n"); /* images, made by the tests */
         put_device("dm-13", "253:13\n", "vg-other\n", VG LV_I "\n");
+        put_device("dm-14", "253:14\n", "home\n", "CRYPT-LUKS1-80-home\n");
+        put_device("dm-15", "253:15\n", "pv\n", "CRYPT-LUKS1-81-pv\n"); /* a physical volume */
+        put("block/dm-15/holders/dm-4", "");
+        put_device("dm-16", "253:16\n", "plain\n", "\n"); /* made by dmsetup without a uuid */
         put("dev/mapper/none", "");
         put_process("self", "mnt:[1]", mountinfo);
         put_process("76", "mnt:[1]", mountinfo);
@@ -514,6 +518,22 @@ static void test_logical(void **state) {
         assert_int_equal(volume_world_count_logical(world), 9);
 }
 
+static void test_mapped(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+
+        /* Neither LVs, nor what is on them or below them. */
+        _cleanup_(volume_freep) Volume *plain = NULL;
+        bool found = false;
+
+        assert_int_equal(volume_world_count_mapped(world), 2);
+        for (size_t i = 0; i < 2; i++)
+                found |= volume_world_get_mapped(world, i) == makedev(253, 14);
+        assert_true(found);
+        assert_int_equal(volume_new(&plain, world, makedev(253, 16)), 0);
+        assert_null(plain->dm_uuid);
+        assert_string_equal(plain->key, "block:253:16");
+}
+
 static void test_fd(void **state) {
         _cleanup_(volume_world_freep) VolumeWorld *world = look();
         _cleanup_close_ int fd = open("/proc/self", O_PATH | O_CLOEXEC);
@@ -560,6 +580,7 @@ int main(void) {
                 cmocka_unit_test(test_partition),
                 cmocka_unit_test(test_swap),
                 cmocka_unit_test(test_logical),
+                cmocka_unit_test(test_mapped),
                 cmocka_unit_test(test_fd),
                 cmocka_unit_test(test_split),
                 cmocka_unit_test(test_uuid),
