@@ -12,4 +12,5 @@ typedef struct LvmStrays {
 
 /* Return: exit status; what could not be removed is said on stderr. */
 int lvm_strays_delete_thin(const char *pool_key, uint64_t thin_id);
+int lvm_strays_remove_top(const char *key);
 int lvm_strays_remove(const LvmStrays *strays);

@@ -236,6 +236,7 @@ static bool space_look(Sets *sets) {
                 }
         for (size_t i = 0; i < n_pools; i++)
                 pool_relieve(sets, pools[i]);
+        copies_look(sets);
         return any;
 }
 
