@@ -12,16 +12,9 @@
  * knows what it is. It is not activated at boot.
  */
 
-#include <libdevmapper.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
 #include "daemon/providers/lvm-dm.h"
 #include "daemon/providers/lvm-provider.h"
 #include "util/error.h"
-
-#define SECTOR_SIZE        512u
-#define COPY_CHUNK_SECTORS 8u /* of the store: as LVM's snapshots */
 
 static bool is_thin(const ProviderVolume *volume) {
         return volume->ops == &lvm_thin_ops;
@@ -268,64 +261,7 @@ int lvm_copy(ProviderVolume *volume, ProviderDone done, void *userdata) {
         return error_trace(r);
 }
 
-/* ── the device ──────────────────────────────────────────────────────────────────────────────────────── */
-
-static void dm_task_destroyp(struct dm_task **task) {
-        if (*task)
-                dm_task_destroy(*task);
-}
-
-static void log_nothing(int level, const char *file, int line, int dm_errno, const char *format, ...) {
-}
-
-/* snapshot, not persistent: its table of exceptions is in memory, and the store needs no head. */
-static int device_create(const ProviderVolume *volume, dev_t snapshot, dev_t store) {
-        const LvmData *data = volume->data;
-        _cleanup_(dm_task_destroyp) struct dm_task *task = NULL;
-        char table[128];
-        uint32_t cookie = 0;
-        bool made;
-
-        dm_log_with_errno_init(log_nothing);
-        (void) snprintf(table, sizeof(table), "%u:%u %u:%u N %u", major(snapshot), minor(snapshot),
-                        major(store), minor(store), COPY_CHUNK_SECTORS);
-        task = dm_task_create(DM_DEVICE_CREATE);
-        if (!task || !dm_task_set_name(task, data->copy_name) || !dm_task_set_uuid(task, data->copy_key) ||
-            !dm_task_add_target(task, 0, volume->size / SECTOR_SIZE, "snapshot", table) ||
-            !dm_task_set_cookie(task, &cookie, 0))
-                return -ENOMEM;
-        made = dm_task_run(task);
-        (void) dm_udev_wait(cookie);
-        if (made)
-                return 0;
-        return dm_task_get_errno(task) > 0 ? -dm_task_get_errno(task) : -EIO;
-}
-
-/**
- * lvm_copy_make_device() - make the device of a thick snapshot's copy: for forked children
- * @volume:     COPY has made its store
- *
- * Return: 0, or a negative errno, and stderr says why.
- */
-int lvm_copy_make_device(const ProviderVolume *volume) {
-        const LvmData *data = volume->data;
-        char path[3 * LVM_VG_SIZE];
-        struct stat store;
-        dev_t snapshot;
-        int r;
-
-        (void) snprintf(path, sizeof(path), "/dev/%s/%s", data->vg, data->copy_name);
-        if (stat(path, &store) < 0)
-                r = -errno;
-        else
-                r = lvm_dm_device(data->snapshot_key, &snapshot) == 0
-                            ? device_create(volume, snapshot, store.st_rdev)
-                            : -ENXIO;
-        if (r < 0)
-                (void) dprintf(STDERR_FILENO, "no device could be made above the snapshot and %s: %s\n",
-                               path, strerror(-r));
-        return r;
-}
+/* ── what the kernel says ────────────────────────────────────────────────────────────────────────────── */
 
 /**
  * lvm_copy_is_open() - has anybody a copy open

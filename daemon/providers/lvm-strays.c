@@ -94,35 +94,6 @@ int lvm_strays_delete_thin(const char *pool_key, uint64_t thin_id) {
 }
 
 /**
- * lvm_strays_remove_top() - remove the device that a copy of a snapshot is, so that its store can be removed
- * @key:        its dm uuid
- *
- * Return: exit status; what went wrong is said on stderr.
- */
-int lvm_strays_remove_top(const char *key) {
-        _cleanup_(dm_task_destroyp) struct dm_task *info_task = NULL, *task = NULL;
-        struct dm_info info = {};
-        uint32_t cookie = 0;
-
-        dm_log_with_errno_init(log_nothing);
-        info_task = task_new(DM_DEVICE_INFO, NULL, key);
-        if (!info_task || !dm_task_run(info_task) || !dm_task_get_info(info_task, &info) || !info.exists)
-                return 0;
-        task = task_new(DM_DEVICE_REMOVE, NULL, key);
-        if (info.open_count == 0 && task && dm_task_retry_remove(task) &&
-            dm_task_set_cookie(task, &cookie, 0) && dm_task_run(task)) {
-                (void) dm_udev_wait(cookie);
-                return 0;
-        }
-        if (cookie)
-                (void) dm_udev_wait(cookie);
-        (void) dprintf(STDERR_FILENO, "%s: %s.\n", key,
-                       info.open_count > 0 ? "It is in use"
-                                           : strerror(task ? dm_task_get_errno(task) : ENOMEM));
-        return 1;
-}
-
-/**
  * lvm_strays_remove() - remove what is left over
  * @strays:     of which snapshot
  *

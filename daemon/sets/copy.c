@@ -85,6 +85,7 @@ static void copy_remove(SetVolume *volume) {
 static void call_fail(CopyCall *call, const ChildResult *result) {
         call->error = result->error < 0                  ? CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR
                       : result->status == TREE_NOT_YOURS ? CONTRACT_ERROR_ACCESS_DENIED
+                      : result->status == TREE_NO_KEY    ? CONTRACT_ERROR_NOT_SUPPORTED
                       : result->status == TREE_IN_USE    ? CONTRACT_ERROR_VOLUME_BUSY
                                                          : CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR;
         if (result->error < 0)
@@ -216,6 +217,7 @@ int snapshot_set_mount_writable(SnapshotSet *set, const char *snapshot_id, const
                 return error_origin(-errno);
         }
         volume->copy_call = call;
+        volume->copy_lost = volume->copy_detached = false;
         volume->given.copy_size = options->copy_size;
         phase_begin(volume, PROVIDER_COPY);
         return 0;

@@ -58,6 +58,7 @@ typedef struct SetVolume {
         int attached_fd;     /* Mount: the attached tree, or -1 */
         bool detaching;      /* a child undoes the Mount */
         CopyCall *copy_call; /* copy.c: a Mount or Unmount of a writable copy under way, or NULL */
+        bool copy_detached;  /* DELETE has undone that mount */
         bool copy_lost;      /* that was told */
         /* C24, from FINAL_COMMIT to SEAL: of the mount that writers write into, or -1; the folder that it is
          * a snapshot of, if that is no device */

@@ -17,6 +17,7 @@
 #include <sys/vfs.h>
 
 #include "daemon/child/child.h"
+#include "daemon/sets/plain.h"
 
 #define SNAPSHOT_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define COPY_ATTRIBUTES     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -122,6 +123,32 @@ static const char *volume_device(const ProviderVolume *volume) {
         return volume->copy_device ?: volume->device;
 }
 
+static PlainRequest plain_request(const ProviderVolume *volume, bool writable) {
+        return (PlainRequest){.device = writable ? volume->copy_device : volume->device,
+                              .origin_key = volume->key,
+                              .snapshot_id = volume->snapshot_id,
+                              .writable = writable};
+}
+
+/* With the volume's own key, if that is to be had. */
+static int encrypted_open_tree(const ProviderVolume *volume, bool writable) {
+        const PlainRequest request = plain_request(volume, writable);
+        _cleanup_free_ char *device = NULL, *type = NULL;
+        int r;
+
+        r = plain_child_open(&request, &device);
+        if (r < 0)
+                return r;
+        r = probe_type(device, &type);
+        if (r < 0 || !type) {
+                (void) dprintf(STDERR_FILENO, "there is no file system in the encrypted volume\n");
+                r = -EINVAL;
+        } else
+                r = device_mount(device, type, writable, writable ? COPY_ATTRIBUTES : SNAPSHOT_ATTRIBUTES);
+        plain_child_leave(&request);
+        return r;
+}
+
 static int volume_open_tree(const ProviderVolume *volume, bool writable) {
         _cleanup_free_ char *probed = NULL;
         const char *type = volume->file_system;
@@ -146,6 +173,8 @@ static int volume_open_tree(const ProviderVolume *volume, bool writable) {
                         return -EINVAL;
                 }
         }
+        if (streq(type, "crypto_LUKS"))
+                return encrypted_open_tree(volume, writable);
         return writable ? device_mount(volume->copy_device, type, true, COPY_ATTRIBUTES)
                         : tree_child_mount(volume->device, type, false);
 }
@@ -183,7 +212,7 @@ int tree_child_open(int socket_fd, void *argument) {
         }
         fd = volume_open_tree(request->volume, request->writable);
         if (fd < 0)
-                return 1;
+                return fd == -ENOKEY ? TREE_NO_KEY : 1;
         if (request->directory_fd >= 0 &&
             move_mount(fd, "", request->directory_fd, "",
                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
@@ -233,6 +262,11 @@ static int unmount_all_unused(const TreeRequest *request) {
                 return 1;
         for (size_t i = volume->n_mount_points; r == 0 && i-- > 0;)
                 r = unmount_unused(request->volume, volume->mount_points[i], request->mount_id);
+        if (r == 0 && streq_ptr(request->volume->file_system, "crypto_LUKS")) {
+                const PlainRequest plain = plain_request(request->volume, true);
+
+                r = plain_child_close(&plain) < 0 ? TREE_IN_USE : 0;
+        }
         return r;
 }
 

@@ -23,6 +23,8 @@ typedef struct TreeRequest {
 int tree_child_mount(const char *device, const char *type, bool writable);
 /* Sends the tree's descriptor with index 0. Exit: 0 good; TREE_NOT_YOURS: it must not be mounted there. */
 #define TREE_NOT_YOURS 3
+/* Of opening an encrypted one: the key is not to be had. */
+#define TREE_NO_KEY 5
 /* Of unmounting: TREE_IN_USE: somebody uses it, and it stays. */
 #define TREE_IN_USE 4
 int tree_child_open(int socket_fd, void *argument);

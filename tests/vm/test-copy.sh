@@ -25,7 +25,7 @@ list_copies() { { lvs --noheadings -o lv_name -S 'lv_name=~^quiesced_copy_'; dms
 no_copies() { [ -z "$(list_copies)" ]; }
 # make_set: a set of both; $thick and $thin are its snapshots.
 make_set() {
-        set=$(quiescectl create --quiet "$@" /srv /srv/db)
+        set=$(quiescectl create --quiet /srv /srv/db)
         thick=$(snapshot_of vg/mail) thin=$(snapshot_of vg/db)
         check "a set" test "$thick" -a "$thin"
 }
