@@ -123,17 +123,16 @@ static const char *without_braces(char *word) {
 /* All words are one name: diskshadow takes "writer exclude System Writer" without quotes. */
 static bool take_writer(ProgramCommand *command, char *error) {
         size_t size = 1;
+        char *end;
 
         for (char **word = command->arguments; *word; word++)
                 size += strlen(*word) + 1;
         command->joined = calloc(1, size);
         if (!command->joined)
                 return refuse(error, "%s", strerror(ENOMEM));
-        for (char **word = command->arguments; *word; word++) {
-                if (word > command->arguments)
-                        (void) strcat(command->joined, " ");
-                (void) strcat(command->joined, *word);
-        }
+        end = command->joined;
+        for (char **word = command->arguments; *word; word++)
+                end = stpcpy(stpcpy(end, word > command->arguments ? " " : ""), *word);
         if (command->joined[0] == '{')
                 return refuse(error,
                               "%.80s: a writer has a name here, and no GUID; 'quiescectl list writers' "
