@@ -99,6 +99,9 @@ static ContractError check_whole(const SnapshotSet *set, ProviderPhase phase, co
                         reason, CONTRACT_ERROR_UNSUPPORTED_CONTEXT,
                         "Snapshot set %s goes with its session; this can be done with a persistent one.",
                         set->given.id);
+        if (set->given.description.locked)
+                return refuse(reason, CONTRACT_ERROR_VOLUME_BUSY,
+                              "Snapshot set %s is locked; unlock it first.", set->given.id);
         for (size_t i = 0; i < set->n_volumes; i++) {
                 const SetVolume *volume = set->volumes[i];
 
@@ -159,9 +162,6 @@ ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writ
         error = check_whole(set, PROVIDER_BREAK, &reason);
         if (error != CONTRACT_OK)
                 return error;
-        if (set->given.description.locked)
-                return refuse(&reason, CONTRACT_ERROR_VOLUME_BUSY,
-                              "Snapshot set %s is locked; unlock it first.", set->given.id);
         *how = (ProviderBreak){.writable = writable};
         (void) snprintf(how->suffix, sizeof(how->suffix), "%s", suffix);
         return begin(set, PROVIDER_BREAK, done, userdata, &reason);
@@ -175,8 +175,8 @@ ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writ
  * @text:       why it was not begun, and what to do
  * @n_text:     its size
  *
- * The volumes of a set are of one instant together, so it is all of them or none. A lock does not keep it:
- * what it protects is not lost.
+ * The volumes of a set are of one instant together, so it is all of them or none. The snapshots are no more
+ * afterwards, so a lock keeps it.
  *
  * Mirrors IVssBackupComponentsEx2::RevertToSnapshot.
  *

@@ -124,8 +124,10 @@ check "its document tells of it" test "$(ctl export "$named" | jq -r .set)" = "$
 check "it is written to a file" ctl export "$named" --output "$work/document"
 check "the same" cmp "$work/document" <(ctl export "$named")
 fails "a file that is there" 1 'document: File exists' ctl export "$named" --output "$work/document"
-check "a locked set is deleted by force" ctl describe -q "$named" --lock
-check "at once" ctl delete --force "$named"
+check "a locked set" ctl describe -q "$named" --lock
+fails "is not reverted" 1 'is locked; unlock it first' ctl revert --no-safety-set "$named"
+fails "nor broken" 1 'is locked; unlock it first' ctl break "$named"
+check "it is deleted by force" ctl delete --force "$named"
 check "a snapshot is deleted" ctl delete "$snapshot"
 check "and gone" is 2 '.snapshots | length' list --json
 check "sets are deleted" ctl delete "$set" "$(json ".sets[] | select(.id != \"$set\").id" list sets --json)"
