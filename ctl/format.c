@@ -15,7 +15,7 @@
 static const char size_units[] = "BKMGTPE";
 
 /**
- * format_duration() - "83 ms", "1.52 s", "4 min 7 s"
+ * format_duration() - "83 ms", "1.52 s", "4 min 7 s", "5 h 30 min", "30 d 12 h"
  * @buffer:     FORMAT_MAX bytes
  * @usec:       µs
  *
@@ -28,9 +28,15 @@ char *format_duration(char buffer[static FORMAT_MAX], uint64_t usec) {
                 (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " ms", usec / USEC_PER_MSEC);
         else if (usec < 60 * USEC_PER_SEC)
                 (void) snprintf(buffer, FORMAT_MAX, "%.2f s", (double) usec / (double) USEC_PER_SEC);
-        else
+        else if (usec < 3600 * USEC_PER_SEC)
                 (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " min %" PRIu64 " s",
                                 usec / (60 * USEC_PER_SEC), usec / USEC_PER_SEC % 60);
+        else if (usec < 48 * 3600 * USEC_PER_SEC)
+                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " h %" PRIu64 " min",
+                                usec / (3600 * USEC_PER_SEC), usec / (60 * USEC_PER_SEC) % 60);
+        else
+                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " d %" PRIu64 " h",
+                                usec / (24 * 3600 * USEC_PER_SEC), usec / (3600 * USEC_PER_SEC) % 24);
         return buffer;
 }
 
