@@ -44,6 +44,8 @@ int verb_break(int argc, char **argv);
 int verb_revert(int argc, char **argv);
 int verb_export(int argc, char **argv);
 int verb_restore(int argc, char **argv);
+int verb_prune(int argc, char **argv);
+int verb_storage(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_mount(int argc, char **argv);

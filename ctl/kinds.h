@@ -23,3 +23,6 @@ const Kind *kind_of_interface(const char *interface);
 
 int kind_read_all(DictArray *rows, sd_bus *bus, const Kind *kind);
 int kind_read_one(Dict *row, sd_bus *bus, const char *id, const Kind **ret_kind);
+
+/* In verb-list.c. */
+int kind_list(const Kind *kind, const char *nothing, const Options *options);

@@ -29,6 +29,8 @@ static const Verb verbs[] = {
         {"export", verb_export, "ID", "print a set's backup document"},
         {"break", verb_break, "ID", "make a set's snapshots ordinary volumes"},
         {"delete", verb_delete, "ID...", "delete snapshots or sets"},
+        {"prune", verb_prune, "", "delete what rules and limits have go"},
+        {"storage", verb_storage, "", "show what space snapshots take up"},
         {"release", verb_release, "ID...", "end sessions, whoever owns them"},
         {"exec", verb_exec, "ID... -- COMMAND...", "run a command that sees a set's snapshots in place"},
         {"mount", verb_mount, "ID DIR", "mount a snapshot"},

@@ -26,14 +26,6 @@ static const char usage[] =
 
 static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_TABLE, OPTIONS_PAGER, OPTIONS_ALWAYS, {}};
 
-static int list_json(const Kind *kind, const DictArray *rows) {
-        json_t *document = json_object();
-
-        (void) json_object_set_new(document, kind->name,
-                                   json_from_rows(kind->columns, kind->n_columns, rows));
-        return error_trace(json_print(document));
-}
-
 /* An older quiesced does not say. */
 static void say_if_incomplete(sd_bus *bus, const Kind *kind) {
         int known = true;
@@ -48,9 +40,18 @@ static void say_if_incomplete(sd_bus *bus, const Kind *kind) {
                     kind->name);
 }
 
-static int list(const Kind *kind, const Options *options) {
+/**
+ * kind_list() - print everything of a kind, as a table or JSON
+ * @kind:       the kind
+ * @nothing:    what is said if there is nothing
+ * @options:    host, json, no_legend, no_pager
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int kind_list(const Kind *kind, const char *nothing, const Options *options) {
         _cleanup_(dict_array_done) DictArray rows = {};
         _cleanup_bus_ sd_bus *bus = NULL;
+        json_t *document;
         int r;
 
         r = bus_open(&bus, options->host);
@@ -59,10 +60,14 @@ static int list(const Kind *kind, const Options *options) {
         if (r != 0)
                 return r;
         say_if_incomplete(bus, kind);
-        if (options->json)
-                return error_trace(list_json(kind, &rows));
+        if (options->json) {
+                document = json_object();
+                (void) json_object_set_new(document, kind->name,
+                                           json_from_rows(kind->columns, kind->n_columns, &rows));
+                return error_trace(json_print(document));
+        }
         if (rows.n_dicts == 0 && !options->no_legend)
-                say("no %s", kind->name);
+                say("%s", nothing);
         screen_open(options);
         return error_trace(table_print(kind->columns, kind->n_columns, &rows, options));
 }
@@ -77,6 +82,7 @@ static int list(const Kind *kind, const Options *options) {
 int verb_list(int argc, char **argv) {
         Options options = {};
         const Kind *kind;
+        char nothing[64];
         int c, r;
 
         while ((c = getopt_long(argc, argv, "H:JhV", long_options, NULL)) >= 0) {
@@ -89,6 +95,7 @@ int verb_list(int argc, char **argv) {
         kind = kind_find(optind < argc ? argv[optind] : "snapshots");
         if (!kind)
                 return usage_error("list", "%s: no such kind", argv[optind]);
-        r = list(kind, &options);
+        (void) snprintf(nothing, sizeof(nothing), "no %s", kind->name);
+        r = kind_list(kind, nothing, &options);
         return r == CTL_E_SAID ? EXIT_FAILURE : r;
 }

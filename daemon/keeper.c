@@ -11,6 +11,7 @@
 #include "daemon/keeper.h"
 
 #include "daemon/bus/delete.h"
+#include "daemon/message-ids.h"
 #include "daemon/session-object.h"
 
 #include "util/error.h"
@@ -182,8 +183,10 @@ static bool was_told(const Keeper *keeper, const char *id) {
 static void outcome_leave(const Keeper *keeper, KeeperOutcome *outcome, const char *why) {
         (void) snprintf(outcome->left, sizeof(outcome->left), "%s", why);
         if (!was_told(keeper, outcome->id))
-                log_notice("snapshot set %s is to go (%s, %s) and stays until the next look: %s",
-                           outcome->id, keeping_reason_to_string(outcome->reason), outcome->by, why);
+                log_entry(LOG_NOTICE,
+                          (&(LogEntry){.message_id = MESSAGE_SET_NOT_PRUNED, .set = outcome->id}),
+                          "snapshot set %s is to go (%s, %s) and stays until the next look: %s", outcome->id,
+                          keeping_reason_to_string(outcome->reason), outcome->by, why);
 }
 
 /* What is still left is not told again. */
@@ -232,8 +235,9 @@ static void on_deleted(const StepResult *result, void *userdata) {
         keeper->deletion = (SetDeletion){};
         outcome->removed = result->error == CONTRACT_OK;
         if (outcome->removed)
-                log_notice("snapshot set %s is gone: %s, %s", outcome->id,
-                           keeping_reason_to_string(outcome->reason), outcome->by);
+                log_entry(LOG_NOTICE, (&(LogEntry){.message_id = MESSAGE_SET_PRUNED, .set = outcome->id}),
+                          "snapshot set %s is gone: %s, %s", outcome->id,
+                          keeping_reason_to_string(outcome->reason), outcome->by);
         else
                 outcome_leave(keeper, outcome, result->text);
         keeper_work(keeper);

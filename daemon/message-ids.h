@@ -18,6 +18,8 @@
         "6e3115285cbe4918a25082c495c65574" /* a snapshot does not hold its instant any more */
 #define MESSAGE_SPACE_LOW        "41781c74e0ac4f449da11abe02434fd2" /* what a snapshot is stored in runs full */
 #define MESSAGE_SNAPSHOT_REMOVED "645537ad3ece423cbc537b643c4495b9" /* a snapshot is gone */
+#define MESSAGE_SET_PRUNED       "f7cb0bc998b849929a08bd15df1789f6" /* rules or limits have removed a set */
+#define MESSAGE_SET_NOT_PRUNED   "53efcc48252f4df680c46fd638d6aff4" /* a set is to go by them, and stays */
 #define MESSAGE_SESSION_LOST \
         "cfb2ecef91c64dc9bdac7b3a492dbf55" /* recovery: a session of before this start */
 #define MESSAGE_LET_GO \

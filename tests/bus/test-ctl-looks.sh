@@ -44,6 +44,8 @@ on_terminal "PAGER=sed s/^/paged:/" "$quiescectl" explain timeout > "$work/scree
 check "PAGER, too" paged
 on_terminal "$pager" "$quiescectl" doctor > "$work/screen"
 check "the doctor is paged" paged
+on_terminal "$pager" "$quiescectl" storage > "$work/screen"
+check "storage is, too" paged
 on_terminal "$pager" "$quiescectl" list --json sets > "$work/screen"
 check "JSON is not" not_paged
 check "nor coloured" no_colors
@@ -106,10 +108,14 @@ check "a set that is shown has no member that is not documented" \
         test -z "$(comm -13 <(documented sets) <(ctl show --json "$set" | jq -r '.sets[] | keys[]' | grep -v -x timeline | sort -u))"
 check "a snapshot that is shown, too" \
         test -z "$(comm -13 <(documented snapshots) <(ctl show --json "$snapshot" | jq -r '.snapshots[] | keys[]' | sort -u))"
+ctl create --quiet --label pruned test:one > "$work/old"
+ctl create --quiet --label pruned test:one > "$work/new"
+check "removals are as documented" is_documented removals prune --dry-run --label pruned --keep-last 1 --json
+check "storage is as documented" is_documented storage storage --json
 check "explanations are as documented" is_documented explanations explain --json
 check "findings are as documented" is_documented findings doctor --json
 check "log levels are as documented" is_documented log-levels log-level --json
-for listing in "list snapshots" "list sets" "show $set" explain doctor log-level; do
+for listing in "list snapshots" "list sets" "show $set" explain doctor log-level storage "prune -q --dry-run"; do
         # shellcheck disable=SC2086 # words
         check "$listing has a version" test "$(ctl $listing --json | jq .version)" = 1
 done
