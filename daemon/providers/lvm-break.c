@@ -13,10 +13,6 @@
 #include "daemon/providers/lvm-group.h"
 #include "util/error.h"
 
-static LvmData *data_of(const ProviderVolume *volume) {
-        return volume->data;
-}
-
 /* "data_20261130T064512Z", or with the suffix that was wished for. */
 static bool name_new(const ProviderVolume *volume, char ret[static LVM_VG_SIZE]) {
         time_t instant = (time_t) (volume->set->instant_realtime_usec / USEC_PER_SEC);
@@ -26,13 +22,13 @@ static bool name_new(const ProviderVolume *volume, char ret[static LVM_VG_SIZE])
         (void) snprintf(suffix, sizeof(suffix), "%s", volume->set->broken.suffix);
         if (!suffix[0] && gmtime_r(&instant, &utc))
                 (void) strftime(suffix, sizeof(suffix), "%Y%m%dT%H%M%SZ", &utc);
-        return snprintf(ret, LVM_VG_SIZE, "%s_%s", data_of(volume)->lv, suffix) < (int) LVM_VG_SIZE;
+        return snprintf(ret, LVM_VG_SIZE, "%s_%s", lvm_data(volume)->lv, suffix) < (int) LVM_VG_SIZE;
 }
 
 /* A snapshot's next command. Return: false if it has had both. */
 static bool next_spec(ProviderVolume *volume, LvmCommandSpec *spec, char path[static 2 * LVM_VG_SIZE],
                       char origin[static LVM_TAG_SIZE]) {
-        LvmData *data = data_of(volume);
+        LvmData *data = lvm_data(volume);
         const char *const rename[] = {"lvrename", path, data->broken_name};
         const char *const untag[] = {"lvchange", "--yes", "--deltag", origin, path};
 
@@ -54,7 +50,7 @@ static void run_next(LvmGroup *group) {
         LvmCommandSpec spec;
 
         for (size_t i = 0; i < operation->n_volumes; i++)
-                if (streq(data_of(operation->volumes[i])->vg, group->vg) &&
+                if (streq(lvm_data(operation->volumes[i])->vg, group->vg) &&
                     next_spec(operation->volumes[i], &spec, path, origin)) {
                         lvm_group_run(group, &spec);
                         return;
@@ -97,10 +93,10 @@ static void untag_group(LvmGroup *group, const LvmReport *report) {
                 (void) lvm_spec_add(&spec, "--permission");
                 (void) lvm_spec_add(&spec, "rw");
         }
-        while (!streq(data_of(operation->volumes[i])->vg, group->vg))
+        while (!streq(lvm_data(operation->volumes[i])->vg, group->vg))
                 i++;
         add_common_tags(&spec,
-                        lvm_report_find(report, group->vg, data_of(operation->volumes[i])->name)->tags);
+                        lvm_report_find(report, group->vg, lvm_data(operation->volumes[i])->name)->tags);
         (void) lvm_group_add_paths(&spec, group, false, paths);
         lvm_group_run(group, &spec);
 }
@@ -109,7 +105,7 @@ static void untag_group(LvmGroup *group, const LvmReport *report) {
 static bool check_names(LvmGroupOperation *operation, const LvmReport *report) {
         for (size_t i = 0; i < operation->n_volumes; i++) {
                 ProviderVolume *volume = operation->volumes[i];
-                LvmData *data = data_of(volume);
+                LvmData *data = lvm_data(volume);
 
                 operation->fault = volume;
                 data->n_break_steps = 0;
@@ -128,20 +124,13 @@ static bool check_names(LvmGroupOperation *operation, const LvmReport *report) {
         return true;
 }
 
-static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
-        LvmGroupOperation *operation = userdata;
-
-        if (r < 0)
-                (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                                   "LVM could not be asked for the snapshots. %.400s", text);
-        else if (check_names(operation, report)) {
-                operation->doing = "made volumes of their own";
-                operation->next = rename_all;
-                for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
-                        untag_group(&operation->groups[g], report);
-        }
-        if (operation->n_pending == 0)
-                lvm_group_operation_end(operation);
+static void begin(LvmGroupOperation *operation, const LvmReport *report) {
+        if (!check_names(operation, report))
+                return;
+        operation->doing = "made volumes of their own";
+        operation->next = rename_all;
+        for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
+                untag_group(&operation->groups[g], report);
 }
 
 /**
@@ -156,16 +145,7 @@ static void on_listed(int r, const LvmReport *report, const char *text, void *us
  */
 int lvm_break_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                   void *userdata) {
-        LvmGroupOperation *operation;
-        int r;
-
-        r = lvm_group_operation_new(&operation, provider, volumes, n_volumes, done, userdata);
-        if (r < 0)
-                return error_trace(r);
-        r = lvm_list(provider->lvm, NULL, on_listed, operation);
-        if (r < 0)
-                free(operation);
-        return error_trace(r);
+        return error_trace(lvm_group_operation_look(provider, volumes, n_volumes, begin, done, userdata));
 }
 
 /**

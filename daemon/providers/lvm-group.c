@@ -10,10 +10,6 @@
 
 #include "util/error.h"
 
-static LvmData *data_of(const ProviderVolume *volume) {
-        return volume->data;
-}
-
 /**
  * lvm_group_operation_new() - sort volumes by their groups
  * @ret:        the operation; ends in lvm_group_operation_end(), or is freed by who began nothing with it
@@ -38,7 +34,7 @@ int lvm_group_operation_new(LvmGroupOperation **ret, Provider *provider, Provide
         operation->done = done;
         operation->userdata = userdata;
         for (size_t i = 0; i < n_volumes; i++) {
-                const char *vg = data_of(volumes[i])->vg;
+                const char *vg = lvm_data(volumes[i])->vg;
                 size_t g = 0;
 
                 while (g < operation->n_groups && !streq(operation->groups[g].vg, vg))
@@ -49,6 +45,44 @@ int lvm_group_operation_new(LvmGroupOperation **ret, Provider *provider, Provide
         }
         *ret = operation;
         return 0;
+}
+
+static void on_listed(int error, const LvmReport *report, const char *text, void *userdata) {
+        LvmGroupOperation *operation = userdata;
+
+        if (error < 0)
+                (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                                   "LVM could not be asked for the snapshots. %.400s", text);
+        else
+                operation->looked(operation, report);
+        if (operation->n_pending == 0)
+                lvm_group_operation_end(operation);
+}
+
+/**
+ * lvm_group_operation_look() - begin an operation with a look at what LVM has now
+ * @provider:   of all of them
+ * @volumes:    copied
+ * @n_volumes:  how many
+ * @looked:     called if LVM has answered
+ * @done:       called once, by lvm_group_operation_end()
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno.
+ */
+int lvm_group_operation_look(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                             LvmGroupLooked looked, ProviderDone done, void *userdata) {
+        LvmGroupOperation *operation;
+        int r;
+
+        r = lvm_group_operation_new(&operation, provider, volumes, n_volumes, done, userdata);
+        if (r < 0)
+                return error_trace(r);
+        operation->looked = looked;
+        r = lvm_list(provider->lvm, NULL, on_listed, operation);
+        if (r < 0)
+                free(operation);
+        return error_trace(r);
 }
 
 /**
@@ -80,7 +114,7 @@ static void note_failure(LvmGroupOperation *operation, ProviderVolume *volume, c
         (void) lvm_verdict(&operation->verdict,
                            answer->error == -ECANCELED ? CONTRACT_ERROR_ABORTED
                                                        : CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                           "The snapshots in %.128s could not be %s. %.300s", data_of(volume)->vg,
+                           "The snapshots in %.128s could not be %s. %.300s", lvm_data(volume)->vg,
                            operation->doing, answer->text);
 }
 
@@ -89,7 +123,7 @@ static void on_answered(const LvmAnswer *answer, void *userdata) {
         LvmGroupOperation *operation = group->operation;
 
         for (size_t i = 0; i < operation->n_volumes; i++) {
-                LvmData *data = data_of(operation->volumes[i]);
+                LvmData *data = lvm_data(operation->volumes[i]);
 
                 if (!streq(data->vg, group->vg))
                         continue;
@@ -127,8 +161,8 @@ void lvm_group_run(LvmGroup *group, const LvmCommandSpec *spec) {
                 return;
         }
         for (size_t i = 0; i < operation->n_volumes; i++)
-                if (streq(data_of(operation->volumes[i])->vg, group->vg))
-                        data_of(operation->volumes[i])->command = command;
+                if (streq(lvm_data(operation->volumes[i])->vg, group->vg))
+                        lvm_data(operation->volumes[i])->command = command;
 }
 
 /**
@@ -147,9 +181,9 @@ bool lvm_group_add_paths(LvmCommandSpec *spec, const LvmGroup *group, bool thin_
         for (size_t i = 0; i < operation->n_volumes; i++) {
                 const ProviderVolume *volume = operation->volumes[i];
 
-                if (!streq(data_of(volume)->vg, group->vg) || (thin_only && volume->ops != &lvm_thin_ops))
+                if (!streq(lvm_data(volume)->vg, group->vg) || (thin_only && volume->ops != &lvm_thin_ops))
                         continue;
-                lvm_lv_path(paths[i], group->vg, data_of(volume)->name);
+                lvm_lv_path(paths[i], group->vg, lvm_data(volume)->name);
                 (void) lvm_spec_add(spec, paths[i]);
                 any = true;
         }

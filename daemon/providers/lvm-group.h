@@ -12,6 +12,9 @@
 
 typedef struct LvmGroupOperation LvmGroupOperation;
 
+/* What there is was listed: runs commands for groups, or says in the verdict why none can be run. */
+typedef void (*LvmGroupLooked)(LvmGroupOperation *operation, const LvmReport *report);
+
 /* The volumes of one group. */
 typedef struct LvmGroup {
         LvmGroupOperation *operation;
@@ -29,6 +32,7 @@ struct LvmGroupOperation {
         const char *doing; /* a participle for people: "activated", "marked as finished" */
         /* All groups have answered, none failed; ends the operation or goes on. NULL: it ends. */
         void (*next)(LvmGroupOperation *operation);
+        LvmGroupLooked looked;
         ProviderDone done;
         void *userdata;
 };
@@ -38,6 +42,8 @@ typedef char LvmPaths[CONTRACT_VOLUMES_MAX][2 * LVM_VG_SIZE];
 
 int lvm_group_operation_new(LvmGroupOperation **ret, Provider *provider, ProviderVolume *const *volumes,
                             size_t n_volumes, ProviderDone done, void *userdata);
+int lvm_group_operation_look(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                             LvmGroupLooked looked, ProviderDone done, void *userdata);
 void lvm_group_operation_end(LvmGroupOperation *operation);
 bool lvm_group_operation_failed(const LvmGroupOperation *operation);
 void lvm_group_run(LvmGroup *group, const LvmCommandSpec *spec);

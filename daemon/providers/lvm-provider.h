@@ -44,6 +44,11 @@ typedef struct LvmData {
         void *userdata;
 } LvmData;
 
+/* What the providers know of a volume; the volume's. */
+static inline LvmData *lvm_data(const ProviderVolume *volume) {
+        return volume->data;
+}
+
 /* lvm-volume.c */
 int lvm_data_new(LvmData **ret, const ProviderVolume *volume, const LvmVolume *origin);
 void lvm_volume_done(ProviderVolume *volume);

@@ -13,16 +13,12 @@
 #include "daemon/providers/lvm-group.h"
 #include "util/error.h"
 
-static LvmData *data_of(const ProviderVolume *volume) {
-        return volume->data;
-}
-
 static void run_next(LvmGroup *group) {
         const LvmGroupOperation *operation = group->operation;
 
         for (size_t i = 0; i < operation->n_volumes; i++) {
                 ProviderVolume *volume = operation->volumes[i];
-                LvmData *data = data_of(volume);
+                LvmData *data = lvm_data(volume);
                 char path[2 * LVM_VG_SIZE], origin[2 * LVM_VG_SIZE];
                 LvmCommandSpec spec = {
                         .lane = group->vg,
@@ -50,7 +46,7 @@ static void on_merged(int r, const LvmReport *report, const char *text, void *us
         LvmGroupOperation *operation = userdata;
 
         for (size_t i = 0; r >= 0 && i < operation->n_volumes; i++) {
-                LvmData *data = data_of(operation->volumes[i]);
+                LvmData *data = lvm_data(operation->volumes[i]);
 
                 data->is_merged = !lvm_report_find(report, data->vg, data->name);
         }
@@ -73,7 +69,7 @@ static void merge_all(LvmGroupOperation *operation) {
 
 static bool check_volume(ProviderVolume *volume, const LvmReport *report, LvmVerdict *verdict) {
         const LvmVolume *snapshot, *origin;
-        LvmData *data = data_of(volume);
+        LvmData *data = lvm_data(volume);
 
         data->merge_begun = data->is_merged = false;
         snapshot = lvm_report_find(report, data->vg, data->name);
@@ -102,23 +98,16 @@ static bool check_volume(ProviderVolume *volume, const LvmReport *report, LvmVer
         return lvm_check_group(origin, verdict);
 }
 
-static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
-        LvmGroupOperation *operation = userdata;
-
-        if (r < 0)
-                (void) lvm_verdict(&operation->verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                                   "LVM could not be asked for the snapshots. %.400s", text);
-        for (size_t i = 0; i < operation->n_volumes && !lvm_group_operation_failed(operation); i++) {
+static void begin(LvmGroupOperation *operation, const LvmReport *report) {
+        for (size_t i = 0; i < operation->n_volumes; i++) {
                 operation->fault = operation->volumes[i];
-                (void) check_volume(operation->volumes[i], report, &operation->verdict);
-        }
-        if (lvm_group_operation_failed(operation)) {
-                lvm_group_operation_end(operation);
-                return;
+                if (!check_volume(operation->volumes[i], report, &operation->verdict))
+                        return;
         }
         operation->doing = "merged into their origins (what was said of others before holds)";
         operation->next = merge_all;
-        merge_all(operation);
+        for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
+                run_next(&operation->groups[g]);
 }
 
 /**
@@ -133,16 +122,7 @@ static void on_listed(int r, const LvmReport *report, const char *text, void *us
  */
 int lvm_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                    void *userdata) {
-        LvmGroupOperation *operation;
-        int r;
-
-        r = lvm_group_operation_new(&operation, provider, volumes, n_volumes, done, userdata);
-        if (r < 0)
-                return error_trace(r);
-        r = lvm_list(provider->lvm, NULL, on_listed, operation);
-        if (r < 0)
-                free(operation);
-        return error_trace(r);
+        return error_trace(lvm_group_operation_look(provider, volumes, n_volumes, begin, done, userdata));
 }
 
 /* A thick snapshot has its own device until the merge begins, and the origin another table from then on. */

@@ -17,10 +17,6 @@
 #include "util/error.h"
 #include "util/log.h"
 
-static LvmData *data_of(const ProviderVolume *volume) {
-        return volume->data;
-}
-
 /* ── END_PREPARE ─────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool learn(ProviderVolume *volume, const LvmReport *report, LvmVerdict *verdict) {
@@ -84,7 +80,7 @@ static void on_inspected(int error, const LvmReport *report, const char *text, v
         for (size_t i = 0; i < operation->n_volumes && !lvm_group_operation_failed(operation); i++) {
                 ProviderVolume *volume = operation->volumes[i];
 
-                if (!streq(data_of(volume)->vg, group->vg))
+                if (!streq(lvm_data(volume)->vg, group->vg))
                         continue;
                 operation->fault = volume;
                 if (error < 0)
@@ -274,7 +270,7 @@ void lvm_note_consistency(Provider *provider, ProviderVolume *const *volumes, si
         lvm_tag_consistency(old, was);
         lvm_tag_consistency(new, volumes[0]->set->consistency);
         for (size_t i = 0; i < n_volumes; i++) {
-                const LvmData *data = data_of(volumes[i]);
+                const LvmData *data = lvm_data(volumes[i]);
                 char path[2 * LVM_VG_SIZE];
                 LvmCommandSpec spec = {
                         .lane = data->vg,
