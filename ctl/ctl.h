@@ -109,6 +109,7 @@ typedef struct IdVerb {
         const char *name, *usage;
         const char *method; /* of the Manager; (sa{sv}) */
         bool has_force;     /* it has an option of that name, as has the method */
+        bool is_of_sets;    /* a set's name does for its id */
         /* Says how it went. Return: 0, CTL_E_SAID or a negative errno. */
         int (*say)(const char *id, sd_bus_message *reply, const Options *options);
 } IdVerb;

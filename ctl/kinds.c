@@ -169,10 +169,10 @@ static int read_consistency(Dict *row, sd_bus *bus) {
 }
 
 /**
- * kind_read_one() - the snapshot, set or session of an id
+ * kind_read_one() - the snapshot, set or session of an id, or the set of a name
  * @row:        filled, named with its path; dict_done() it in any case
  * @bus:        the bus
- * @id:         UUID
+ * @id:         UUID or name
  * @ret_kind:   what it is
  *
  * Return: 0, CTL_E_SAID or a negative errno.

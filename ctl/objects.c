@@ -90,13 +90,13 @@ int objects_read(DictArray *array, sd_bus *bus, const char *interface) {
 /**
  * object_find() - the object with an id
  * @bus:            the bus
- * @id:             UUID of a set, snapshot or session
+ * @word:           UUID of a set, snapshot or session, or the name of a set
  * @ret_path:       its path; free() it
  * @ret_interface:  what it is
  *
- * Return: 0 or CTL_E_SAID.
+ * Return: 0, CTL_E_SAID or a negative errno.
  */
-int object_find(sd_bus *bus, const char *id, char **ret_path, const char **ret_interface) {
+int object_find(sd_bus *bus, const char *word, char **ret_path, const char **ret_interface) {
         static const struct {
                 const char *method, *interface;
         } kinds[] = {
@@ -104,12 +104,16 @@ int object_find(sd_bus *bus, const char *id, char **ret_path, const char **ret_i
                 {"GetSnapshotSet", QUIESCE_BUS_SET},
                 {"GetSession", QUIESCE_BUS_SESSION},
         };
+        _cleanup_free_ char *id = NULL;
+        int r;
 
+        r = name_resolve(bus, word, &id);
+        if (r != 0)
+                return r;
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
                 _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
                 _cleanup_message_ sd_bus_message *reply = NULL;
                 const char *path;
-                int r;
 
                 r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH, QUIESCE_BUS_MANAGER,
                                        kinds[i].method, &error, &reply, "s", id);
@@ -169,9 +173,9 @@ int checked_properties(Dict *dict, sd_bus *bus, const char *path, const char *in
 }
 
 /**
- * object_find_set() - the set of an id, or that of the snapshot of an id
+ * object_find_set() - the set of an id or a name, or that of the snapshot of an id
  * @bus:            the bus
- * @id:             UUID
+ * @id:             UUID or name
  * @ret_path:       the set's path; free() it
  *
  * Return: 0, CTL_E_SAID or a negative errno.

@@ -47,6 +47,9 @@ int object_find_set(sd_bus *bus, const char *id, char **ret_path);
 int checked_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
 int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd);
 
+/* In names.c. */
+int name_resolve(sd_bus *bus, const char *word, char **ret_id);
+
 /* In verb-mount.c. */
 int snapshot_find_mounted(sd_bus *bus, const char *directory, char **ret_id);
 int unmount_directory(sd_bus *bus, const char *directory);

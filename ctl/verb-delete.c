@@ -11,7 +11,7 @@ static const char usage[] =
         " quiescectl delete [options] ID...\n"
         "\n"
         "Delete snapshots, or sets with all their snapshots. What is locked, mounted\n"
-        "or in use is not deleted unless by force.\n"
+        "or in use is not deleted unless by force. The name of a set does for its ID.\n"
         "\n"
         "Options:\n"
         " -f, --force             unlock and unmount; what is in use goes with its user\n"
@@ -44,7 +44,7 @@ static int say_deleted(const char *id, sd_bus_message *reply, const Options *opt
  * Return: the exit status, or a negative errno.
  */
 int verb_delete(int argc, char **argv) {
-        static const IdVerb verb = {"delete", usage, "DeleteSnapshots", true, say_deleted};
+        static const IdVerb verb = {"delete", usage, "DeleteSnapshots", true, true, say_deleted};
 
         return verb_of_ids(&verb, argc, argv);
 }

@@ -14,6 +14,7 @@ static const char usage[] =
         " quiescectl exec [options] ID... -- COMMAND [argument...]\n"
         "\n"
         "Run COMMAND, which sees the snapshots of a set where their volumes are mounted.\n"
+        "The set's name does for its ID.\n"
         "\n"
         "Options:\n"
         " -a, --at VOLUME=DIR  show the snapshot of VOLUME at DIR; may be repeated\n"

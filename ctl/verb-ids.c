@@ -5,18 +5,26 @@
  * one fails.
  */
 
-#include "ctl/ctl.h"
+#include "ctl/table.h"
 #include "quiesce/requester.h"
 
 static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
 static const struct option long_options_force[] = {
         OPTIONS_FORCE, OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
 
-static int call_for(sd_bus *bus, const IdVerb *verb, const char *id, const Options *options) {
+static int call_for(sd_bus *bus, const IdVerb *verb, const char *word, const Options *options) {
         _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *named = NULL;
+        const char *id = word;
         int r;
 
+        if (verb->is_of_sets) {
+                r = name_resolve(bus, word, &named);
+                if (r != 0)
+                        return r;
+                id = named;
+        }
         r = sd_bus_message_new_method_call(bus, &call, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH,
                                            QUIESCE_BUS_MANAGER, verb->method);
         if (r >= 0)
@@ -27,8 +35,8 @@ static int call_for(sd_bus *bus, const IdVerb *verb, const char *id, const Optio
         if (r >= 0)
                 r = sd_bus_call(bus, call, UINT64_MAX, &error, &reply);
         if (r < 0)
-                return say_bus_error(id, &error, r);
-        return error_trace(verb->say(id, reply, options));
+                return say_bus_error(word, &error, r);
+        return error_trace(verb->say(word, reply, options));
 }
 
 /**

@@ -9,17 +9,19 @@
 #include "ctl/set-timeline.h"
 #include "quiesce/requester.h"
 
-static const char usage[] = "\nUsage:\n"
-                            " quiescectl plot [options] ID\n"
-                            "\n"
-                            "Draw the timeline of a snapshot set or a session as SVG.\n"
-                            "\n"
-                            "Options:\n"
-                            " -H, --host [USER@]HOST  ask the quiesced of another host\n"
-                            " -h, --help              display this help\n"
-                            " -V, --version           display version\n"
-                            "\n"
-                            "For more details see quiescectl(1).\n";
+static const char usage[] =
+        "\nUsage:\n"
+        " quiescectl plot [options] ID\n"
+        "\n"
+        "Draw the timeline of a snapshot set or a session as SVG. The name of a set does\n"
+        "for its ID.\n"
+        "\n"
+        "Options:\n"
+        " -H, --host [USER@]HOST  ask the quiesced of another host\n"
+        " -h, --help              display this help\n"
+        " -V, --version           display version\n"
+        "\n"
+        "For more details see quiescectl(1).\n";
 
 static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_ALWAYS, {}};
 

@@ -33,7 +33,7 @@ static int say_released(const char *id, sd_bus_message *reply, const Options *op
  * Return: the exit status, or a negative errno.
  */
 int verb_release(int argc, char **argv) {
-        static const IdVerb verb = {"release", usage, "ReleaseSession", false, say_released};
+        static const IdVerb verb = {"release", usage, "ReleaseSession", false, false, say_released};
 
         return verb_of_ids(&verb, argc, argv);
 }

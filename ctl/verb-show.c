@@ -13,7 +13,7 @@
 static const char usage[] = "\nUsage:\n"
                             " quiescectl show [options] ID...\n"
                             "\n"
-                            "Show snapshots, sets or sessions.\n"
+                            "Show snapshots, sets or sessions. The name of a set does for its ID.\n"
                             "\n"
                             "Options:\n"
                             " -H, --host [USER@]HOST  ask the quiesced of another host\n"
