@@ -39,9 +39,11 @@ static int table_add_column(struct libscols_table *table, const Column *column) 
         added = scols_table_new_column(table, column->name, 0, flags);
         if (!added)
                 return error_origin(-ENOMEM);
-        if (wrap)
+        if (wrap) {
+                (void) scols_column_set_safechars(added, "\n");
                 (void) scols_column_set_wrapfunc(added, scols_wrapnl_chunksize, scols_wrapnl_nextchunk,
                                                  NULL);
+        }
         return 0;
 }
 

@@ -48,8 +48,9 @@ int bus_error_set_not_found(sd_bus_error *error, Manager *manager, const char *w
         const char *not_told = manager_get_not_told(manager);
 
         manager_ask_lvm_again(manager);
-        return bus_error_set(error, CONTRACT_ERROR_OBJECT_NOT_FOUND, "There is no %s %.40s%s.", what, id,
-                             not_told ?: " (any more); the ObjectManager lists what there is");
+        return bus_error_set(
+                error, CONTRACT_ERROR_OBJECT_NOT_FOUND, "There is no %s %.40s%s.", what, id,
+                not_told ?: " (any more); quiescectl list, or the ObjectManager, shows what there is");
 }
 
 /**
@@ -79,7 +80,8 @@ void bus_reply_sent(sd_bus_message *call, int r) {
         if (r == -ENOENT) {
                 bus_reply_error(
                         call, CONTRACT_ERROR_OBJECT_NOT_FOUND,
-                        "There is no such object (any more); the ObjectManager lists what there is.");
+                        "There is no such object (any more); quiescectl list, or the ObjectManager, shows what "
+                        "there is.");
                 return;
         }
         if (r == -E2BIG) {
