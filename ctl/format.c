@@ -14,29 +14,39 @@
 
 static const char size_units[] = "BKMGTPE";
 
+/* "4 min 7 s"; what there is none of is left out. */
+static void format_two(char buffer[static FORMAT_MAX], uint64_t usec, uint64_t large, const char *large_name,
+                       uint64_t small, const char *small_name) {
+        uint64_t rest = usec % large / small;
+        int n;
+
+        n = snprintf(buffer, FORMAT_MAX, "%" PRIu64 " %s", usec / large, large_name);
+        if (rest > 0)
+                (void) snprintf(buffer + n, FORMAT_MAX - (size_t) n, " %" PRIu64 " %s", rest, small_name);
+}
+
 /**
- * format_duration() - "83 ms", "1.52 s", "4 min 7 s", "5 h 30 min", "30 d 12 h"
+ * format_duration() - "83 ms", "1.52 s", "4 min 7 s", "5 h 30 min", "30 d 12 h", "2 min"
  * @buffer:     FORMAT_MAX bytes
  * @usec:       µs
  *
  * Return: @buffer.
  */
 char *format_duration(char buffer[static FORMAT_MAX], uint64_t usec) {
+        const uint64_t minute = 60 * USEC_PER_SEC, hour = 60 * minute, day = 24 * hour;
+
         if (usec < USEC_PER_MSEC)
                 (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " us", usec);
         else if (usec < USEC_PER_SEC)
                 (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " ms", usec / USEC_PER_MSEC);
-        else if (usec < 60 * USEC_PER_SEC)
+        else if (usec < minute)
                 (void) snprintf(buffer, FORMAT_MAX, "%.2f s", (double) usec / (double) USEC_PER_SEC);
-        else if (usec < 3600 * USEC_PER_SEC)
-                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " min %" PRIu64 " s",
-                                usec / (60 * USEC_PER_SEC), usec / USEC_PER_SEC % 60);
-        else if (usec < 48 * 3600 * USEC_PER_SEC)
-                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " h %" PRIu64 " min",
-                                usec / (3600 * USEC_PER_SEC), usec / (60 * USEC_PER_SEC) % 60);
+        else if (usec < hour)
+                format_two(buffer, usec, minute, "min", USEC_PER_SEC, "s");
+        else if (usec < 2 * day)
+                format_two(buffer, usec, hour, "h", minute, "min");
         else
-                (void) snprintf(buffer, FORMAT_MAX, "%" PRIu64 " d %" PRIu64 " h",
-                                usec / (24 * 3600 * USEC_PER_SEC), usec / (3600 * USEC_PER_SEC) % 24);
+                format_two(buffer, usec, day, "d", hour, "h");
         return buffer;
 }
 

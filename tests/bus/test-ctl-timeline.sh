@@ -11,7 +11,7 @@ start_all
 set=$(ctl create --quiet test:one test:two)
 
 # Columns are as wide as what is in them: blanks count as one, numbers as N.
-plain() { sed -E -e 's/([0-9]+ min )?[0-9]+(\.[0-9]+)? (us|ms|s)\b/N/g; s/[0-9.]+%/N%/g; s/ +/ /g; s/^ //; s/ $//'; }
+plain() { sed -E -e 's/([0-9]+ min( [0-9]+ s)?|[0-9]+(\.[0-9]+)? (us|ms|s))\b/N/g; s/[0-9.]+%/N%/g; s/ +/ /g; s/^ //; s/ $//'; }
 cat > "$work/expected" << 'END'
 WRITER LEVEL STATE FAILURE UNIT TEXT
 good front-end stable quiesced-writer-good.service

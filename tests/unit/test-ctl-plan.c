@@ -205,7 +205,8 @@ static void test_format(void **state) {
         assert_string_equal(format_duration(buffer, 83999), "83 ms");
         assert_string_equal(format_duration(buffer, 1520000), "1.52 s");
         assert_string_equal(format_duration(buffer, 247000000), "4 min 7 s");
-        assert_string_equal(format_duration(buffer, UINT64_C(86400000000)), "24 h 0 min");
+        assert_string_equal(format_duration(buffer, UINT64_C(86400000000)), "24 h");
+        assert_string_equal(format_duration(buffer, 600000000), "10 min");
         assert_string_equal(format_duration(buffer, (30 * 86400 + 3661) * UINT64_C(1000000)), "30 d 1 h");
         assert_string_equal(format_size(buffer, 512), "512B");
         assert_string_equal(format_size(buffer, 1536ULL << 20), "1.5G");
