@@ -23,6 +23,7 @@ static const Column snapshot_columns[] = {
         {"INVALID-SINCE", "InvalidUSec", COLUMN_TIME, COLUMN_HIDDEN},
         {"CONSISTENCY", "consistency", COLUMN_STRING, COLUMN_HIDDEN},
         {"DEVICE", "device", COLUMN_STRING, COLUMN_HIDDEN},
+        {"WRITABLE-COPY", "copy-device", COLUMN_STRING, COLUMN_HIDDEN},
         {"FSTYPE", "file-system", COLUMN_STRING, COLUMN_HIDDEN},
         {"ORIGIN-MOUNTPOINTS", "mount-points", COLUMN_LIST, COLUMN_HIDDEN},
         {"UNREADABLE", "open-tree", COLUMN_STRING, COLUMN_HIDDEN},

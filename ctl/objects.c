@@ -204,17 +204,15 @@ int object_find_set(sd_bus *bus, const char *id, char **ret_path) {
 }
 
 /**
- * snapshot_call() - call a method of a snapshot
+ * snapshot_new_call() - a call of a snapshot's method, without arguments yet
  * @bus:            the bus
+ * @ret:            the message
  * @id:             UUID of the snapshot
- * @method:         "Mount", "Unmount"
- * @directory_fd:   the method's first argument, or -1: it has none
+ * @method:         the method
  *
  * Return: 0, CTL_E_SAID or a negative errno.
  */
-int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *call = NULL;
+int snapshot_new_call(sd_bus *bus, sd_bus_message **ret, const char *id, const char *method) {
         _cleanup_free_ char *path = NULL;
         const char *interface;
         int r;
@@ -226,11 +224,30 @@ int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory
                 say("%s is no snapshot; 'quiescectl list snapshots' shows them", id);
                 return CTL_E_SAID;
         }
-        r = sd_bus_message_new_method_call(bus, &call, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SNAPSHOT, method);
+        r = sd_bus_message_new_method_call(bus, ret, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SNAPSHOT, method);
         if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(call, true);
-        if (r >= 0 && directory_fd >= 0)
-                r = sd_bus_message_append(call, "h", directory_fd);
+                r = sd_bus_message_set_allow_interactive_authorization(*ret, true);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+/**
+ * snapshot_call() - call a method of a snapshot
+ * @bus:            the bus
+ * @id:             UUID of the snapshot
+ * @method:         "Mount", "Unmount"
+ * @directory_fd:   the method's first argument, or -1: it has none
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *call = NULL;
+        int r;
+
+        r = snapshot_new_call(bus, &call, id, method);
+        if (r != 0)
+                return r;
+        r = directory_fd >= 0 ? sd_bus_message_append(call, "h", directory_fd) : 0;
         if (r >= 0)
                 r = sd_bus_message_append(call, "a{sv}", 0);
         if (r >= 0)

@@ -45,6 +45,7 @@ int object_find(sd_bus *bus, const char *id, char **ret_path, const char **ret_i
 int object_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
 int object_find_set(sd_bus *bus, const char *id, char **ret_path);
 int checked_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
+int snapshot_new_call(sd_bus *bus, sd_bus_message **ret, const char *id, const char *method);
 int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd);
 
 /* In names.c. */

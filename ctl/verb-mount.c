@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
+#include "ctl/format.h"
 #include "ctl/mounts.h"
 #include "ctl/table.h"
 #include "quiesce/requester.h"
@@ -16,11 +17,13 @@
 static const char mount_usage[] = "\nUsage:\n"
                                   " quiescectl mount [options] ID DIR\n"
                                   "\n"
-                                  "Mount a snapshot read-only on a directory.\n"
+                                  "Mount a snapshot on a directory, read-only.\n"
                                   "\n"
                                   "Options:\n"
-                                  " -h, --help     display this help\n"
-                                  " -V, --version  display version\n"
+                                  " -w, --rw             mount a writable copy, thrown away with the mount\n"
+                                  " -c, --cow-size SIZE  of a thick copy's store (default: quiesced's)\n"
+                                  " -h, --help           display this help\n"
+                                  " -V, --version        display version\n"
                                   "\n"
                                   "For more details see quiescectl(1).\n";
 
@@ -36,21 +39,73 @@ static const char umount_usage[] = "\nUsage:\n"
                                    "For more details see quiescectl(1).\n";
 
 static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_ALWAYS, {}};
+static const struct option mount_options[] = {
+        {"rw", no_argument, NULL, 'w'},
+        {"cow-size", required_argument, NULL, 'c'},
+        OPTIONS_HOST,
+        OPTIONS_ALWAYS,
+        {},
+};
+
+typedef struct MountWish {
+        bool writable;
+        uint64_t cow_size;
+} MountWish;
 
 /* Return: 0: go on; -1: *ret_status is the exit status. */
-static int take_options(int argc, char **argv, const char *verb, const char *usage, int *ret_status) {
+static int take_options(int argc, char **argv, const char *verb, const char *usage, MountWish *wish,
+                        int *ret_status) {
         Options options = {};
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "H:hV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, wish ? "wc:H:hV" : "H:hV", wish ? mount_options : long_options,
+                                NULL)) >= 0) {
                 r = options_take(&options, c, usage);
-                if (r != 0) {
-                        *ret_status = r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint(verb);
-                        return -1;
+                if (r == OPTIONS_E_UNKNOWN && c == 'w') {
+                        wish->writable = true;
+                        continue;
                 }
+                if (r == OPTIONS_E_UNKNOWN && c == 'c' && parse_size(optarg, &wish->cow_size) == 0)
+                        continue;
+                if (r == OPTIONS_E_UNKNOWN && c == 'c')
+                        *ret_status = usage_error(verb, "--cow-size: %s is no size such as 512M", optarg);
+                else
+                        *ret_status = r == OPTIONS_E_DONE ? EXIT_SUCCESS
+                                      : r == 0            ? EXIT_FAILURE
+                                                          : usage_hint(verb);
+                if (r != 0)
+                        return -1;
         }
         *ret_status = EXIT_FAILURE;
         return options_refuse_host(&options, verb, streq(verb, "mount") ? "ID DIR" : "ID|DIR") == 0 ? 0 : -1;
+}
+
+static int append_wish(sd_bus_message *call, const MountWish *wish) {
+        int r;
+
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0 && wish->writable)
+                r = sd_bus_message_append(call, "{sv}", "writable", "b", 1);
+        if (r >= 0 && wish->cow_size > 0)
+                r = sd_bus_message_append(call, "{sv}", "cow-size", "t", wish->cow_size);
+        return r >= 0 ? sd_bus_message_close_container(call) : r;
+}
+
+/* Return: 0, CTL_E_SAID or a negative errno. */
+static int mount_call(sd_bus *bus, const char *id, int directory, const MountWish *wish) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *call = NULL;
+        int r;
+
+        r = snapshot_new_call(bus, &call, id, "Mount");
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(call, "h", directory);
+        if (r >= 0)
+                r = append_wish(call, wish);
+        if (r >= 0)
+                r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
+        return r < 0 ? say_bus_error(id, &error, r) : 0;
 }
 
 /**
@@ -63,10 +118,13 @@ static int take_options(int argc, char **argv, const char *verb, const char *usa
 int verb_mount(int argc, char **argv) {
         _cleanup_close_ int directory = -EBADF;
         _cleanup_bus_ sd_bus *bus = NULL;
+        MountWish wish = {};
         int r;
 
-        if (take_options(argc, argv, "mount", mount_usage, &r) < 0)
+        if (take_options(argc, argv, "mount", mount_usage, &wish, &r) < 0)
                 return r;
+        if (wish.cow_size > 0 && !wish.writable)
+                return usage_error("mount", "--cow-size is for --rw");
         if (argc - optind != 2)
                 return usage_error("mount", "an ID and a DIR are needed");
         directory = open(argv[optind + 1], O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -76,14 +134,15 @@ int verb_mount(int argc, char **argv) {
         }
         r = bus_open(&bus, NULL);
         if (r == 0)
-                r = snapshot_call(bus, argv[optind], "Mount", directory);
+                r = mount_call(bus, argv[optind], directory, &wish);
         return r == CTL_E_SAID ? EXIT_FAILURE : r;
 }
 
 /* The mount's id may have been given to another since: the device must be right, too, if it is one (of the
  * test provider it is a directory). */
 static bool is_mounted_as(const Dict *snapshot, const Mount *mount) {
-        const char *device = dict_get_string(snapshot, "device");
+        const char *copy = dict_get_string(snapshot, "copy-device");
+        const char *device = copy && *copy ? copy : dict_get_string(snapshot, "device");
         struct stat st;
 
         if (dict_get_number(snapshot, "mount-id") != (uint64_t) mount->id)
@@ -174,7 +233,7 @@ int verb_umount(int argc, char **argv) {
         sd_id128_t id;
         int r;
 
-        if (take_options(argc, argv, "umount", umount_usage, &r) < 0)
+        if (take_options(argc, argv, "umount", umount_usage, NULL, &r) < 0)
                 return r;
         if (optind >= argc)
                 return usage_error("umount", "no ID or DIR given");

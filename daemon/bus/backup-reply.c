@@ -153,6 +153,10 @@ static int append_snapshot_place(sd_bus_message *reply, const SnapshotSet *set, 
                 r = dictionary_add(reply, "open-tree", "s", info->no_tree ? info->no_tree : "");
         if (r >= 0 && info->external_id[0])
                 r = dictionary_add(reply, "external-id", "s", info->external_id);
+        if (r >= 0 && info->copy_device)
+                r = dictionary_add(reply, "copy-device", "s", info->copy_device);
+        if (r >= 0 && info->copy_lost)
+                r = dictionary_add(reply, "copy-lost", "b", 1);
         if (r >= 0 && mount_id != 0)
                 r = dictionary_add(reply, "mount-id", "t", mount_id);
         return r;

@@ -74,6 +74,23 @@ static void mount_done(SnapshotSet *set, ContractStep step, uint32_t volume, con
                 bus_reply_sent(call->message, sd_bus_reply_method_return(call->message, NULL));
 }
 
+/* What Mount can be told. */
+typedef struct MountWishes {
+        int writable;
+        uint64_t cow_size;
+} MountWishes;
+
+static int read_mount(sd_bus_message *m, int *ret_directory, MountWishes *ret, sd_bus_error *reterr) {
+        const Option options[] = {
+                {"writable", OPTION_BOOLEAN, &ret->writable},
+                {"cow-size", OPTION_UINT64, &ret->cow_size},
+        };
+        int r;
+
+        r = sd_bus_message_read(m, "h", ret_directory);
+        return r < 0 ? error_origin(r) : options_read(m, options, ELEMENTSOF(options), reterr);
+}
+
 static void mount_begun(Manager *manager, KeptCall **kept, const char *snapshot_id, int r) {
         const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
         sd_bus_message *call = (*kept)->message;
@@ -87,6 +104,11 @@ static void mount_begun(Manager *manager, KeptCall **kept, const char *snapshot_
                                 "The snapshot is mounted on the host already; unmount it first.");
         else if (r == -EOPNOTSUPP && snapshot && published_get_info(snapshot, &set, &info))
                 bus_reply_error(call, CONTRACT_ERROR_NOT_SUPPORTED, info.no_tree);
+        else if (r == -ENOSYS)
+                bus_reply_error(
+                        call, CONTRACT_ERROR_NOT_SUPPORTED,
+                        "Mount: the snapshot's provider makes no writable copies of its snapshots; mount "
+                        "it read-only.");
         else
                 bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
                                 "The mount could not be begun; try again in a moment.");
@@ -95,25 +117,33 @@ static void mount_begun(Manager *manager, KeptCall **kept, const char *snapshot_
 /* SnapshotAllowed; the directory stays in the message. */
 static void mount_allowed(Manager *manager, KeptCall **call, const char *snapshot_id) {
         SnapshotSet *set = find_set(manager, snapshot_id);
-        int directory;
+        MountOptions options = {.uid = (*call)->uid};
+        MountWishes wishes = {};
+        int r;
 
         if (!set || sd_bus_message_rewind((*call)->message, true) < 0 ||
-            sd_bus_message_read((*call)->message, "h", &directory) < 0) {
+            read_mount((*call)->message, &options.directory_fd, &wishes, NULL) < 0) {
                 reply_gone((*call)->message);
                 return;
         }
-        mount_begun(manager, call, snapshot_id,
-                    snapshot_set_mount(set, snapshot_id, directory, (*call)->uid, mount_done, *call));
+        options.copy_size = wishes.cow_size;
+        r = wishes.writable ? snapshot_set_mount_writable(set, snapshot_id, &options, mount_done, *call)
+                            : snapshot_set_mount(set, snapshot_id, options.directory_fd, options.uid,
+                                                 mount_done, *call);
+        mount_begun(manager, call, snapshot_id, r);
 }
 
 static int method_mount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         PublishedSnapshot *snapshot = userdata;
+        MountWishes wishes = {};
         int directory, r;
 
-        r = sd_bus_message_read(m, "h", &directory);
-        if (r < 0)
-                return error_origin(r);
-        r = options_read_none(m, reterr);
+        r = read_mount(m, &directory, &wishes, reterr);
+        if (r >= 0 && wishes.cow_size > 0 && !wishes.writable)
+                return bus_error_set(
+                        reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                        "Mount: option cow-size is of the store of a writable copy, and needs option "
+                        "writable.");
         return r < 0 ? r : snapshot_check_access(m, snapshot->set, snapshot->id, mount_allowed, reterr);
 }
 

@@ -75,10 +75,12 @@ static Standing standing_of_type(const LvmVolume *volume, const char **ret_reaso
 }
 
 static Standing volume_standing(const LvmVolume *volume, const char **ret_reason) {
+        char copy_of[CONTRACT_ID_MAX];
         LvmSnapshot snapshot;
         Standing standing;
 
-        if (!*volume->path || volume->attributes[4] == 'h' || lvm_volume_get_snapshot(volume, &snapshot))
+        if (!*volume->path || volume->attributes[4] == 'h' || lvm_volume_get_snapshot(volume, &snapshot) ||
+            lvm_volume_get_copy(volume, copy_of))
                 return STANDING_HIDDEN;
         standing = standing_of_type(volume, ret_reason);
         if (standing != STANDING_GOOD)
@@ -135,6 +137,7 @@ bool lvm_volume_is_thin(const LvmVolume *volume) {
  */
 bool lvm_check_origin(const LvmVolume *origin, LvmVerdict *verdict) {
         const char *reason = NULL;
+        char copy_of[CONTRACT_ID_MAX];
         LvmSnapshot snapshot;
         Standing standing;
 
@@ -146,6 +149,9 @@ bool lvm_check_origin(const LvmVolume *origin, LvmVerdict *verdict) {
                                    "No snapshot can be taken of %.200s now: %s.", origin->name, reason);
         if (lvm_volume_get_snapshot(origin, &snapshot))
                 reason = "it is a snapshot made by quiesced; name its origin";
+        else if (lvm_volume_get_copy(origin, copy_of))
+                reason = "it is the writable copy of a snapshot, and goes when that is unmounted; name the "
+                         "snapshot's origin";
         else if (standing == STANDING_HIDDEN)
                 reason = "it is a part of another volume; name that";
         return lvm_verdict(verdict, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,

@@ -49,12 +49,13 @@ typedef struct LvmCommandSpec {
         /* NULL, or dm uuid of the pool in which, before, the snapshot's thin device is deleted. */
         const char *thin_pool_key;
         uint64_t thin_id;
+        const char *top_key; /* NULL, or dm uuid of a device that lies on the snapshot: removed before */
 } LvmCommandSpec;
 
 /* What a command's own process does about the origin before the command, see lvm-origin.c. */
 typedef struct LvmOriginWork {
         const char *key, *name, *snapshot_vg, *snapshot_lv;
-        const char *thin_pool_key;
+        const char *thin_pool_key, *top_key;
         uint64_t thin_id;
         char lock_path[LVM_LOCK_PATH_SIZE];
         bool suspends, clears, resume;

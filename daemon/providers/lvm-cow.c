@@ -111,6 +111,8 @@ const ProviderOps lvm_cow_ops = {
                         [PROVIDER_SEAL] = cow_check_live,
                         [PROVIDER_ABORT] = lvm_abort,
                         [PROVIDER_DELETE] = lvm_delete,
+                        [PROVIDER_COPY] = lvm_copy,
+                        [PROVIDER_UNCOPY] = lvm_uncopy,
                         [PROVIDER_GROW] = lvm_grow_store,
                 },
         .set_op =
@@ -129,6 +131,9 @@ const ProviderOps lvm_cow_ops = {
         .is_open = lvm_is_open,
         .get_revert = lvm_get_revert,
         .get_broken_name = lvm_get_broken_name,
+        .copy_is_open = lvm_copy_is_open,
+        .copy_is_lost = lvm_copy_is_lost,
+        .make_copy_child = lvm_copy_make_device,
         .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

@@ -227,6 +227,8 @@ static int mounts_prepare(const LvmOriginWork *work) {
 int lvm_origin_prepare(void *argument) {
         const LvmOriginWork *work = argument;
 
+        if (work->top_key && lvm_copy_remove_device(work->top_key) != 0)
+                return LVM_STATUS_REFUSED;
         if (work->resume)
                 origin_resume(work->key);
         if (work->clears)

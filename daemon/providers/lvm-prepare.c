@@ -200,7 +200,13 @@ static bool lvm_names_alien_device(const char *text) {
         return strcasestr(text, "physical volume") && strstr(text, "not found in Volume Group");
 }
 
-static ContractError error_of(const LvmAnswer *answer) {
+/**
+ * lvm_error_of() - what it means that LVM did not make something
+ * @answer:     its answer, an error
+ *
+ * Return: the error to be told.
+ */
+ContractError lvm_error_of(const LvmAnswer *answer) {
         if (answer->error == -ECANCELED)
                 return CONTRACT_ERROR_ABORTED;
         if (answer->error == -EBUSY)
@@ -223,7 +229,7 @@ static bool is_placed(const ProviderVolume *volume) {
 static void on_created(const LvmAnswer *answer, void *userdata) {
         ProviderVolume *volume = userdata;
         LvmData *data = volume->data;
-        ContractError error = answer->error < 0 ? error_of(answer) : CONTRACT_OK;
+        ContractError error = answer->error < 0 ? lvm_error_of(answer) : CONTRACT_OK;
         char text[CONTRACT_TEXT_MAX] = "";
 
         if (answer->error == -ECANCELED || answer->error == -EBUSY)

@@ -38,7 +38,12 @@ typedef struct LvmData {
         bool thick_above;                  /* thin: a thick snapshot of the origin exists */
         bool attempted;                    /* there may be an LV */
         bool half_made;                    /* LVM failed or was killed while it made it */
-        LvmCommand *command;               /* that of the running operation */
+        char copy_name[LVM_NAME_SIZE];     /* of the copy's LV: thick: its store */
+        char copy_key[LVM_KEY_SIZE];       /* dm uuid of the copy; "": there is none, or it is not known */
+        uint32_t copy_thin_id;
+        bool copy_attempted; /* there may be one */
+        bool copy_half_made;
+        LvmCommand *command; /* that of the running operation */
         LvmRemoval *removal;
         ProviderDone done; /* of the running operation */
         void *userdata;
@@ -62,6 +67,7 @@ void lvm_lv_path(char ret[static 2 * LVM_VG_SIZE], const char *vg, const char *l
 /* lvm-prepare.c */
 int lvm_begin_prepare(ProviderVolume *volume, ProviderDone done, void *userdata);
 int lvm_create(ProviderVolume *volume, LvmCommandSpec *spec);
+ContractError lvm_error_of(const LvmAnswer *answer);
 int lvm_describe(const ProviderVolume *volume, HoldVolume *hold, const char **ret_lock_path);
 
 /* lvm-set.c */
@@ -86,7 +92,18 @@ int lvm_describe_set(Provider *provider, ProviderVolume *const *volumes, size_t 
 /* lvm-remove.c */
 int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata);
 int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_removal_begin(LvmRemoval **ret, Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done,
+                      void *userdata);
 void lvm_removal_forget(LvmRemoval *removal);
+int lvm_remove_volume(ProviderVolume *volume, ProviderDone done, void *userdata);
+
+/* lvm-copy.c */
+int lvm_copy(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_uncopy(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_uncopy_and_remove(ProviderVolume *volume, ProviderDone done, void *userdata);
+int lvm_copy_make_device(const ProviderVolume *volume);
+bool lvm_copy_is_open(const ProviderVolume *volume);
+bool lvm_copy_is_lost(const ProviderVolume *volume);
 
 /* lvm-revert.c */
 int lvm_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,

@@ -28,6 +28,7 @@ struct LvmRemoval {
         char origin[2 * LVM_VG_SIZE]; /* "vg/lv", or "": there is none to mind */
         char origin_key[LVM_KEY_SIZE];
         char lock_path[LVM_LOCK_PATH_SIZE];
+        char top_key[LVM_KEY_SIZE]; /* of what lies on it and must go before, or "" */
         bool suspends, half_made, only_mend;
         unsigned n_attempts;
         Child *strays;
@@ -218,6 +219,7 @@ static int removal_try(LvmRemoval *removal) {
                 .suspends = removal->origin[0] && removal->suspends,
                 .thin_pool_key = removal->origin[0] && removal->pool_key[0] ? removal->pool_key : NULL,
                 .thin_id = removal->thin_id,
+                .top_key = removal->top_key[0] ? removal->top_key : NULL,
         };
 
         removal->n_attempts++;
@@ -238,6 +240,7 @@ static int removal_new(LvmRemoval **ret, Lvm *lvm, const LvmRemovalSpec *spec, L
         removal->suspends = spec->suspends;
         (void) snprintf(removal->vg, sizeof(removal->vg), "%s", spec->vg);
         (void) snprintf(removal->lv, sizeof(removal->lv), "%s", spec->lv);
+        (void) snprintf(removal->top_key, sizeof(removal->top_key), "%s", spec->top_key ?: "");
         lvm_lv_path(removal->path, removal->vg, removal->lv);
         if (spec->origin_key) {
                 (void) snprintf(removal->origin_key, sizeof(removal->origin_key), "%s", spec->origin_key);
@@ -248,15 +251,17 @@ static int removal_new(LvmRemoval **ret, Lvm *lvm, const LvmRemovalSpec *spec, L
 }
 
 /**
- * lvm_remove() - remove an LV of ours
- * @lvm:        runner
- * @spec:       which, as lvm_volume_get_snapshot() knew it; copied
- * @done:       called once, from the event loop; VOLUME_BUSY: somebody has it open, or holds its origin
- * @userdata:   for @done
+ * lvm_removal_begin() - lvm_remove(), of which @done's owner may go away
+ * @ret:        the removal, valid until @done; for lvm_removal_forget(); may be NULL
+ * @lvm:        as for lvm_remove()
+ * @spec:       likewise
+ * @done:       likewise
+ * @userdata:   likewise
  *
- * Return: 0, or a negative errno; -EINVAL: not a name of ours.
+ * Return: as lvm_remove().
  */
-int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *userdata) {
+int lvm_removal_begin(LvmRemoval **ret, Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done,
+                      void *userdata) {
         LvmRemoval *removal;
         int r;
 
@@ -268,7 +273,22 @@ int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *user
         r = removal_begin(removal);
         if (r < 0)
                 free(removal);
+        else if (ret)
+                *ret = removal;
         return error_trace(r);
+}
+
+/**
+ * lvm_remove() - remove an LV of ours
+ * @lvm:        runner
+ * @spec:       which, as lvm_volume_get_snapshot() or lvm_volume_get_copy() knew it; copied
+ * @done:       called once, from the event loop; VOLUME_BUSY: somebody has it open, or holds its origin
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno; -EINVAL: not a name of ours.
+ */
+int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *userdata) {
+        return error_trace(lvm_removal_begin(NULL, lvm, spec, done, userdata));
 }
 
 /**
@@ -292,7 +312,15 @@ static void on_volume_removed(ContractError error, const char *text, void *userd
         lvm_operation_end(volume, error, text);
 }
 
-static int remove_volume(ProviderVolume *volume, ProviderDone done, void *userdata) {
+/**
+ * lvm_remove_volume() - remove a volume's snapshot, whatever was made of it
+ * @volume:     without a copy
+ * @done:       called once; nothing there is success
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno.
+ */
+int lvm_remove_volume(ProviderVolume *volume, ProviderDone done, void *userdata) {
         LvmData *data = volume->data;
         LvmRemovalSpec spec;
         int r;
@@ -329,7 +357,7 @@ static int remove_volume(ProviderVolume *volume, ProviderDone done, void *userda
  * Return: 0, or a negative errno.
  */
 int lvm_abort(ProviderVolume *volume, ProviderDone done, void *userdata) {
-        return error_trace(remove_volume(volume, done, userdata));
+        return error_trace(lvm_uncopy_and_remove(volume, done, userdata));
 }
 
 /**
@@ -344,6 +372,9 @@ int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata) {
         const LvmData *data = volume->data;
         char text[CONTRACT_TEXT_MAX];
 
+        /* A copy has the snapshot open. */
+        if (data && data->copy_attempted)
+                return error_trace(lvm_uncopy_and_remove(volume, done, userdata));
         /* This is asked again and again until it is closed: LVM need not be troubled for it. */
         if (lvm_is_open(volume)) {
                 (void) snprintf(text, sizeof(text), "%.100s/%.64s, a snapshot of %.160s, is in use.",
@@ -351,5 +382,5 @@ int lvm_delete(ProviderVolume *volume, ProviderDone done, void *userdata) {
                 done(volume, CONTRACT_ERROR_VOLUME_BUSY, text, userdata);
                 return 0;
         }
-        return error_trace(remove_volume(volume, done, userdata));
+        return error_trace(lvm_remove_volume(volume, done, userdata));
 }

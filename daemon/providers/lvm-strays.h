@@ -15,3 +15,6 @@ typedef struct LvmStrays {
 /* Return: exit status; what could not be removed is said on stderr. */
 int lvm_strays_delete_thin(const char *lock_path, const char *pool_key, uint64_t thin_id);
 int lvm_strays_remove(const LvmStrays *strays);
+
+/* lvm-copy-child.c: likewise */
+int lvm_copy_remove_device(const char *key);

@@ -24,6 +24,7 @@
 #define TAG_CONSISTENCY "quiesced.consistency="
 #define TAG_PERSISTENT  "quiesced.persistent"
 #define TAG_AUTORELEASE "quiesced.auto-release"
+#define TAG_COPY        "quiesced.copy="
 
 /**
  * lvm_id_to_hex() - an id as names and tags have it
@@ -61,6 +62,42 @@ int lvm_snapshot_name(char ret[static LVM_NAME_SIZE], const char *snapshot_id) {
         if (r < 0)
                 return error_trace(r);
         (void) snprintf(ret, LVM_NAME_SIZE, "%s%s", LVM_PROVIDER_PREFIX, hex);
+        return 0;
+}
+
+/**
+ * lvm_copy_name() - the name of the LV of a snapshot's writable copy, or of its store
+ * @ret:            the name
+ * @snapshot_id:    the snapshot's
+ *
+ * Return: 0, or -EINVAL.
+ */
+int lvm_copy_name(char ret[static LVM_NAME_SIZE], const char *snapshot_id) {
+        char hex[33];
+        int r;
+
+        r = lvm_id_to_hex(hex, snapshot_id);
+        if (r < 0)
+                return error_trace(r);
+        (void) snprintf(ret, LVM_NAME_SIZE, "%s%s", LVM_COPY_PREFIX, hex);
+        return 0;
+}
+
+/**
+ * lvm_tag_copy() - the tag that such an LV is born with
+ * @ret:            the tag
+ * @snapshot_id:    the snapshot's
+ *
+ * Return: 0, or -EINVAL.
+ */
+int lvm_tag_copy(char ret[static LVM_TAG_SIZE], const char *snapshot_id) {
+        char hex[33];
+        int r;
+
+        r = lvm_id_to_hex(hex, snapshot_id);
+        if (r < 0)
+                return error_trace(r);
+        (void) snprintf(ret, LVM_TAG_SIZE, TAG_COPY "%s", hex);
         return 0;
 }
 
@@ -232,4 +269,35 @@ bool lvm_volume_get_snapshot(const LvmVolume *volume, LvmSnapshot *ret) {
                 snapshot.final = false;
         *ret = snapshot;
         return true;
+}
+
+/**
+ * lvm_volume_get_copy() - whether an LV is a writable copy of a snapshot of ours, or the store of one
+ * @volume:             an LV as reported
+ * @ret_snapshot_id:    of which
+ *
+ * Return: whether it is, by its name and its tag.
+ */
+bool lvm_volume_get_copy(const LvmVolume *volume, char ret_snapshot_id[static CONTRACT_ID_MAX]) {
+        const char *hex = after(volume->lv, LVM_COPY_PREFIX);
+
+        if (!hex || !hex_to_id(ret_snapshot_id, hex))
+                return false;
+        for (size_t i = 0; volume->tags[i]; i++) {
+                const char *value = after(volume->tags[i], TAG_COPY);
+
+                if (value && streq(value, hex))
+                        return true;
+        }
+        return false;
+}
+
+/**
+ * lvm_copy_top_key() - the device that a copy with a store of its own is
+ * @ret:        its dm uuid, whether it is there or not; "": the LV itself is the copy
+ * @copy:       the LV, which is one
+ */
+void lvm_copy_top_key(char ret[static LVM_COPY_KEY_SIZE], const LvmVolume *copy) {
+        (void) snprintf(ret, LVM_COPY_KEY_SIZE, "%s%.32s", *copy->pool ? "" : LVM_COPY_KEY_PREFIX,
+                        *copy->pool ? "" : copy->lv + strlen(LVM_COPY_PREFIX));
 }

@@ -148,31 +148,40 @@ static bool thin_get_space(const ProviderVolume *volume, ProviderSpace *ret) {
 
 /* Its device would keep the pool from deleting it, so that is made one that answers errors. LVM does not
  * mind that the pool lacks it already when the LV is removed. */
-static int thin_drop(const ProviderVolume *volume) {
-        const LvmData *data = volume->data;
-        _cleanup_close_ int fd = dm_open();
+static int drop_device(int fd, const char *pool_key, const char *key, uint32_t thin_id) {
         char message[32];
         DmBuffer buffer;
         DmTable table;
         int r;
 
-        if (fd < 0)
-                return error_trace(fd);
-        r = dm_get_table(fd, &buffer, data->snapshot_key, &table);
+        r = dm_get_table(fd, &buffer, key, &table);
         if (r >= 0 && table.n_targets == 1 && streq(table.type, "thin")) {
-                r = dm_suspend(fd, &buffer, data->snapshot_key, DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG);
+                r = dm_suspend(fd, &buffer, key, DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG);
                 if (r >= 0)
-                        r = dm_load(fd, &buffer, data->snapshot_key, 0, table.n_sectors, "error", "");
+                        r = dm_load(fd, &buffer, key, 0, table.n_sectors, "error", "");
                 if (r >= 0)
-                        r = dm_resume(fd, &buffer, data->snapshot_key);
+                        r = dm_resume(fd, &buffer, key);
                 if (r < 0)
-                        (void) dm_resume(fd, &buffer, data->snapshot_key);
+                        (void) dm_resume(fd, &buffer, key);
         }
         if (r < 0 && r != -ENXIO)
                 return error_origin(r);
-        (void) snprintf(message, sizeof(message), "delete %" PRIu32, data->thin_id);
-        r = dm_message(fd, &buffer, data->pool_key, message);
+        (void) snprintf(message, sizeof(message), "delete %" PRIu32, thin_id);
+        r = dm_message(fd, &buffer, pool_key, message);
         return r < 0 && r != -ENODATA ? error_origin(r) : 0;
+}
+
+/* A copy shares its blocks. */
+static int thin_drop(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+        _cleanup_close_ int fd = dm_open();
+        int r = 0;
+
+        if (fd < 0)
+                return error_trace(fd);
+        if (data->copy_key[0])
+                r = drop_device(fd, data->pool_key, data->copy_key, data->copy_thin_id);
+        return error_trace(r < 0 ? r : drop_device(fd, data->pool_key, data->snapshot_key, data->thin_id));
 }
 
 const ProviderOps lvm_thin_ops = {
@@ -185,6 +194,8 @@ const ProviderOps lvm_thin_ops = {
                         [PROVIDER_SEAL] = thin_check_pool,
                         [PROVIDER_ABORT] = lvm_abort,
                         [PROVIDER_DELETE] = lvm_delete,
+                        [PROVIDER_COPY] = lvm_copy,
+                        [PROVIDER_UNCOPY] = lvm_uncopy,
                         [PROVIDER_GROW] = lvm_grow_pool,
                 },
         .set_op =
@@ -205,6 +216,8 @@ const ProviderOps lvm_thin_ops = {
         .get_revert = lvm_get_revert,
         .get_broken_name = lvm_get_broken_name,
         .drop_child = thin_drop,
+        .copy_is_open = lvm_copy_is_open,
+        .copy_is_lost = lvm_copy_is_lost,
         .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

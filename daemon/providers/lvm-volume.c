@@ -111,7 +111,7 @@ void lvm_volume_done(ProviderVolume *volume) {
 }
 
 /**
- * lvm_is_open() - whether somebody has the snapshot's device open, or mounted
+ * lvm_is_open() - whether somebody has the snapshot's device open, or mounted, or that of its copy
  * @volume:     a volume whose snapshot counts
  *
  * Return: whether; not if it has no device now.
@@ -119,7 +119,8 @@ void lvm_volume_done(ProviderVolume *volume) {
 bool lvm_is_open(const ProviderVolume *volume) {
         const LvmData *data = volume->data;
 
-        return data && data->snapshot_key[0] && lvm_dm_is_open(data->snapshot_key);
+        return data && data->snapshot_key[0] &&
+               (lvm_dm_is_open(data->snapshot_key) || lvm_copy_is_open(volume));
 }
 
 /**

@@ -28,7 +28,7 @@ struct LvmCommand {
         uint64_t limit_usec;
         size_t out_max;
         bool changes, cancelled;
-        char *origin_key, *origin_name, *snapshot_lv, *thin_pool_key;
+        char *origin_key, *origin_name, *snapshot_lv, *thin_pool_key, *top_key;
         LvmOriginWork work;
         Child *child; /* it runs */
         uint64_t started_usec;
@@ -47,6 +47,7 @@ static LvmCommand *lvm_command_free(LvmCommand *command) {
         free(command->origin_name);
         free(command->snapshot_lv);
         free(command->thin_pool_key);
+        free(command->top_key);
         (void) fd_close(command->work.lock_fd);
         free(command);
         return NULL;
@@ -178,7 +179,7 @@ static bool command_start(LvmCommand *command) {
                 .argv = (const char *const *) command->argv,
                 .limit_usec = command->limit_usec,
                 .out_max = command->out_max,
-                .before = command->origin_key ? lvm_origin_prepare : NULL,
+                .before = command->origin_key || command->top_key ? lvm_origin_prepare : NULL,
                 .before_argument = &command->work,
         };
         int r;
@@ -296,6 +297,11 @@ static int command_fill(LvmCommand *command, const LvmCommandSpec *spec, const c
         if (spec->thin_pool_key) {
                 command->work.thin_pool_key = command->thin_pool_key = strdup(spec->thin_pool_key);
                 if (!command->thin_pool_key)
+                        return error_origin(-ENOMEM);
+        }
+        if (spec->top_key) {
+                command->work.top_key = command->top_key = strdup(spec->top_key);
+                if (!command->top_key)
                         return error_origin(-ENOMEM);
         }
         command->work.thin_id = spec->thin_id;

@@ -22,6 +22,8 @@
 
 #define LVM_PROVIDER_PREFIX "quiesced_" /* of our LVs; 32 hexadecimal digits of the snapshot's id follow */
 
+#define LVM_COPY_KEY_SIZE 64u
+
 typedef struct Lvm Lvm;
 
 /* One logical volume as LVM reports it. No string is NULL; "" is what does not apply. */
@@ -112,6 +114,10 @@ bool lvm_volume_get_snapshot(const LvmVolume *volume, LvmSnapshot *ret);
 static inline bool lvm_volume_is_merging(const LvmVolume *volume) {
         return volume->attributes[0] == 'S';
 }
+/* Return: whether the LV is a writable copy of a snapshot of ours, or its store; of which it tells. */
+bool lvm_volume_get_copy(const LvmVolume *volume, char ret_snapshot_id[static CONTRACT_ID_MAX]);
+/* The device-mapper uuid of the device that has such a store; "" for a copy without. */
+void lvm_copy_top_key(char ret[static LVM_COPY_KEY_SIZE], const LvmVolume *copy);
 /* Can it be an origin at all, as GetVolumes shows? Return: the ops that fit best, or NULL and why not (a
  * static text). Hidden LVs, pools, snapshots of ours: NULL and NULL, they are not to be shown. */
 const ProviderOps *lvm_volume_get_provider(const LvmVolume *volume, const char **ret_reason);
@@ -121,9 +127,10 @@ const ProviderOps *lvm_volume_get_provider(const LvmVolume *volume, const char *
 typedef struct LvmRemovalSpec {
         const char *vg, *lv;
         const char *origin_key, *origin_lv; /* NULL: gone */
-        bool suspends;  /* LVM suspends the origin for it: it is a copy-on-write snapshot */
-        bool only_mend; /* what LVM has left of it; it stays */
-        bool half_made; /* LVM failed or was killed while it made it: what is left over is looked for */
+        const char *top_key; /* NULL, or dm uuid of what lies on it: removed before, if nobody has it open */
+        bool suspends;       /* LVM suspends the origin for it: it is a copy-on-write snapshot */
+        bool only_mend;      /* what LVM has left of it; it stays */
+        bool half_made;      /* LVM failed or was killed while it made it: what is left over is looked for */
 } LvmRemovalSpec;
 typedef void (*LvmRemoved)(ContractError error, const char *text, void *userdata);
 int lvm_remove(Lvm *lvm, const LvmRemovalSpec *spec, LvmRemoved done, void *userdata);
@@ -150,4 +157,5 @@ Provider *provider_lvm_free(Provider *provider);
 
 /* A set found again by its tags: fills in ops, name, key, device, size, snapshot_id and what DELETE,
  * get_space() and ABORT need; volume->provider and set are the caller's, all else must be zero. */
+int provider_lvm_adopt_copy(ProviderVolume *volume, const LvmVolume *copy);
 int provider_lvm_adopt(ProviderVolume *volume, const LvmReport *report, const LvmVolume *snapshot);

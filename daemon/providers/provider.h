@@ -41,6 +41,11 @@ typedef enum ProviderPhase {
                               .description */
         PROVIDER_BREAK, /* likewise: make the snapshots volumes like any other, of which nobody knows more */
         PROVIDER_REVERT, /* likewise: begin to make the origins what the snapshots are; all, or fail first */
+        /* A copy of a snapshot that counts, to be written into: makes it and sets copy_device, or leaves
+         * nothing. In no step. And its end; VOLUME_BUSY: somebody has it open. DELETE and ABORT do that,
+         * too. */
+        PROVIDER_COPY,
+        PROVIDER_UNCOPY,
         _PROVIDER_PHASE_MAX,
 } ProviderPhase;
 
@@ -83,6 +88,8 @@ struct ProviderVolume {
         char *device;          /* of the snapshot, once it is known */
         char *file_system;     /* type, "" for none, NULL if unknown */
         char *no_tree;         /* why OpenTree cannot work, or NULL */
+        char *copy_device;     /* of its writable copy, or NULL: there is none */
+        uint64_t copy_size;    /* COPY: wished for its store, bytes; 0: the default */
         uint64_t size;         /* bytes */
         uint64_t store_size;   /* BEGIN_PREPARE: bytes the snapshot takes up at once; 0: none */
         uint64_t store_room;   /* likewise: bytes that are free where it takes them, its own included */
@@ -135,6 +142,13 @@ struct ProviderOps {
         /* Has the snapshot's device take writes, if the hold has not: runs in a forked child, before it is
          * mounted. NULL: nothing to do. Return: 0 or a negative errno. */
         int (*make_writable_child)(const ProviderVolume *volume);
+        /* Makes copy_device, if COPY has not: runs in a forked child, before it is mounted; what went wrong
+         * is said on stderr. NULL: nothing to do. Return: 0 or a negative errno. */
+        int (*make_copy_child)(const ProviderVolume *volume);
+        /* Whether somebody has the copy open; whether it is lost, because more was written into it than its
+         * store holds. NULL, like COPY, for those that make none. Short ioctls. */
+        bool (*copy_is_open)(const ProviderVolume *volume);
+        bool (*copy_is_lost)(const ProviderVolume *volume);
         /* Where the data of a volume lies that is no device. Return: 0, path to be freed; or -ENOMEM. */
         int (*find_origin_path)(const ProviderVolume *volume, char **ret);
         /* A set that counts is good for something else than POST_FINAL_COMMIT had noted (`was`): a writer

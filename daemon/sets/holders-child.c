@@ -36,10 +36,28 @@ static bool mountinfo_shows(const char *pid, dev_t device) {
         return false;
 }
 
+/* Its working directory, or its root. */
+static bool is_in(const char *pid, dev_t device) {
+        static const char *const links[] = {"cwd", "root"};
+        char path[64];
+
+        for (size_t i = 0; i < ELEMENTSOF(links); i++) {
+                struct statx st;
+
+                (void) snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, links[i]);
+                if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &st) >= 0 &&
+                    makedev(st.stx_dev_major, st.stx_dev_minor) == device)
+                        return true;
+        }
+        return false;
+}
+
 static bool has_open(const char *pid, dev_t device) {
         _cleanup_(closedirp) DIR *d = NULL;
         char path[64];
 
+        if (is_in(pid, device))
+                return true;
         (void) snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
         d = opendir(path);
         if (!d)
@@ -57,7 +75,7 @@ static bool has_open(const char *pid, dev_t device) {
         return false;
 }
 
-static void print_process(const char *pid, bool first) {
+static void print_process(int to, const char *pid, bool first) {
         char path[64], name[32] = "?";
         _cleanup_close_ int fd = -EBADF;
         ssize_t n;
@@ -67,11 +85,33 @@ static void print_process(const char *pid, bool first) {
         n = fd >= 0 ? read(fd, name, sizeof(name) - 1) : 0;
         if (n > 0)
                 name[n - (name[n - 1] == '\n')] = '\0';
-        (void) dprintf(STDOUT_FILENO, "%s%s (pid %.16s)", first ? "" : ", ", name, pid);
+        (void) dprintf(to, "%s%s (pid %.16s)", first ? "" : ", ", name, pid);
 }
 
 /**
- * tree_child_holders() - print who has a snapshot open
+ * tree_child_print_holders() - print who has a device open
+ * @fd:         where
+ * @device:     its node
+ * @mounted:    also in whose mount namespace it is mounted: where it is so on the host, that is everybody
+ *
+ * Return: whether anybody was found.
+ */
+bool tree_child_print_holders(int fd, const char *device, bool mounted) {
+        _cleanup_(closedirp) DIR *d = opendir("/proc");
+        struct stat st;
+        unsigned n = 0;
+
+        if (!d || stat(device, &st) < 0)
+                return false;
+        for (struct dirent *e; n < HOLDERS_MAX && (e = readdir(d));)
+                if (isdigit((unsigned char) e->d_name[0]) &&
+                    (has_open(e->d_name, st.st_rdev) || (mounted && mountinfo_shows(e->d_name, st.st_rdev))))
+                        print_process(fd, e->d_name, n++ == 0);
+        return n > 0;
+}
+
+/**
+ * tree_child_holders() - print who has a snapshot open, or its copy
  * @socket_fd:  unused
  * @argument:   a TreeRequest
  *
@@ -79,15 +119,8 @@ static void print_process(const char *pid, bool first) {
  */
 int tree_child_holders(int socket_fd, void *argument) {
         const TreeRequest *request = argument;
-        _cleanup_(closedirp) DIR *d = opendir("/proc");
-        struct stat st;
-        unsigned n = 0;
 
-        if (!d || stat(request->volume->device, &st) < 0)
-                return 1;
-        for (struct dirent *e; n < HOLDERS_MAX && (e = readdir(d));)
-                if (isdigit((unsigned char) e->d_name[0]) &&
-                    (has_open(e->d_name, st.st_rdev) || mountinfo_shows(e->d_name, st.st_rdev)))
-                        print_process(e->d_name, n++ == 0);
+        (void) tree_child_print_holders(STDOUT_FILENO,
+                                        request->volume->copy_device ?: request->volume->device, true);
         return 0;
 }

@@ -41,10 +41,16 @@ static void volume_note(SetVolume *volume, ProviderPhase phase, ContractError er
                 volume->state = SNAPSHOT_GONE;
 }
 
+/* Of a snapshot's copy, see copy.c. */
+static bool phase_is_beside(ProviderPhase phase) {
+        return phase == PROVIDER_COPY || phase == PROVIDER_UNCOPY;
+}
+
 static void on_volume_done(ProviderVolume *given, ContractError error, const char *text, void *userdata) {
         SetVolume *volume = userdata;
         SnapshotSet *set = volume->set;
         ContractStep begun = volume->begun_step;
+        ProviderPhase phase = volume->begun_phase;
         bool lingers;
 
         assert(volume->busy);
@@ -60,6 +66,11 @@ static void on_volume_done(ProviderVolume *given, ContractError error, const cha
                 space_look_soon(set->sets);
         }
         /* DELETE looks at last_error by itself; GROW is no part of a step. */
+        if (phase_is_beside(phase)) {
+                operation_over(set, volume, begun, CONTRACT_OK, NULL);
+                copy_operation_over(volume, phase, error, text);
+                return;
+        }
         if (volume->begun_phase == PROVIDER_DELETE || volume->begun_phase == PROVIDER_GROW)
                 error = CONTRACT_OK;
         operation_over(set, volume, begun, error, text);

@@ -14,12 +14,15 @@
 #include "daemon/message-ids.h"
 #include "daemon/providers/lvm-words.h"
 #include "daemon/providers/test.h"
+#include "daemon/sets/mount-record.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 #include "util/log.h"
 
 typedef struct Removal {
         char *vg, *lv, *origin_key, *origin_lv;
+        char top_key[LVM_COPY_KEY_SIZE]; /* "": none */
+        bool copy;                       /* of a snapshot, goes before that */
         bool suspends, final, half_made;
         bool only_mend; /* the snapshot counts and stays */
 } Removal;
@@ -79,6 +82,7 @@ static void recovery_remove_next(Recovery *recovery) {
                                        .origin_lv = removal->origin_lv,
                                        .suspends = removal->suspends,
                                        .half_made = removal->half_made,
+                                       .top_key = removal->top_key[0] ? removal->top_key : NULL,
                                        .only_mend = removal->only_mend};
                 int r;
 
@@ -226,9 +230,49 @@ static int recovery_look_at(Recovery *recovery, const LvmVolume *volume) {
         return error_trace(recovery_add_snapshot(recovery, volume, &snapshot));
 }
 
+/* A copy stays as long as somebody has it open, if its snapshot does; it goes with its last use. */
+static int recovery_look_at_copy(Recovery *recovery, const LvmVolume *copy, const char *snapshot_id) {
+        SnapshotSet *set = sets_find(recovery->sets, snapshot_id);
+        SetVolume *volume = set ? snapshot_set_find_volume(set, snapshot_id) : NULL;
+        Removal *removal;
+        int r;
+
+        if (volume && (!set->is_adopted || volume->given.copy_device || volume->copy_call))
+                return 0; /* known */
+        if (volume && provider_lvm_adopt_copy(&volume->given, copy) == 0)
+                return 0;
+        r = recovery_add(recovery, &removal, copy->vg, copy->lv,
+                         *copy->pool ? lvm_report_find(recovery->report, copy->vg, copy->origin) : NULL);
+        if (r < 0)
+                return error_trace(r);
+        removal->copy = true;
+        lvm_copy_top_key(removal->top_key, copy);
+        mount_record_forget(recovery->sets->config.runtime_dir, snapshot_id);
+        return 0;
+}
+
+/* When all sets are known. */
+static int recovery_look_at_copies(Recovery *recovery) {
+        const LvmReport *report = recovery->report;
+        int error = 0;
+
+        for (size_t i = 0; i < report->n_volumes; i++) {
+                char snapshot_id[CONTRACT_ID_MAX];
+
+                if (lvm_volume_get_copy(&report->volumes[i], snapshot_id)) {
+                        int r = recovery_look_at_copy(recovery, &report->volumes[i], snapshot_id);
+
+                        error = r < 0 ? r : error;
+                }
+        }
+        return error;
+}
+
 static int removal_compare(const void *a, const void *b) {
         const Removal *x = a, *y = b;
 
+        if (x->copy != y->copy)
+                return (int) y->copy - (int) x->copy;
         return (int) y->final - (int) x->final;
 }
 
@@ -258,6 +302,9 @@ static void on_listed(int r, const LvmReport *report, const char *text, void *us
                 if (r < 0)
                         error = r;
         }
+        r = recovery_look_at_copies(recovery);
+        if (r < 0)
+                error = r;
         r = lvm_origins_each_dead(recovery->sets->lvm, on_dead_note, recovery);
         if (r < 0)
                 error = r;

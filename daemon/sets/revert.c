@@ -50,6 +50,13 @@ static ContractError refuse_used(const SetVolume *volume, const Reason *reason, 
                       volume->given.name, or_else);
 }
 
+/* A copy of it shares its blocks, and would be one of nothing afterwards. */
+static ContractError refuse_copied(const SetVolume *volume, const Reason *reason) {
+        return refuse(reason, CONTRACT_ERROR_VOLUME_BUSY,
+                      "Snapshot %s of %.128s has a writable copy (mount --rw); unmount that first.",
+                      volume->given.snapshot_id, volume->given.name);
+}
+
 /* What becomes of it is decided already, whatever force is used. */
 static ContractError refuse_reverting(const SetVolume *volume, const Reason *reason) {
         return refuse(
@@ -114,6 +121,8 @@ static ContractError check_whole(const SnapshotSet *set, ProviderPhase phase, co
                         return refuse(reason, CONTRACT_ERROR_NOT_SUPPORTED,
                                       "Provider %s, of the snapshot of %.128s, cannot do this.",
                                       volume->given.ops->name, volume->given.name);
+                if (volume->given.copy_device || volume->copy_call)
+                        return refuse_copied(volume, reason);
                 if (volume_is_used(volume))
                         return refuse_used(volume, reason, "");
         }

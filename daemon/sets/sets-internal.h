@@ -19,6 +19,8 @@
 typedef struct Watch Watch;
 typedef struct Space Space;
 typedef struct StoragePool StoragePool;
+typedef struct CopyCall CopyCall;
+typedef struct CopyWatch CopyWatch;
 
 typedef enum SnapshotState {
         SNAPSHOT_PREPARING,
@@ -59,9 +61,12 @@ typedef struct SetVolume {
         ContractError last_error;   /* of DELETE and ABORT */
         char last_text[CONTRACT_TEXT_MAX];
         SnapshotTimes times;
-        int *mount_fds;  /* parallel to given.origin->mounts; -1: could not be opened */
-        int attached_fd; /* Mount: the attached tree, or -1 */
-        bool detaching;  /* a child undoes the Mount */
+        int *mount_fds;      /* parallel to given.origin->mounts; -1: could not be opened */
+        int attached_fd;     /* Mount: the attached tree, or -1 */
+        bool detaching;      /* a child undoes the Mount */
+        CopyCall *copy_call; /* copy.c: a Mount or Unmount of a writable copy under way, or NULL */
+        bool copy_detached;  /* DELETE has undone that mount */
+        bool copy_lost;      /* that was told */
         /* C24, from FINAL_COMMIT to SEAL: of the mount that writers write into, or -1; the folder that it is
          * a snapshot of, if that is no device */
         int writable_fd;
@@ -149,6 +154,7 @@ struct Sets {
         Child *freezers_child; /* waits for who may have been killed in FIFREEZE */
         Watch *watch;
         Space *space;
+        CopyWatch *copy_watch;
         StoragePool *pools;
         size_t n_pools;
 };
@@ -251,6 +257,14 @@ StageResult stage_probe(SnapshotSet *set);
 void tree_probe_adopted(SnapshotSet *set);
 bool tree_detach(SetVolume *volume);
 bool tree_name_holders(SetVolume *volume);
+
+/* copy.c */
+int copy_watch_new(Sets *sets);
+CopyWatch *copy_watch_free(CopyWatch *watch);
+CopyCall *copy_call_free(CopyCall *call);
+void copy_operation_over(SetVolume *volume, ProviderPhase phase, ContractError error, const char *text);
+int copy_unmount(SetVolume *volume, StepDone done, void *userdata);
+void copies_look(Sets *sets);
 
 /* writable.c */
 StageResult stage_open_writable(SnapshotSet *set);

@@ -108,6 +108,9 @@ int sets_new(Sets **ret, sd_event *event, const SetsConfig *config) {
         r = space_new(sets);
         if (r < 0)
                 return error_trace(r);
+        r = copy_watch_new(sets);
+        if (r < 0)
+                return error_trace(r);
         *ret = TAKE_PTR(sets);
         return 0;
 }
@@ -126,6 +129,7 @@ Sets *sets_free(Sets *sets) {
         sets->watch = watch_free(sets->watch);
         sets->space = space_free(sets->space);
         storage_done(sets);
+        sets->copy_watch = copy_watch_free(sets->copy_watch);
         sets->held_child = child_free(sets->held_child);
         sets->freezers_child = child_free(sets->freezers_child);
         for (size_t i = 0; i < sets->n_sets; i++)

@@ -102,6 +102,8 @@ typedef struct SnapshotInfo {
         const char *invalid_reason;      /* a word: store-lost, pool-failed, pool-full; "": it is not */
         uint64_t invalid_usec;           /* CLOCK_REALTIME: since when that is known */
         double full;                     /* percent: of its store or pool */
+        const char *copy_device;         /* of its writable copy, or NULL */
+        bool copy_lost;                  /* more was written into that than its store holds */
         const char *external_id;         /* what its requester calls it, or "" */
         uint64_t size;                   /* bytes, of the volume */
         const char *const *mount_points; /* of the origin, when the set was made */
@@ -274,4 +276,12 @@ uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id)
 /* Mount on a directory of the host's namespace, and off it; done as StepDone with STEP_NONE. */
 int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, uint32_t uid,
                        StepDone done, void *userdata);
+/* Likewise a writable copy, which goes when it is unmounted, by snapshot_set_unmount() or anybody. */
+typedef struct MountOptions {
+        int directory_fd;
+        uint32_t uid;       /* one that is not root may mount on a directory of his own alone */
+        uint64_t copy_size; /* of the copy's store, bytes; 0: the default */
+} MountOptions;
+int snapshot_set_mount_writable(SnapshotSet *set, const char *snapshot_id, const MountOptions *options,
+                                StepDone done, void *userdata);
 int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata);

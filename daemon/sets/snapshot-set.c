@@ -49,6 +49,7 @@ SetVolume *set_volume_free(SetVolume *volume) {
         set_volume_close_mounts(volume);
         (void) fd_close(volume->attached_fd);
         set_volume_close_writable(volume);
+        (void) copy_call_free(volume->copy_call);
         given->origin = volume_free(given->origin);
         free(given->wished_provider);
         for (char **device = given->wished_devices; device && *device; device++)
@@ -59,6 +60,7 @@ SetVolume *set_volume_free(SetVolume *volume) {
         free(given->device);
         free(given->file_system);
         free(given->no_tree);
+        free(given->copy_device);
         free(volume);
         return NULL;
 }
@@ -298,6 +300,8 @@ bool snapshot_set_get_snapshot(const SnapshotSet *set, size_t index, SnapshotInf
                 .revert_waits = revert.waits,
                 .revert_left = revert.left,
                 .full = volume->full,
+                .copy_device = given->copy_device,
+                .copy_lost = given->copy_device && given->ops->copy_is_lost(given),
                 .external_id = set->given.external_id,
                 .size = given->size,
                 .mount_points = given->origin ? (const char *const *) given->origin->mount_points : NULL,

@@ -244,6 +244,7 @@ bool space_look(Sets *sets) {
         storage_end(sets);
         for (size_t i = 0; i < n_pools; i++)
                 pool_relieve(sets, pools[i]);
+        copies_look(sets);
         return any;
 }
 

@@ -19,6 +19,7 @@
 #include "daemon/child/child.h"
 
 #define SNAPSHOT_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define COPY_ATTRIBUTES     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define WRITABLE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static void blkid_free_probep(blkid_probe *probe) {
@@ -81,15 +82,7 @@ static int context_make(int context_fd, const char *device, const char *type, bo
         return 0;
 }
 
-/**
- * tree_child_mount() - a detached mount of a snapshot
- * @device:     its node
- * @type:       of its file system
- * @writable:   for writers in PostSnapshot; nothing in it can be executed then
- *
- * Return: a descriptor, or a negative errno; then stderr says why.
- */
-int tree_child_mount(const char *device, const char *type, bool writable) {
+static int device_mount(const char *device, const char *type, bool writable, unsigned attributes) {
         _cleanup_close_ int context = fsopen(type, FSOPEN_CLOEXEC);
         int fd, r;
 
@@ -103,7 +96,7 @@ int tree_child_mount(const char *device, const char *type, bool writable) {
                 tell_context(context, device, type, -r);
                 return r;
         }
-        fd = fsmount(context, FSMOUNT_CLOEXEC, writable ? WRITABLE_ATTRIBUTES : SNAPSHOT_ATTRIBUTES);
+        fd = fsmount(context, FSMOUNT_CLOEXEC, attributes);
         if (fd < 0) {
                 r = -errno;
                 tell_context(context, device, type, -r);
@@ -112,11 +105,33 @@ int tree_child_mount(const char *device, const char *type, bool writable) {
         return fd;
 }
 
-static int volume_open_tree(const ProviderVolume *volume) {
+/**
+ * tree_child_mount() - a detached mount of a snapshot
+ * @device:     its node
+ * @type:       of its file system
+ * @writable:   for writers in PostSnapshot; nothing in it can be executed then
+ *
+ * Return: a descriptor, or a negative errno; then stderr says why.
+ */
+int tree_child_mount(const char *device, const char *type, bool writable) {
+        return device_mount(device, type, writable, writable ? WRITABLE_ATTRIBUTES : SNAPSHOT_ATTRIBUTES);
+}
+
+/* What the mount is of. */
+static const char *volume_device(const ProviderVolume *volume) {
+        return volume->copy_device ?: volume->device;
+}
+
+static int volume_open_tree(const ProviderVolume *volume, bool writable) {
         _cleanup_free_ char *probed = NULL;
         const char *type = volume->file_system;
         int r;
 
+        if (writable && volume->ops->make_copy_child) {
+                r = volume->ops->make_copy_child(volume);
+                if (r < 0)
+                        return r;
+        }
         if (volume->ops->open_tree_child) {
                 r = volume->ops->open_tree_child(volume);
                 if (r < 0)
@@ -131,7 +146,8 @@ static int volume_open_tree(const ProviderVolume *volume) {
                         return -EINVAL;
                 }
         }
-        return tree_child_mount(volume->device, type, false);
+        return writable ? device_mount(volume->copy_device, type, true, COPY_ATTRIBUTES)
+                        : tree_child_mount(volume->device, type, false);
 }
 
 /* What is mounted hides what is there, for everybody: a user may do that to what is his alone, and not to
@@ -165,7 +181,7 @@ int tree_child_open(int socket_fd, void *argument) {
                                request->uid);
                 return TREE_NOT_YOURS;
         }
-        fd = volume_open_tree(request->volume);
+        fd = volume_open_tree(request->volume, request->writable);
         if (fd < 0)
                 return 1;
         if (request->directory_fd >= 0 &&
@@ -176,6 +192,48 @@ int tree_child_open(int socket_fd, void *argument) {
                 return 1;
         }
         return child_send_fd(socket_fd, 0, fd) < 0 ? 1 : 0;
+}
+
+/* The mount of this id at this point, if nobody uses it: by its name in its directory, as a descriptor on it
+ * would be a use. What is mounted there since is left alone. */
+static int unmount_unused(const ProviderVolume *volume, const char *mount_point, uint64_t id) {
+        const char *name = strrchr(mount_point, '/') + 1;
+        _cleanup_free_ char *directory = strndup(mount_point, (size_t) (name - mount_point));
+        struct statx stx;
+
+        if (!directory || chdir(directory) < 0)
+                return 1;
+        if (statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+                  &stx) < 0)
+                return 1;
+        if (id != 0 && stx.stx_mnt_id != id)
+                return 0;
+        if (umount2(name, UMOUNT_NOFOLLOW) >= 0 || errno == EINVAL)
+                return 0;
+        if (errno != EBUSY) {
+                (void) dprintf(STDERR_FILENO, "%s cannot be unmounted: %s\n", mount_point, strerror(errno));
+                return 1;
+        }
+        (void) dprintf(STDERR_FILENO, "%s is in use by ", mount_point);
+        if (!tree_child_print_holders(STDERR_FILENO, volume_device(volume), false))
+                (void) dprintf(STDERR_FILENO, "a process");
+        (void) dprintf(STDERR_FILENO, "; close it, then unmount it\n");
+        return TREE_IN_USE;
+}
+
+static int unmount_all_unused(const TreeRequest *request) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
+        _cleanup_(volume_freep) Volume *volume = NULL;
+        struct stat st;
+        int r = 0;
+
+        if (stat(volume_device(request->volume), &st) < 0)
+                return errno == ENOENT ? 0 : 1;
+        if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, st.st_rdev) < 0)
+                return 1;
+        for (size_t i = volume->n_mount_points; r == 0 && i-- > 0;)
+                r = unmount_unused(request->volume, volume->mount_points[i], request->mount_id);
+        return r;
 }
 
 /* Only when nobody remembers the tree: every mount of the device in the host's namespace. */
@@ -242,11 +300,13 @@ static int unmount_id(const char *device, uint64_t id) {
 int tree_child_unmount(int socket_fd, void *argument) {
         const TreeRequest *request = argument;
 
+        if (request->only_unused)
+                return unmount_all_unused(request);
         if (request->attached_fd >= 0)
                 return unmount_fd(request->attached_fd);
         if (request->mount_id != 0)
-                return unmount_id(request->volume->device, request->mount_id);
-        return unmount_device(request->volume->device);
+                return unmount_id(volume_device(request->volume), request->mount_id);
+        return unmount_device(volume_device(request->volume));
 }
 
 /**

@@ -13,6 +13,8 @@ typedef struct TreeRequest {
         int directory_fd;  /* mount there too; or -1 */
         uint32_t uid;      /* for whom: but for root, the directory must be that user's */
         int attached_fd;   /* of the tree that is to be unmounted; or -1 */
+        bool writable;     /* it is the volume's writable copy that is to be mounted */
+        bool only_unused;  /* unmount it only if nobody uses it */
         uint64_t mount_id; /* without that: the mount of the device that has this id; 0: all of the device */
 } TreeRequest;
 
@@ -21,10 +23,15 @@ typedef struct TreeRequest {
 int tree_child_mount(const char *device, const char *type, bool writable);
 /* Sends the tree's descriptor with index 0. Exit: 0 good; TREE_NOT_YOURS: it must not be mounted there. */
 #define TREE_NOT_YOURS 3
+/* Of unmounting: TREE_IN_USE: somebody uses it, and it stays. */
+#define TREE_IN_USE 4
 int tree_child_open(int socket_fd, void *argument);
 /* Exit: 0 good. */
 int tree_child_unmount(int socket_fd, void *argument);
 /* Prints the file system's type, nothing if there is none. Exit: 0 good. */
 int tree_child_probe(int socket_fd, void *argument);
-/* Prints who has the snapshot open: "name (pid N), …". */
+/* Who has a device open, or (mounted) sees a mount of it: "name (pid N), …". Return: whether there is
+ * anybody. */
+bool tree_child_print_holders(int fd, const char *device, bool mounted);
+/* Prints who has the snapshot, or its copy, open: "name (pid N), …". */
 int tree_child_holders(int socket_fd, void *argument);

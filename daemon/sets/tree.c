@@ -151,7 +151,7 @@ int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_
 
         assert(set && snapshot_id && directory_fd >= 0 && done);
         volume = snapshot_set_find_volume(set, snapshot_id);
-        if (volume && volume->attached_fd >= 0)
+        if (volume && (volume->attached_fd >= 0 || volume->given.copy_device || volume->copy_call))
                 return error_origin(-EBUSY);
         return error_trace(tree_call_begin(set, snapshot_id, directory_fd, uid,
                                            (TreeCall){.attach = true, .done = done, .userdata = userdata}));
@@ -167,7 +167,11 @@ int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_
  * Return: as snapshot_set_open_tree().
  */
 int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata) {
+        SetVolume *volume = snapshot_set_find_volume(set, snapshot_id);
+
         assert(set && snapshot_id && done);
+        if (volume && volume->given.copy_device)
+                return error_trace(copy_unmount(volume, done, userdata));
         return error_trace(tree_call_begin(set, snapshot_id, -1, 0,
                                            (TreeCall){.unmount = true, .done = done, .userdata = userdata}));
 }
@@ -271,6 +275,7 @@ static void on_beside(Child *child, const ChildResult *result, void *userdata) {
 
         if (volume->detaching) {
                 volume->detaching = false;
+                volume->copy_detached = true;
                 volume->attached_fd = fd_close(volume->attached_fd);
                 mount_record_forget(runtime_dir(volume), volume->given.snapshot_id);
         } else if (result->error == 0 && result->n_out > 0)
@@ -292,7 +297,9 @@ bool tree_detach(SetVolume *volume) {
 
         if (volume->attached_fd < 0)
                 request.mount_id = mount_record_read(runtime_dir(volume), volume->given.snapshot_id);
-        if (volume->attached_fd < 0 && request.mount_id == 0)
+        /* Whatever is not noted of a copy is looked for by its device, once. */
+        if (volume->attached_fd < 0 && request.mount_id == 0 &&
+            (!volume->given.copy_device || volume->copy_detached))
                 return false;
         volume->detaching = true;
         if (child_fork(&volume->set->helper, volume->set->sets->event, tree_child_unmount, &request,

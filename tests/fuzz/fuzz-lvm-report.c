@@ -34,11 +34,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data) {
         for (size_t i = 0; i < report->n_volumes; i++) {
                 const LvmVolume *volume = &report->volumes[i];
                 LvmVerdict verdict = {};
+                char copy_of[CONTRACT_ID_MAX], key[LVM_COPY_KEY_SIZE];
                 LvmSnapshot snapshot;
                 const char *why;
 
                 (void) lvm_volume_get_snapshot(volume, &snapshot);
                 say_again(volume);
+                if (lvm_volume_get_copy(volume, copy_of))
+                        lvm_copy_top_key(key, volume);
                 (void) lvm_volume_get_provider(volume, &why);
                 (void) lvm_check_origin(volume, &verdict);
                 (void) lvm_check_group(volume, &verdict);

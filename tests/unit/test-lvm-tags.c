@@ -135,11 +135,40 @@ static void test_consistency(void **state) {
         assert_int_equal(s.consistency, CONTRACT_CONSISTENCY_NONE);
 }
 
+/* A copy is one by name and tag, of the same snapshot, and never a snapshot. */
+static void test_copy(void **state) {
+        char name[LVM_NAME_SIZE], tag[LVM_TAG_SIZE], id[CONTRACT_ID_MAX], key[LVM_COPY_KEY_SIZE];
+        const char *tags[] = {tag, NULL}, *none[] = {NULL}, *other[] = {"quiesced.copy=" ORIGIN, NULL};
+        LvmVolume volume = {.lv = name, .pool = (char *) "", .tags = (char **) tags};
+        LvmSnapshot snapshot;
+
+        assert_int_equal(lvm_copy_name(name, ID), 0);
+        assert_string_equal(name, "quiesced_copy_" HEX);
+        assert_int_equal(lvm_copy_name(name, "x"), -EINVAL);
+        assert_int_equal(lvm_tag_copy(tag, "x"), -EINVAL);
+        assert_int_equal(lvm_tag_copy(tag, ID), 0);
+        assert_int_equal(lvm_copy_name(name, ID), 0);
+        assert_true(lvm_volume_get_copy(&volume, id));
+        assert_string_equal(id, ID);
+        assert_false(lvm_volume_get_snapshot(&volume, &snapshot));
+        lvm_copy_top_key(key, &volume);
+        assert_string_equal(key, "QUIESCED-COPY-" HEX);
+        volume.pool = (char *) "pool";
+        lvm_copy_top_key(key, &volume);
+        assert_string_equal(key, "");
+        volume.tags = (char **) none;
+        assert_false(lvm_volume_get_copy(&volume, id));
+        volume.tags = (char **) other;
+        assert_false(lvm_volume_get_copy(&volume, id));
+        volume = (LvmVolume){.lv = (char *) NAME, .pool = (char *) "", .tags = (char **) tags};
+        assert_false(lvm_volume_get_copy(&volume, id));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_name),        cmocka_unit_test(test_birth),
-                cmocka_unit_test(test_not_ours),    cmocka_unit_test(test_damaged),
-                cmocka_unit_test(test_consistency),
+                cmocka_unit_test(test_copy),    cmocka_unit_test(test_name),
+                cmocka_unit_test(test_birth),   cmocka_unit_test(test_not_ours),
+                cmocka_unit_test(test_damaged), cmocka_unit_test(test_consistency),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
