@@ -57,22 +57,22 @@ static void write_own(const char *path, const char *text) {
         (void) close(fd);
 }
 
-static void enter_namespace(void) {
+/* Return: false: it may not be done, in a chroot or by the kernel's configuration. */
+static bool enter_namespace(void) {
         char users[64], groups[64];
 
+        (void) snprintf(users, sizeof(users), "0 %u 1\n", geteuid());
+        (void) snprintf(groups, sizeof(groups), "0 %u 1\n", getegid());
         is_alone = geteuid() != 0;
-        if (!is_alone) {
-                assert_int_equal(unshare(CLONE_NEWNS), 0);
-        } else {
-                (void) snprintf(users, sizeof(users), "0 %u 1\n", geteuid());
-                (void) snprintf(groups, sizeof(groups), "0 %u 1\n", getegid());
-                assert_int_equal(unshare(CLONE_NEWUSER | CLONE_NEWNS), 0);
+        if (unshare(is_alone ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) < 0)
+                return false;
+        if (is_alone) {
                 write_own("/proc/self/uid_map", users);
                 write_own("/proc/self/setgroups", "deny");
                 /* Without a group nothing can be made in the namespace's file systems. */
                 write_own("/proc/self/gid_map", groups);
         }
-        assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        return true;
 }
 
 static int setup(void **state) {
@@ -80,7 +80,7 @@ static int setup(void **state) {
         struct stat st;
 
         (void) state;
-        enter_namespace();
+        assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
         strcpy(root, "/tmp/quiesced-test.XXXXXX");
         assert_non_null(mkdtemp(root));
         assert_int_equal(mount("tmpfs", root, "tmpfs", 0, NULL), 0);
@@ -282,5 +282,9 @@ int main(void) {
                 cmocka_unit_test(test_when_it_may_be_asked),
         };
 
+        if (!enter_namespace()) {
+                (void) printf("no namespace can be made here: %s\n", strerror(errno));
+                return 77; /* automake: skipped */
+        }
         return cmocka_run_group_tests_name("affected", tests, setup, teardown);
 }

@@ -367,7 +367,7 @@ static void make_images(const char *commands) {
                 asprintf(
                         &line,
                         "export PATH=\"$PATH:/usr/sbin:/sbin\"; cd %s/dev/mapper && rm -f vg-fs vg-other || exit; "
-                        "command -v mkfs.ext4 debugfs blkid mkfs.xfs > /dev/null || exit 77; "
+                        "for tool in mkfs.ext4 debugfs blkid mkfs.xfs; do command -v $tool > /dev/null || exit 77; done; "
                         "(set -e; %s) > log 2>&1 || { cat log >&2; exit 1; }",
                         root, commands) > 0);
         status = system(line); /* NOLINT: of our own making */
