@@ -55,7 +55,7 @@ struct SystemdProcess {
         unsigned n_retries;
         char *job;  /* object path of the job waited for, start or stop */
         char *text; /* why it ended */
-        sd_bus_slot *call_slot, *properties_slot;
+        sd_bus_slot *call_slot, *state_slot, *properties_slot;
         sd_event_source *retry, *end;
         ProcessEnded ended;
         void *userdata;
@@ -101,6 +101,7 @@ static Process *systemd_process_free(Process *process) {
                 (void) sd_bus_call_method_async(p->launcher->bus, NULL, SYSTEMD, SYSTEMD_PATH, MANAGER,
                                                 "StopUnit", NULL, NULL, "ss", unit_of(p), "replace");
         sd_bus_slot_unref(p->call_slot);
+        sd_bus_slot_unref(p->state_slot);
         sd_bus_slot_unref(p->properties_slot);
         sd_event_source_disable_unref(p->retry);
         sd_event_source_disable_unref(p->end);
@@ -164,10 +165,13 @@ static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         SystemdProcess *p = userdata;
         const char *state;
 
-        p->call_slot = sd_bus_slot_unref(p->call_slot);
-        if (p->state != PROCESS_RUNNING)
+        p->state_slot = sd_bus_slot_unref(p->state_slot);
+        if (p->state != PROCESS_RUNNING && p->state != PROCESS_STOPPING)
                 return 0;
-        if (sd_bus_message_is_method_error(m, NULL))
+        /* If PID 1 is too busy to answer, nothing is known. */
+        if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_NO_REPLY))
+                log_debug("PID 1 does not tell the state of %s", unit_of(p));
+        else if (sd_bus_message_is_method_error(m, NULL))
                 end(p, NULL);
         else if (sd_bus_message_read(m, "v", "s", &state) >= 0 &&
                  (streq(state, "inactive") || streq(state, "failed")))
@@ -181,13 +185,13 @@ static char *unit_path(const SystemdProcess *p) {
         return sd_bus_path_encode(SYSTEMD_PATH "/unit", unit_of(p), &path) < 0 ? NULL : path;
 }
 
-/* It may have ended before its job's end was told. */
+/* Whether it runs still is asked for. */
 static void check_state(SystemdProcess *p) {
         _cleanup_free_ char *path = unit_path(p);
 
-        p->call_slot = sd_bus_slot_unref(p->call_slot);
+        p->state_slot = sd_bus_slot_unref(p->state_slot);
         if (path)
-                (void) sd_bus_call_method_async(p->launcher->bus, &p->call_slot, SYSTEMD, path,
+                (void) sd_bus_call_method_async(p->launcher->bus, &p->state_slot, SYSTEMD, path,
                                                 "org.freedesktop.DBus.Properties", "Get", on_state, p, "ss",
                                                 "org.freedesktop.systemd1.Unit", "ActiveState");
 }
@@ -212,6 +216,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
                 else if (p->state == PROCESS_STARTING && !streq(result, "done"))
                         end_not_started(p, result);
                 else if (p->state == PROCESS_STARTING) {
+                        /* It may have ended before this was told. */
                         p->state = PROCESS_RUNNING;
                         check_state(p);
                 }
@@ -220,6 +225,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         return 0;
 }
 
+/* daemon-reload, which each installation of a package makes, tells this of every unit, whether it runs or
+ * not. */
 static int on_unit_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         SystemdLauncher *launcher = userdata;
         const char *unit;
@@ -228,7 +235,7 @@ static int on_unit_removed(sd_bus_message *m, void *userdata, sd_bus_error *erro
                 return 0;
         for (SystemdProcess *p = launcher->processes; p; p = p->next)
                 if (streq(unit_of(p), unit) && (p->state == PROCESS_RUNNING || p->state == PROCESS_STOPPING))
-                        end(p, NULL);
+                        check_state(p);
         return 0;
 }
 
@@ -432,6 +439,7 @@ static void systemd_stop_other(Launcher *l, const char *unit, pid_t pid) {
 static void drop_bus(SystemdLauncher *launcher) {
         for (SystemdProcess *p = launcher->processes; p; p = p->next) {
                 p->call_slot = sd_bus_slot_unref(p->call_slot);
+                p->state_slot = sd_bus_slot_unref(p->state_slot);
                 p->properties_slot = sd_bus_slot_unref(p->properties_slot);
                 /* Jobs' ends will not be told. What runs shows by its connection. */
                 if (p->state == PROCESS_STARTING || p->state == PROCESS_STOPPING)
