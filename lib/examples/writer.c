@@ -9,6 +9,11 @@
  *   Exec=/usr/local/libexec/journal-writer /srv/journal
  *   User=journal
  *
+ * Its sandbox lets it write nowhere; /etc/systemd/system/quiesced-writer-journal.service.d/journal.conf:
+ *
+ *   [Service]
+ *   ReadWritePaths=/srv
+ *
  *   cc writer.c $(pkg-config --cflags --libs libquiesce) -o writer
  */
 
