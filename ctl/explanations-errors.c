@@ -71,7 +71,7 @@ const Explanation explanations_errors[] = {
          "then less than application-consistent. See also the writer's failure, such as 'quiescectl explain "
          "Retryable'."},
         {EXPLAIN_ERROR, "WriterTimeout",
-         "A writer allows to be frozen for less time than the set needed until its hold could begin; so it was not begun.",
+         "A writer may be frozen for less time than the set needed until its hold could begin; so it was not begun.",
          "The steps between Freeze and the hold took too long: a slow disk, many volumes, much dirty memory.",
          "Back up when the machine is less busy; make the volumes fewer; raise the writer's freeze window if it "
          "has one."},
