@@ -64,11 +64,12 @@ const Explanation explanations_errors[] = {
         {EXPLAIN_ERROR, "Released", "The session was released while the call was running.",
          "'quiescectl release', by an administrator; or the requester's own Release.",
          "Ask who released it: the journal of quiesced has the session's end and its cause."},
-        {EXPLAIN_ERROR, "WriterVeto", "A writer that must take part has failed, so there is no set.",
+        {EXPLAIN_ERROR, "WriterVeto",
+         "A writer that must take part has failed, so there is no set; or one does not let a volume be reverted.",
          "The application could not be frozen, or its data was not in order; the error's text and "
          "'quiescectl show SESSION' have the writer, the event and its own words.",
          "Look into the application's log and mend it. --ignore-writer NAME goes on without that one: the set is "
-         "then less than application-consistent. See also the writer's failure, such as 'quiescectl explain "
+         "then less than application-consistent. What blocks a revert is told in quiesced.writer(5), BlocksRevert=. See also the writer's failure, such as 'quiescectl explain "
          "Retryable'."},
         {EXPLAIN_ERROR, "WriterTimeout",
          "A writer may be frozen for less time than the set needed until its hold could begin; so it was not begun.",

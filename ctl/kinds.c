@@ -53,6 +53,7 @@ static const Column writer_columns[] = {
         {"AVAILABLE", "available", COLUMN_BOOLEAN, 0},
         {"REGISTERED", "registered", COLUMN_BOOLEAN, COLUMN_HIDDEN},
         {"UNIT", "unit", COLUMN_STRING, COLUMN_TRUNCATE},
+        {"BLOCKS-REVERT", "blocks-revert", COLUMN_LIST, COLUMN_HIDDEN},
         {"DESCRIPTION", "description", COLUMN_STRING, COLUMN_TRUNCATE},
         {"ERROR", "error", COLUMN_STRING, COLUMN_TRUNCATE},
 };

@@ -124,7 +124,8 @@ static int make_safety_set(Revert *revert) {
         return r;
 }
 
-static int call_revert(sd_bus *bus, const char *id, const char *path) {
+/* Whether it would be refused is asked first: a refused revert is to leave no safety set. */
+static int call_revert(sd_bus *bus, const char *id, const char *path, bool dry_run) {
         _cleanup_message_ sd_bus_message *call = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
@@ -133,7 +134,8 @@ static int call_revert(sd_bus *bus, const char *id, const char *path) {
         if (r >= 0)
                 r = sd_bus_message_set_allow_interactive_authorization(call, true);
         if (r >= 0)
-                r = sd_bus_message_append(call, "a{sv}", 0);
+                r = dry_run ? sd_bus_message_append(call, "a{sv}", 1, "dry-run", "b", true)
+                            : sd_bus_message_append(call, "a{sv}", 0);
         if (r < 0)
                 return error_trace(r);
         r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
@@ -229,10 +231,15 @@ static int revert_set(Revert *revert, const char *id) {
                 r = object_find_set(bus, id, &revert->path);
         if (r == 0)
                 r = read_snapshots(revert, bus);
+        if (r == 0)
+                r = call_revert(bus, id, revert->path, true);
         if (r == 0 && !revert->no_safety_set)
                 r = make_safety_set(revert);
-        if (r == 0)
-                r = call_revert(bus, id, revert->path);
+        if (r == 0) {
+                r = call_revert(bus, id, revert->path, false);
+                if (r != 0 && !revert->no_safety_set)
+                        say("the set \"%s\" stays; 'quiescectl delete' it if it is of no use", revert->name);
+        }
         if (r == 0 && !revert->no_wait)
                 r = await_all(revert, bus);
         if (r == 0)

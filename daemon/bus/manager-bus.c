@@ -131,6 +131,7 @@ static int method_get_volumes(sd_bus_message *m, void *userdata, sd_bus_error *r
 }
 
 static int append_writer(sd_bus_message *reply, const WriterListing *writer) {
+        size_t n = 0;
         int r;
 
         r = sd_bus_message_open_container(reply, 'a', "{sv}");
@@ -147,6 +148,11 @@ static int append_writer(sd_bus_message *reply, const WriterListing *writer) {
                 r = dictionary_add(reply, "unit", "s", writer->unit ? writer->unit : "");
         if (r >= 0 && writer->on_bus)
                 r = dictionary_add(reply, "registered", "b", (int) writer->registered);
+        for (; writer->blocks_revert && writer->blocks_revert[n]; n++)
+                ;
+        if (r >= 0 && n > 0)
+                r = dictionary_add_strings(reply, "blocks-revert",
+                                           (const char *const *) writer->blocks_revert, n);
         if (r >= 0)
                 r = dictionary_add(reply, "available", "b", (int) (writer->error == NULL));
         if (r >= 0 && writer->error)

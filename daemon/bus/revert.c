@@ -15,7 +15,7 @@
 typedef struct Asked {
         char set_id[CONTRACT_ID_MAX];
         char suffix[128];
-        bool breaks, writable;
+        bool breaks, writable, dry_run;
 } Asked;
 
 static int append_broken(sd_bus_message *reply, const char *const *broken) {
@@ -57,6 +57,44 @@ static void reverted(SnapshotSet *set, ContractStep step, uint32_t volume, const
                 bus_reply_sent(call->message, sd_bus_reply_method_return(call->message, NULL));
 }
 
+/* Whether a path lies on the volume as things are mounted now, or it is that volume. */
+static bool place_is_on(const Manager *manager, const char *place, const SnapshotInfo *snapshot) {
+        _cleanup_free_ char *key = NULL;
+
+        if (place[0] != '/')
+                return streq(place, snapshot->volume);
+        return sets_volume_key_of_path(manager->sets, place, &key) == 0 && streq(key, snapshot->key);
+}
+
+/* VSS: IVssSoftwareSnapshotProvider's ShouldBlockRevert. A descriptor with a defect counts, too: a typing
+ * error is no leave. Return: OK or WRITER_VETO. */
+static ContractError ask_writers(Manager *manager, const SnapshotSet *set, char *text, size_t n_text) {
+        WriterListing writer;
+        SnapshotInfo snapshot;
+
+        if (writers_reload(manager->writers) < 0) {
+                (void) snprintf(
+                        text, n_text,
+                        "The writers' descriptors cannot be read, and with them whether one blocks it.");
+                return CONTRACT_ERROR_WRITER_INFRASTRUCTURE;
+        }
+        for (size_t i = 0; writers_get_listing(manager->writers, i, &writer); i++)
+                for (char *const *place = writer.blocks_revert; place && *place; place++)
+                        for (size_t k = 0; snapshot_set_get_snapshot(set, k, &snapshot); k++) {
+                                if (!place_is_on(manager, *place, &snapshot))
+                                        continue;
+                                (void) snprintf(
+                                        text, n_text,
+                                        "Writer %s does not let %.128s be reverted: %.128s, in BlocksRevert= "
+                                        "of its descriptor, %s it. Bring files back by 'quiescectl restore', or take "
+                                        "that line back in a drop-in: quiesced.writer(5).",
+                                        writer.name, snapshot.volume, *place,
+                                        **place == '/' ? "lies on" : "is");
+                                return CONTRACT_ERROR_WRITER_VETO;
+                        }
+        return CONTRACT_OK;
+}
+
 /* AccessGranted */
 static void granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
         const Asked *asked = userdata;
@@ -72,9 +110,12 @@ static void granted(Manager *manager, KeptCall **call, Owner **owner, void *user
                 return;
         }
         *call = NULL; /* the callback's, which may be called at once */
-        error = asked->breaks ? snapshot_set_break(set, asked->suffix, asked->writable, broken, kept, text,
-                                                   sizeof(text))
-                              : snapshot_set_revert(set, reverted, kept, text, sizeof(text));
+        error = asked->breaks ? CONTRACT_OK : ask_writers(manager, set, text, sizeof(text));
+        if (error == CONTRACT_OK)
+                error = asked->breaks ? snapshot_set_break(set, asked->suffix, asked->writable, broken, kept,
+                                                           text, sizeof(text))
+                                      : snapshot_set_revert(set, asked->dry_run, reverted, kept, text,
+                                                            sizeof(text));
         if (error == CONTRACT_OK)
                 return;
         *call = kept;
@@ -127,13 +168,16 @@ int method_break(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
  * @userdata:   the set, on the bus
  * @reterr:     InvalidArgument
  *
+ * With the option dry-run it answers whether it would be refused, as far as that can be told.
+ *
  * Mirrors IVssBackupComponentsEx2::RevertToSnapshot.
  *
  * Return: 1, or a negative errno.
  */
 int method_revert(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        int r;
+        int dry_run = false, r;
+        const Option options[] = {{"dry-run", OPTION_BOOLEAN, &dry_run}};
 
-        r = options_read_none(m, reterr);
-        return r < 0 ? r : ask(m, userdata, &(Asked){}, reterr);
+        r = options_read(m, options, ELEMENTSOF(options), reterr);
+        return r < 0 ? r : ask(m, userdata, &(Asked){.dry_run = dry_run}, reterr);
 }

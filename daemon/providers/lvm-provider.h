@@ -106,6 +106,8 @@ bool lvm_copy_is_open(const ProviderVolume *volume);
 bool lvm_copy_is_lost(const ProviderVolume *volume);
 
 /* lvm-revert.c */
+int lvm_check_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                         ProviderDone done, void *userdata);
 int lvm_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes, ProviderDone done,
                    void *userdata);
 bool lvm_get_revert(const ProviderVolume *volume, ProviderRevert *ret);

@@ -98,16 +98,41 @@ static bool check_volume(ProviderVolume *volume, const LvmReport *report, LvmVer
         return lvm_check_group(origin, verdict);
 }
 
-static void begin(LvmGroupOperation *operation, const LvmReport *report) {
+static bool check_all(LvmGroupOperation *operation, const LvmReport *report) {
         for (size_t i = 0; i < operation->n_volumes; i++) {
                 operation->fault = operation->volumes[i];
                 if (!check_volume(operation->volumes[i], report, &operation->verdict))
-                        return;
+                        return false;
         }
+        return true;
+}
+
+static void check(LvmGroupOperation *operation, const LvmReport *report) {
+        (void) check_all(operation, report);
+}
+
+static void begin(LvmGroupOperation *operation, const LvmReport *report) {
+        if (!check_all(operation, report))
+                return;
         operation->doing = "merged into their origins (what was said of others before holds)";
         operation->next = merge_all;
         for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
                 run_next(&operation->groups[g]);
+}
+
+/**
+ * lvm_check_revert_set() - CHECK_REVERT: what LVM would refuse, as far as it can be known before
+ * @provider:   of all of them
+ * @volumes:    whose snapshots count, and nobody has open; copied
+ * @n_volumes:  how many
+ * @done:       called once
+ * @userdata:   for @done
+ *
+ * Return: 0, or a negative errno.
+ */
+int lvm_check_revert_set(Provider *provider, ProviderVolume *const *volumes, size_t n_volumes,
+                         ProviderDone done, void *userdata) {
+        return error_trace(lvm_group_operation_look(provider, volumes, n_volumes, check, done, userdata));
 }
 
 /**

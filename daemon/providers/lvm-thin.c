@@ -205,6 +205,7 @@ const ProviderOps lvm_thin_ops = {
                         [PROVIDER_SEAL] = lvm_seal,
                         [PROVIDER_DESCRIBE] = lvm_describe_set,
                         [PROVIDER_BREAK] = lvm_break_set,
+                        [PROVIDER_CHECK_REVERT] = lvm_check_revert_set,
                         [PROVIDER_REVERT] = lvm_revert_set,
                 },
         .cancel = lvm_volume_cancel,

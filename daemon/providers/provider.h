@@ -40,6 +40,7 @@ typedef enum ProviderPhase {
         PROVIDER_DESCRIBE, /* of a set that counts, in no step: note ProviderSet.wished instead of
                               .description */
         PROVIDER_BREAK, /* likewise: make the snapshots volumes like any other, of which nobody knows more */
+        PROVIDER_CHECK_REVERT, /* likewise: whether REVERT would fail first; changes nothing */
         PROVIDER_REVERT, /* likewise: begin to make the origins what the snapshots are; all, or fail first */
         /* A copy of a snapshot that counts, to be written into: makes it and sets copy_device, or leaves
          * nothing. In no step. And its end; VOLUME_BUSY: somebody has it open. DELETE and ABORT do that,

@@ -57,9 +57,9 @@ static void change_note(SnapshotSet *set) {
         ProviderPhase phase = set->change.phase;
 
         /* Some snapshots may have been changed all the same, or are gone by now: LVM tells. */
-        if (phase != PROVIDER_DESCRIBE)
+        if (phase != PROVIDER_DESCRIBE && phase != PROVIDER_CHECK_REVERT)
                 watch_look(set->sets);
-        if (set->change.error != CONTRACT_OK)
+        if (set->change.error != CONTRACT_OK || phase == PROVIDER_CHECK_REVERT)
                 return;
         if (phase == PROVIDER_DESCRIBE) {
                 set_description_done(&set->given.description);
@@ -132,7 +132,7 @@ static bool op_is_first(const SnapshotSet *set, size_t index) {
 /**
  * change_begin() - have all providers of a set do something with it
  * @set:        the set, which counts
- * @phase:      DESCRIBE, BREAK or REVERT; a provider without it has done it
+ * @phase:      DESCRIBE, BREAK, CHECK_REVERT or REVERT; a provider without it has done it
  * @done:       called once, perhaps at once
  * @userdata:   for @done
  *

@@ -179,6 +179,7 @@ ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writ
 /**
  * snapshot_set_revert() - make its volumes what its snapshots are
  * @set:        the set, which counts
+ * @check:      only look whether it would be refused, as far as can be told; nothing is changed
  * @done:       called once, if begun, when all reverts are; after a failure some may have been begun
  * @userdata:   for @done
  * @text:       why it was not begun, and what to do
@@ -191,13 +192,14 @@ ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writ
  *
  * Return: OK, or why it was not begun.
  */
-ContractError snapshot_set_revert(SnapshotSet *set, StepDone done, void *userdata, char *text,
+ContractError snapshot_set_revert(SnapshotSet *set, bool check, StepDone done, void *userdata, char *text,
                                   size_t n_text) {
+        ProviderPhase phase = check ? PROVIDER_CHECK_REVERT : PROVIDER_REVERT;
         const Reason reason = {text, n_text};
         ContractError error;
         size_t n = 0;
 
-        error = check_whole(set, PROVIDER_REVERT, &reason);
+        error = check_whole(set, phase, &reason);
         for (size_t i = 0; error == CONTRACT_OK && i < set->n_volumes; i++) {
                 SnapshotInfo info;
 
@@ -215,5 +217,5 @@ ContractError snapshot_set_revert(SnapshotSet *set, StepDone done, void *userdat
                         "Of the %zu snapshots of set %s %zu are left: reverted alone, the volumes would "
                         "not fit each other. Copy what is needed from the snapshots.",
                         set->n_made, set->given.id, n);
-        return error == CONTRACT_OK ? begin(set, PROVIDER_REVERT, done, userdata, &reason) : error;
+        return error == CONTRACT_OK ? begin(set, phase, done, userdata, &reason) : error;
 }

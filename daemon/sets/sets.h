@@ -257,7 +257,7 @@ ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snap
  * StepDone with STEP_NONE. Return: OK: begun; else why not, and done is not called. */
 ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writable, StepDone done,
                                  void *userdata, char *text, size_t n_text);
-ContractError snapshot_set_revert(SnapshotSet *set, StepDone done, void *userdata, char *text,
+ContractError snapshot_set_revert(SnapshotSet *set, bool check, StepDone done, void *userdata, char *text,
                                   size_t n_text);
 
 /* Of stores and pools: as of the last look, which is every space_check_usec, or when asked for. */

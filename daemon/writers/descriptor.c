@@ -68,6 +68,7 @@ Descriptor *descriptor_unref(Descriptor *descriptor) {
                 return NULL;
         words_free(descriptor->exec);
         words_free(descriptor->paths);
+        words_free(descriptor->blocks_revert);
         (void) writer_metadata_unref(descriptor->metadata);
         free(descriptor->name);
         free(descriptor->path);
@@ -260,32 +261,59 @@ static int parse_user(Parser *p, const char *key, const char *value) {
         return set_string(&p->descriptor->user, value);
 }
 
-static int parse_paths(Parser *p, const char *key, const char *value) {
+typedef struct WordList {
+        char ***words;
+        size_t *n_words;
+} WordList;
+
+/* Adds the value's words; an empty value takes all back. */
+static int parse_words(Parser *p, const char *key, const char *value, WordList list,
+                       bool (*is_good)(const char *word), const char *what) {
         char **words = NULL;
         int r;
 
         if (!*value) {
-                p->descriptor->paths = words_free(p->descriptor->paths);
-                p->descriptor->n_paths = 0;
+                *list.words = words_free(*list.words);
+                *list.n_words = 0;
                 return 0;
         }
         r = words_split(&words, value, DESCRIPTOR_LIST_MAX);
         if (r == WORDS_E_QUOTES)
-                return parser_fail(p, "Paths= has a quote or a backslash without its other half");
-        if (r > 0 || (!r && words_count(words) + p->descriptor->n_paths > DESCRIPTOR_LIST_MAX)) {
+                return parser_fail(p, "%s= has a quote or a backslash without its other half", key);
+        if (r > 0 || (!r && words_count(words) + *list.n_words > DESCRIPTOR_LIST_MAX)) {
                 words_free(words);
-                return parser_fail(p, "Paths= has more than %u entries", DESCRIPTOR_LIST_MAX);
+                return parser_fail(p, "%s= has more than %u entries", key, DESCRIPTOR_LIST_MAX);
         }
         if (r)
                 return error_trace(r);
         for (char **w = words; *w; w++)
-                if ((*w)[0] != '/') {
-                        r = parser_fail(p, "Paths=%s is no absolute path", *w);
+                if (!is_good(*w)) {
+                        r = parser_fail(p, "%s=%s is %s", key, *w, what);
                         words_free(words);
                         return error_trace(r);
                 }
-        p->descriptor->n_paths += words_count(words);
-        return error_trace(words_join(&p->descriptor->paths, words));
+        *list.n_words += words_count(words);
+        return error_trace(words_join(list.words, words));
+}
+
+static bool is_absolute_path(const char *word) {
+        return word[0] == '/';
+}
+
+/* A volume is called VG/LV, or PROVIDER:NAME where it is no LVM's. */
+static bool is_path_or_volume(const char *word) {
+        return is_absolute_path(word) || strpbrk(word, "/:");
+}
+
+static int parse_paths(Parser *p, const char *key, const char *value) {
+        return parse_words(p, key, value, (WordList){&p->descriptor->paths, &p->descriptor->n_paths},
+                           is_absolute_path, "no absolute path");
+}
+
+static int parse_blocks_revert(Parser *p, const char *key, const char *value) {
+        return parse_words(p, key, value,
+                           (WordList){&p->descriptor->blocks_revert, &p->descriptor->n_blocks_revert},
+                           is_path_or_volume, "neither an absolute path nor a volume such as vg/lv");
 }
 
 static const ParserKey writer_keys[] = {
@@ -303,6 +331,7 @@ static const ParserKey writer_keys[] = {
         {"Flavor", parse_flavor, false},
         {"User", parse_user, false},
         {"Paths", parse_paths, true},
+        {"BlocksRevert", parse_blocks_revert, true},
         {"ExcludeFiles", parse_exclude_files, true},
         {"RestoreMethod", parse_restore_method, false},
         {"Restore", parse_restore, false},

@@ -42,6 +42,8 @@ typedef struct Descriptor {
         char *user;
         char **paths; /* NULL-terminated */
         size_t n_paths;
+        char **blocks_revert; /* paths and volumes, NULL-terminated; NULL: none */
+        size_t n_blocks_revert;
         ContractLevel level;
         bool level_set;
         bool is_static;

@@ -190,6 +190,7 @@ bool writers_get_listing(const Writers *writers, size_t index, WriterListing *re
                                .on_bus = d->kind == DESCRIPTOR_BUS,
                                .registered = writer && writer->connection,
                                .path = d->path,
+                               .blocks_revert = d->blocks_revert,
                                .error = d->error};
         return true;
 }

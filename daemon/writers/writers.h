@@ -122,10 +122,11 @@ typedef struct WriterListing {
         const char *kind; /* "service", "exec", "hook", "static", "bus" */
         const char *description;
         const char *unit;
-        bool on_bus;       /* a service on the system bus: */
-        bool registered;   /* it is there */
-        const char *path;  /* the descriptor's */
-        const char *error; /* NULL: usable */
+        bool on_bus;                /* a service on the system bus: */
+        bool registered;            /* it is there */
+        const char *path;           /* the descriptor's */
+        char *const *blocks_revert; /* paths and volumes that must not be reverted; NULL: none */
+        const char *error;          /* NULL: usable */
 } WriterListing;
 
 int writers_new(Writers **ret, sd_event *event, const WritersConfig *config);

@@ -117,6 +117,20 @@ check "create names a set" is 'from the start n a,b' \
         '.sets[0] | .name + " " + .note + " " + (.labels | join(","))' show --json "$named"
 fails "a provider that cannot revert" 1 'Provider test, of the snapshot of test:one, cannot do this' \
         ctl revert --no-safety-set "$named"
+fails "which leaves no safety set" 1 'Provider test, of the snapshot of test:one, cannot do this' ctl revert "$named"
+check "there is none" is 0 '[.sets[] | select(.labels[0] == "before-revert")] | length' list sets --json
+blocks() { printf '[Writer]\nType=static\nPaths=%s/provider/volumes/one\n%s\n' "$work" "$1" > "$work/writers.d/replica.writer"; }
+blocks "BlocksRevert=/elsewhere $work/provider/volumes/one/file"
+fails "a writer that blocks it, by a path" 1 "Writer replica does not let test:one be reverted: .*/one/file, in BlocksRevert= of its descriptor, lies on it" \
+        ctl revert "$named"
+blocks 'BlocksRevert=test:one'
+fails "by a volume" 1 'Writer replica does not let test:one be reverted: test:one, in BlocksRevert= of its descriptor, is it' ctl revert "$named"
+blocks $'BlocksRevert=test:one\nUser=root'
+fails "though its descriptor has a defect" 1 'Writer replica does not let test:one be reverted' ctl revert "$named"
+blocks $'BlocksRevert=test:one test:two\nBlocksRevert=\nBlocksRevert=test:two /elsewhere'
+fails "not if it is of another volume, or taken back" 1 'cannot do this' ctl revert "$named"
+check "it is listed" is test:two,/elsewhere '.writers[] | select(.name == "replica")."blocks-revert" | join(",")' list writers --json
+rm "$work/writers.d/replica.writer"
 fails "nor break" 1 'Provider test.*cannot do this' ctl break "$named"
 fails "a suffix that is none" 1 '"a/b" cannot end a volume' ctl break --suffix a/b "$named"
 check "the set is as it was" is created '.sets[0].state' show --json "$named"

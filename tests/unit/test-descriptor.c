@@ -72,6 +72,8 @@ static void one_defect_each(void **state) {
                  "writer with a process says itself what it has"},
                 {HOOK "Level=middle\n", "w.writer:4: Level=middle is none of front-end, back-end, system"},
                 {HOOK "WritableSnapshots=1\n", "w.writer:4: WritableSnapshots=1 is neither yes nor no"},
+                {HOOK "BlocksRevert=yes\n",
+                 "w.writer:4: BlocksRevert=yes is neither an absolute path nor a volume such as vg/lv"},
                 {HOOK "FreezeWindowSec=0\n",
                  "w.writer:4: FreezeWindowSec=0 is no number of seconds from 1 to 600"},
                 {HOOK "FreezeWindowSec=601\n",
@@ -197,7 +199,7 @@ static void all_keys(void **state) {
         static const char text[] =
                 "# a comment\n; another\n[Writer]\nName=w\nDescription=Größe und so\nLevel=system\n"
                 "FreezeWindowSec=45\nWritableSnapshots=yes\nExec=/opt/w \"a b\" c\\ d '$x'\nUser=www-data\n"
-                "Paths=/a \"/b c\"\nPaths=/d\n";
+                "Paths=/a \"/b c\"\nPaths=/d\nBlocksRevert=vg/x\nBlocksRevert=\nBlocksRevert=/a \"/b c\" vg/lv\n";
         _cleanup_(descriptor_unrefp) Descriptor *d = parse(text, strlen(text));
 
         assert_null(d->error);
@@ -216,6 +218,10 @@ static void all_keys(void **state) {
         assert_int_equal(d->n_paths, 3);
         assert_string_equal(d->paths[1], "/b c");
         assert_string_equal(d->paths[2], "/d");
+        assert_int_equal(d->n_blocks_revert, 3);
+        assert_string_equal(d->blocks_revert[1], "/b c");
+        assert_string_equal(d->blocks_revert[2], "vg/lv");
+        assert_null(d->blocks_revert[3]);
         assert_string_equal(d->unit, "quiesced-writer-w.service");
 }
 

@@ -88,14 +88,27 @@ fill newest
 before=$(volumes)
 mapfile -t snapshots < <(set_of "$set" 'snapshots[]')
 must quiescectl mount "${snapshots[0]}" /mnt/look
-check_fails "a set of which a snapshot is mounted is not reverted" 'is mounted; unmount it first' \
-        quiescectl revert --no-safety-set "$set"
+check_fails "a set of which a snapshot is mounted is not reverted" 'is mounted; unmount it first' quiescectl revert "$set"
 check_fails "nor broken" 'is mounted; unmount it first' quiescectl break "$set"
 must quiescectl umount "${snapshots[0]}"
 must lvextend -q -L +40M two/db
-check_fails "nor if a volume has another size" 'two/db has another size' quiescectl revert --no-safety-set "$set"
+check_fails "nor if a volume has another size" 'two/db has another size' quiescectl revert "$set"
 check_equal "and nothing was done to the other" " 2 created " "$(states "$set")"
 check_equal "nor to LVM" "$before" "$(volumes)"
+
+# Writers that do not let it be: by a path as things are mounted, by a volume.
+must mkdir -p /etc/quiesced/writers.d
+printf '[Writer]\nType=static\nPaths=/mnt/db\nBlocksRevert=/mnt/db/directory\n' > /etc/quiesced/writers.d/replica.writer
+check_fails "nor if a writer blocks it" 'Writer replica does not let two/db be reverted: /mnt/db/directory, in BlocksRevert= of its descriptor, lies on it' \
+        quiescectl revert "$set"
+check_fails "without a safety set neither" 'Writer replica does not let two/db be reverted' quiescectl revert --no-safety-set "$set"
+printf '[Writer]\nType=static\nPaths=/mnt/db\nBlocksRevert=one/data\n' > /etc/quiesced/writers.d/replica.writer
+check_fails "by a volume's name" 'Writer replica does not let one/data be reverted: one/data, in BlocksRevert= of its descriptor, is it' \
+        quiescectl revert "$set"
+must rm /etc/quiesced/writers.d/replica.writer
+check_equal "nothing was done to LVM, and no safety set is left" "$before" "$(volumes)"
+check_equal "nor is there one in the list" 1 "$(quiescectl list sets --json | jq '.sets | length')"
+check_equal "the set is as it was" " 2 created " "$(states "$set")"
 
 # Broken.
 must lvcreate -q -y -n data_mine -l 1 one
