@@ -9,7 +9,7 @@
 
 #include "ctl/backup.h"
 #include "ctl/format.h"
-#include "ctl/kinds.h"
+#include "ctl/revert.h"
 
 #define NAME_MAX_BYTES 127 /* of a set's name, as quiesced has it */
 
@@ -46,39 +46,13 @@ static const struct option long_options[] = {
         {},
 };
 
-typedef struct Revert {
+typedef struct RevertVerb {
         Options common;
         BackupOptions backup; /* of the safety set */
         bool no_safety_set, no_wait;
         char name[NAME_MAX_BYTES + 1]; /* of the safety set */
-        char *path;                    /* of the set */
-        DictArray snapshots;           /* of the set, with what only those who may are told */
-} Revert;
-
-/* Which volumes it is about. */
-static int read_snapshots(Revert *revert, sd_bus *bus) {
-        _cleanup_(dict_done) Dict set = {};
-        const DictItem *ids;
-        int r;
-
-        r = object_properties(&set, bus, revert->path, QUIESCE_BUS_SET);
-        if (r != 0)
-                return r;
-        (void) snprintf(revert->name, sizeof(revert->name), "before revert to %s",
-                        dict_get_string(&set, "Id"));
-        ids = dict_get(&set, "Snapshots");
-        for (size_t i = 0; ids && ids->list && ids->list[i]; i++) {
-                _cleanup_(dict_done) Dict row = {};
-                const Kind *kind;
-
-                r = kind_read_one(&row, bus, ids->list[i], &kind);
-                if (r == 0)
-                        r = dict_array_add(&revert->snapshots, &row);
-                if (r != 0)
-                        return error_trace(r);
-        }
-        return 0;
-}
+        Revert revert;
+} RevertVerb;
 
 static int add_volumes(Backup *backup, const DictArray *snapshots) {
         int r = 0;
@@ -97,20 +71,21 @@ static int add_volumes(Backup *backup, const DictArray *snapshots) {
 }
 
 /* Return: as said in backup.h; 128 and more after a signal. */
-static int make_safety_set(Revert *revert) {
+static int make_safety_set(RevertVerb *verb) {
         Backup backup = {};
         int r;
 
-        r = backup_init(&backup, &revert->backup);
+        (void) snprintf(verb->name, sizeof(verb->name), "before revert to %s", verb->revert.id);
+        r = backup_init(&backup, &verb->backup);
         if (r == 0)
                 r = backup_begin(&backup);
         if (r == 0)
-                r = add_volumes(&backup, &revert->snapshots);
+                r = add_volumes(&backup, &verb->revert.snapshots);
         if (r == 0)
                 r = backup_make_set(&backup);
         progress_clear(&backup.progress);
-        if (r == 0 && !revert->common.quiet)
-                say("what the volumes are now is kept in set %s (\"%s\")", backup.set->id, revert->name);
+        if (r == 0 && !verb->common.quiet)
+                say("what the volumes are now is kept in set %s (\"%s\")", backup.set->id, verb->name);
         if (r == 0)
                 r = backup_release(&backup, false);
         else {
@@ -124,145 +99,67 @@ static int make_safety_set(Revert *revert) {
         return r;
 }
 
-/* Whether it would be refused is asked first: a refused revert is to leave no safety set. */
-static int call_revert(sd_bus *bus, const char *id, const char *path, bool dry_run) {
-        _cleanup_message_ sd_bus_message *call = NULL;
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+/* What happens on the bus ends the wait, too. */
+static int wait_on_bus(void *userdata) {
+        sd_bus *bus = userdata;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &call, QUIESCE_BUS_NAME, path, QUIESCE_BUS_SET, "Revert");
-        if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(call, true);
-        if (r >= 0)
-                r = dry_run ? sd_bus_message_append(call, "a{sv}", 1, "dry-run", "b", true)
-                            : sd_bus_message_append(call, "a{sv}", 0);
-        if (r < 0)
-                return error_trace(r);
-        r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
-        return r < 0 ? say_bus_error(id, &error, r) : 0;
+        r = sd_bus_wait(bus, USEC_PER_SEC);
+        while (r >= 0 && (r = sd_bus_process(bus, NULL)) > 0)
+                ;
+        return error_trace(r);
 }
 
-/* How far a volume is: 0: done; 1: being reverted; 2: when it is activated next. */
-static int how_far(sd_bus *bus, const Dict *snapshot, uint64_t *ret_left) {
-        _cleanup_message_ sd_bus_message *reply = NULL;
-        _cleanup_(dict_done) Dict now = {};
-        int r;
-
-        r = sd_bus_call_method(bus, QUIESCE_BUS_NAME, snapshot->name, QUIESCE_BUS_SNAPSHOT, "GetProperties",
-                               NULL, &reply, "a{sv}", 0);
-        if (r < 0)
-                return 0;
-        r = dict_read(&now, reply);
-        if (r < 0)
-                return error_trace(r);
-        *ret_left = dict_get_number(&now, "revert-left-percent");
-        return streq(dict_get_string(&now, "revert"), "waits") ? 2 : 1;
-}
-
-/* Return: how many are being reverted now; or a negative errno. */
-static int count_running(const Revert *revert, sd_bus *bus, Progress *progress) {
-        int n = 0;
-
-        for (size_t i = 0; i < revert->snapshots.n_dicts; i++) {
-                const Dict *snapshot = &revert->snapshots.dicts[i];
-                uint64_t left = 0;
-                char phase[40];
-                int r;
-
-                r = how_far(bus, snapshot, &left);
-                if (r < 0)
-                        return error_trace(r);
-                if (r != 1)
-                        continue;
-                n++;
-                (void) snprintf(phase, sizeof(phase), "%s, %u %% left", dict_get_string(snapshot, "volume"),
-                                (unsigned) left);
-                progress_phase(progress, phase);
-        }
-        return n;
-}
-
-/* LVM tells of no progress, so it is looked at now and then; what happens on the bus ends the wait earlier.
- */
-static int await_all(const Revert *revert, sd_bus *bus) {
+static int await_all(const RevertVerb *verb, sd_bus *bus) {
         Progress progress;
         int r;
 
-        progress_init(&progress, revert->common.quiet);
-        progress_step(&progress, "reverting");
+        progress_init(&progress, verb->common.quiet);
         r = sd_bus_match_signal(bus, NULL, QUIESCE_BUS_NAME, QUIESCE_BUS_PATH, QUIESCE_BUS_MANAGER,
                                 "SnapshotRemoved", NULL, NULL);
-        while (r >= 0 && (r = count_running(revert, bus, &progress)) > 0) {
-                r = sd_bus_wait(bus, USEC_PER_SEC);
-                while (r >= 0 && (r = sd_bus_process(bus, NULL)) > 0)
-                        ;
-        }
-        progress_clear(&progress);
-        return error_trace(r < 0 ? r : 0);
+        return error_trace(r < 0 ? r : revert_await(&verb->revert, bus, &progress, wait_on_bus, bus));
 }
 
-static int say_how_far(const Revert *revert, sd_bus *bus) {
-        for (size_t i = 0; i < revert->snapshots.n_dicts; i++) {
-                const Dict *snapshot = &revert->snapshots.dicts[i];
-                const char *volume = dict_get_string(snapshot, "volume");
-                uint64_t left = 0;
-                int r;
-
-                r = how_far(bus, snapshot, &left);
-                if (r < 0)
-                        return error_trace(r);
-                if (r == 2)
-                        say("%s is in use, and is reverted when it is activated next: restart the machine, or "
-                            "unmount it and give 'lvchange -an %s' and 'lvchange -ay %s'; until then no set can "
-                            "have it",
-                            volume, volume, volume);
-                else if (!revert->common.quiet)
-                        say(r == 1 ? "%s is being reverted" : "%s is reverted", volume);
-        }
-        return 0;
-}
-
-static int revert_set(Revert *revert, const char *id) {
+/* Whether it would be refused is asked first: a refused revert is to leave no safety set. */
+static int revert_set(RevertVerb *verb, const char *id) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = bus_open(&bus, revert->common.host);
+        r = bus_open(&bus, verb->common.host);
         if (r == 0)
-                r = object_find_set(bus, id, &revert->path);
+                r = revert_find(&verb->revert, bus, id);
         if (r == 0)
-                r = read_snapshots(revert, bus);
-        if (r == 0)
-                r = call_revert(bus, id, revert->path, true);
-        if (r == 0 && !revert->no_safety_set)
-                r = make_safety_set(revert);
+                r = revert_call(&verb->revert, bus, id, true);
+        if (r == 0 && !verb->no_safety_set)
+                r = make_safety_set(verb);
         if (r == 0) {
-                r = call_revert(bus, id, revert->path, false);
-                if (r != 0 && !revert->no_safety_set)
-                        say("the set \"%s\" stays; 'quiescectl delete' it if it is of no use", revert->name);
+                r = revert_call(&verb->revert, bus, id, false);
+                if (r != 0 && !verb->no_safety_set)
+                        say("the set \"%s\" stays; 'quiescectl delete' it if it is of no use", verb->name);
         }
-        if (r == 0 && !revert->no_wait)
-                r = await_all(revert, bus);
+        if (r == 0 && !verb->no_wait)
+                r = await_all(verb, bus);
         if (r == 0)
-                r = say_how_far(revert, bus);
+                r = revert_say_how_far(&verb->revert, bus, verb->common.quiet);
         return r;
 }
 
-static int parse(Revert *revert, int argc, char **argv) {
+static int parse(RevertVerb *verb, int argc, char **argv) {
         int c, r;
 
         while ((c = getopt_long(argc, argv, "nc:H:qhV", long_options, NULL)) >= 0) {
-                r = options_take(&revert->common, c, usage);
+                r = options_take(&verb->common, c, usage);
                 if (r == OPTIONS_E_DONE)
                         return r;
                 if (r == 0)
                         continue;
                 if (c == 'n')
-                        revert->no_safety_set = true;
+                        verb->no_safety_set = true;
                 else if (c == OPTION_NO_WAIT)
-                        revert->no_wait = true;
+                        verb->no_wait = true;
                 else if (c != 'c')
                         return usage_hint("revert"), OPTIONS_E_UNKNOWN;
-                else if (parse_size(optarg, &revert->backup.cow_size) != 0)
+                else if (parse_size(optarg, &verb->backup.cow_size) != 0)
                         return usage_error("revert", "--cow-size: %s is no size such as 512M", optarg),
                                OPTIONS_E_UNKNOWN;
         }
@@ -281,21 +178,20 @@ static int parse(Revert *revert, int argc, char **argv) {
  */
 int verb_revert(int argc, char **argv) {
         static const char *const labels[] = {"before-revert", NULL};
-        Revert revert = {};
+        RevertVerb verb = {};
         int r;
 
-        r = parse(&revert, argc, argv);
+        r = parse(&verb, argc, argv);
         if (r != 0)
                 return r == OPTIONS_E_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
-        revert.backup.type = "copy";
-        revert.backup.context = "nas-rollback";
-        revert.backup.without_writers = true;
-        revert.backup.host = revert.common.host;
-        revert.backup.quiet = true;
-        revert.backup.name = revert.name;
-        revert.backup.labels = labels;
-        r = revert_set(&revert, argv[optind]);
-        dict_array_done(&revert.snapshots);
-        free(revert.path);
+        verb.backup.type = "copy";
+        verb.backup.context = "nas-rollback";
+        verb.backup.without_writers = true;
+        verb.backup.host = verb.common.host;
+        verb.backup.quiet = true;
+        verb.backup.name = verb.name;
+        verb.backup.labels = labels;
+        r = revert_set(&verb, argv[optind]);
+        revert_done(&verb.revert);
         return r == CTL_E_SAID ? EXIT_FAILURE : r;
 }
