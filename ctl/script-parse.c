@@ -228,6 +228,20 @@ static bool take_delete(ProgramCommand *command, char *error) {
         return take_which(command, error, false);
 }
 
+static bool take_revert(ProgramCommand *command, char *error) {
+        if (count(command->arguments) != 1)
+                return false;
+        command->argument = without_braces(command->arguments[0]);
+        return command->argument[0] != '\0';
+}
+
+static bool take_break(ProgramCommand *command, char *error) {
+        command->writable = is(command->arguments[0], "writable");
+        if (command->writable)
+                command->arguments++;
+        return take_revert(command, error);
+}
+
 static bool take_list_shadows(ProgramCommand *command, char *error) {
         return take_which(command, error, true);
 }
@@ -250,9 +264,6 @@ static bool take_not_supported(ProgramCommand *command, char *error) {
         } verbs[] = {
                 {"import", "there is no hardware provider, whose snapshots it would import"},
                 {"mask", "there is no hardware provider, whose snapshots it would take away"},
-                {"break", "a script cannot make a snapshot a volume of its own"},
-                {"revert",
-                 "a script cannot bring a whole volume back; expose the snapshot and copy from it"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
@@ -286,6 +297,8 @@ static const Grammar grammar[] = {
         {"delete", "shadows", PROGRAM_DELETE_SHADOWS,
          "delete shadows {all | volume VOLUME | oldest VOLUME | set ID | id ID | exposed DIRECTORY}",
          take_delete},
+        {"break", NULL, PROGRAM_BREAK, "break [writable] ID", take_break},
+        {"revert", NULL, PROGRAM_REVERT, "revert ID", take_revert},
         {"list", "writers", PROGRAM_LIST_WRITERS, "list writers [status]", take_list_writers},
         {"list", "shadows", PROGRAM_LIST_SHADOWS, "list shadows {all | set ID | id ID}", take_list_shadows},
         {"list", "providers", PROGRAM_LIST_PROVIDERS, "list providers", NULL},
@@ -294,8 +307,6 @@ static const Grammar grammar[] = {
         {"quit", NULL, PROGRAM_EXIT, "quit", NULL},
         {"import", NULL, PROGRAM_NOT_SUPPORTED, "import", take_not_supported},
         {"mask", NULL, PROGRAM_NOT_SUPPORTED, "mask", take_not_supported},
-        {"break", NULL, PROGRAM_NOT_SUPPORTED, "break", take_not_supported},
-        {"revert", NULL, PROGRAM_NOT_SUPPORTED, "revert", take_not_supported},
 };
 
 static const Grammar *grammar_find(char *const *words) {

@@ -47,6 +47,8 @@ typedef enum ProgramVerb {
         PROGRAM_EXPOSE,
         PROGRAM_UNEXPOSE,
         PROGRAM_DELETE_SHADOWS,
+        PROGRAM_BREAK,
+        PROGRAM_REVERT,
         PROGRAM_LIST_WRITERS,
         PROGRAM_LIST_SHADOWS,
         PROGRAM_LIST_PROVIDERS,
@@ -80,6 +82,7 @@ typedef struct ProgramCommand {
         ProgramWhich which;
         bool persistent, without_writers; /* set context */
         bool on;                          /* set verbose */
+        bool writable;                    /* break */
 } ProgramCommand;
 
 typedef struct Program {

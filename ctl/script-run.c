@@ -207,6 +207,10 @@ static int carry_out(ScriptRun *run) {
                 return run_unexpose(run);
         case PROGRAM_DELETE_SHADOWS:
                 return run_delete_shadows(run);
+        case PROGRAM_BREAK:
+                return run_break(run);
+        case PROGRAM_REVERT:
+                return run_revert(run);
         case PROGRAM_LIST_WRITERS:
         case PROGRAM_LIST_SHADOWS:
         case PROGRAM_LIST_PROVIDERS:

@@ -93,7 +93,7 @@ bool run_excludes_component(ScriptRun *run, const ScriptComponent *component);
 int run_verify_writers(ScriptRun *run, char *const *writers, const ScriptComponents *components,
                        const DictArray *status);
 
-/* script-create.c, script-restore.c, script-exec.c, script-snapshots.c: the commands. */
+/* script-create.c, script-restore.c, script-exec.c, script-snapshots.c, script-sets.c: the commands. */
 int run_create(ScriptRun *run);
 int run_end_backup(ScriptRun *run);
 int run_begin_restore(ScriptRun *run, bool simulate);
@@ -102,4 +102,6 @@ int run_exec(ScriptRun *run);
 int run_expose(ScriptRun *run);
 int run_unexpose(ScriptRun *run);
 int run_delete_shadows(ScriptRun *run);
+int run_break(ScriptRun *run);
+int run_revert(ScriptRun *run);
 int run_list(ScriptRun *run);

@@ -51,6 +51,9 @@ int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory
 /* In names.c. */
 int name_resolve(sd_bus *bus, const char *word, char **ret_id);
 
+/* In verb-break.c. */
+int set_break(DictArray *broken, sd_bus *bus, const char *id, const char *suffix, bool writable);
+
 /* In verb-mount.c. */
 int snapshot_find_mounted(sd_bus *bus, const char *directory, char **ret_id);
 int unmount_directory(sd_bus *bus, const char *directory);

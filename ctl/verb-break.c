@@ -71,10 +71,19 @@ static int print(const DictArray *rows, const Options *options) {
         return error_trace(json_print(document));
 }
 
-static int break_set(sd_bus *bus, const char *id, const Break *how) {
+/**
+ * set_break() - make a set's snapshots volumes like any other
+ * @broken:     filled, a dictionary with "snapshot" and "volume" each; dict_array_done() it in any case
+ * @bus:        the bus
+ * @id:         of the set or of one of its snapshots, or the set's name
+ * @suffix:     of the volumes' names; "": quiesced's
+ * @writable:   let them be written to
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int set_break(DictArray *broken, sd_bus *bus, const char *id, const char *suffix, bool writable) {
         _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(dict_array_done) DictArray rows = {};
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -85,15 +94,23 @@ static int break_set(sd_bus *bus, const char *id, const Break *how) {
         if (r >= 0)
                 r = sd_bus_message_set_allow_interactive_authorization(call, true);
         if (r >= 0)
-                r = sd_bus_message_append(call, "a{sv}", 2, "suffix", "s", how->suffix ?: "", "writable",
-                                          "b", (int) how->writable);
+                r = sd_bus_message_append(call, "a{sv}", 2, "suffix", "s", suffix, "writable", "b",
+                                          (int) writable);
         if (r < 0)
                 return error_trace(r);
         r = sd_bus_call(bus, call, UINT64_MAX, &error, &reply);
-        if (r < 0)
-                return say_bus_error(id, &error, r);
-        r = read_volumes(&rows, reply);
-        return r < 0 ? error_trace(r) : print(&rows, &how->common);
+        return r < 0 ? say_bus_error(id, &error, r) : error_trace(read_volumes(broken, reply));
+}
+
+static int break_set(const char *id, const Break *how) {
+        _cleanup_(dict_array_done) DictArray rows = {};
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = bus_open(&bus, how->common.host);
+        if (r == 0)
+                r = set_break(&rows, bus, id, how->suffix ?: "", how->writable);
+        return r != 0 ? r : error_trace(print(&rows, &how->common));
 }
 
 /**
@@ -104,7 +121,6 @@ static int break_set(sd_bus *bus, const char *id, const Break *how) {
  * Return: the exit status, or a negative errno.
  */
 int verb_break(int argc, char **argv) {
-        _cleanup_bus_ sd_bus *bus = NULL;
         Break how = {};
         int c, r;
 
@@ -121,8 +137,6 @@ int verb_break(int argc, char **argv) {
         }
         if (optind + 1 != argc)
                 return usage_error("break", optind >= argc ? "no ID given" : "one ID at a time");
-        r = bus_open(&bus, how.common.host);
-        if (r == 0)
-                r = break_set(bus, argv[optind], &how);
+        r = break_set(argv[optind], &how);
         return r == CTL_E_SAID ? EXIT_FAILURE : r;
 }

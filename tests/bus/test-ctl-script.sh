@@ -173,8 +173,17 @@ printf '#!/none\n' > nothing; chmod +x nothing
 fails "a program that cannot be run" 1 'exec: ./nothing cannot be run: No such file' script "exec ./nothing"
 
 # Before anything is done.
-fails "what is not supported" 1 'script.dsh:3: revert: it is not supported \(NotSupported\).*nothing was done' \
+fails "break by a provider that cannot" 1 'Provider test.*cannot do this' \
+        script "set context persistent nowriters" "add volume test:one" create "break writable %VSS_SHADOW_SET%"
+fails "revert likewise" 1 'Provider test.*cannot do this' script "revert {$(ctl list sets --json | jq -r '.sets[0].id')}"
+fails "revert of a volatile set" 1 'goes with its session; this can be done with a persistent one' \
         script "add volume test:one" create "revert %VSS_SHADOW_1%"
+fails "revert of one of several" 1 'script.dsh:5: revert: .* is one of 2 snapshots of a set, .* reverts all their volumes' \
+        script "set context persistent nowriters" "add volume test:one" "add volume test:two" create "revert %VSS_SHADOW_2%"
+check "sets that stayed are deleted" script "delete shadows all"
+fails "revert of what is not there" 1 'there is no snapshot, set or session' script "revert {00000000-0000-0000-0000-000000000001}"
+fails "what is not supported" 1 'script.dsh:3: mask: it is not supported \(NotSupported\).*nothing was done' \
+        script "add volume test:one" create "mask %VSS_SHADOW_SET%"
 fails "a program that there is not" 1 'script.dsh:3: exec: ./none: No such file.*; nothing was done' script "add volume test:one" create "exec ./none"
 fails "a file that is not executable" 1 'exec: ./x.doc: it is not executable' script "add volume test:one" create "exec ./x.doc"
 fails "a name that is not in PATH" 1 'exec: copy: it is nowhere in PATH' script "add volume test:one" create "exec copy"

@@ -130,6 +130,28 @@ static void test_no_text(void **state) {
         program_free(parse("\n\n"));
 }
 
+static void test_break_and_revert(void **state) {
+        _cleanup_(program_freep) Program *program =
+                parse("add volume /srv alias Srv\ncreate\nbreak %VSS_SHADOW_SET%\nBREAK Writable {1-2}\n"
+                      "revert {%Srv%}\n");
+        const ProgramCommand *commands = program->commands;
+
+        assert_int_equal(program->n_commands, 5);
+        assert_int_equal(commands[2].verb, PROGRAM_BREAK);
+        assert_false(commands[2].writable);
+        assert_string_equal(commands[2].argument, "%VSS_SHADOW_SET%");
+        assert_true(commands[3].writable);
+        assert_string_equal(commands[3].argument, "1-2");
+        assert_int_equal(commands[4].verb, PROGRAM_REVERT);
+        assert_string_equal(commands[4].argument, "%Srv%");
+        assert_wrong("break", "1: break: it is written break [writable] ID");
+        assert_wrong("break writable 1 2", "it is written break [writable] ID");
+        assert_wrong("revert", "1: revert: it is written revert ID");
+        assert_wrong("revert 1 2", "it is written revert ID");
+        assert_wrong("revert %none%", "%none% has no value");
+        assert_wrong("break %VSS_SHADOW_SET%", "%VSS_SHADOW_SET% has no value before 'create'");
+}
+
 static void test_unknown_verbs(void **state) {
         assert_wrong("reset\n\ndance now", "3: dance: there is no such verb; quiesce-script(5)");
         assert_wrong("add disk c:", "add: it is written add");
@@ -143,8 +165,6 @@ static void test_not_supported(void **state) {
         assert_wrong("import",
                      "1: import: it is not supported (NotSupported): there is no hardware provider");
         assert_wrong("mask {id}", "mask: it is not supported (NotSupported)");
-        assert_wrong("break writable %x%", "break: it is not supported (NotSupported)");
-        assert_wrong("revert {id}", "revert: it is not supported (NotSupported)");
         assert_wrong("set option differential plex", "plex is not supported (NotSupported)");
         assert_wrong("set option transportable", "transportable is not supported (NotSupported)");
         assert_wrong("set option fast", "it is written set option");
@@ -307,6 +327,7 @@ int main(void) {
                 cmocka_unit_test(test_contexts),
                 cmocka_unit_test(test_words),
                 cmocka_unit_test(test_no_text),
+                cmocka_unit_test(test_break_and_revert),
                 cmocka_unit_test(test_unknown_verbs),
                 cmocka_unit_test(test_not_supported),
                 cmocka_unit_test(test_windows_names),

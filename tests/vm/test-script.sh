@@ -98,4 +98,24 @@ check_equal "and the other stays" "1 0" \
         "$(quiescectl list --json | jq -r --arg id "$oldest" '"\(.snapshots | length) \([.snapshots[] | select(.id == $id)] | length)"')"
 check "until all of the volume go" quiescectl script - <<< "delete shadows volume /dev/mapper/vg-mail"
 outside_check "after all of them nothing is left"
+
+# Volumes become what they were: that which nobody uses at once, the other when it is activated next.
+renew
+printf '%s\n' "set context persistent nowriters" "add volume /srv/db alias Db" create 'exec sh -c "echo new > /srv/db/file; umount /srv/db"' \
+        'revert %Db%' 'exec mount /dev/vg/db /srv/db' > /var/tmp/revert.dsh
+check "a script that reverts a volume" within 120 quiescectl script /var/tmp/revert.dsh
+check_equal "it is what it was" old "$(cat /srv/db/file)"
+check_equal "and the set is gone" 0 "$(quiescectl list --json | jq '.snapshots | length')"
+printf '%s\n' "set context persistent nowriters" "add volume /srv alias Mail" "add volume /srv/db" create 'revert %Mail%' > /var/tmp/both.dsh
+check_fails "one volume of two is not reverted" 'both.dsh:5: revert: .* is one of 2 snapshots' within 120 quiescectl script /var/tmp/both.dsh
+set=$(quiescectl list sets --json | jq -r '.sets[0].id')
+printf '%s\n' "expose $(quiescectl show --json "$set" | jq -r '.sets[0].snapshots[0]') /mnt/mail" "break $set" > /var/tmp/exposed.dsh
+check_fails "what is exposed is not broken" 'is mounted; unmount it first' within 60 quiescectl script /var/tmp/exposed.dsh
+must quiescectl umount /mnt/mail
+echo "break writable {$set}" > /var/tmp/break.dsh
+within 60 quiescectl script -q /var/tmp/break.dsh > /var/tmp/broken
+check_equal "but then" 0 $?
+check_equal "its volumes are told" 2 "$(grep -c -E '^Snapshot [0-9a-f-]+ = volume vg/(mail|db)_[0-9TZ]+$' /var/tmp/broken)"
+sed 's/.* = volume //' /var/tmp/broken | xargs lvremove -q -f -y > /dev/null
+outside_check "with them nothing is left"
 finish
