@@ -5,7 +5,9 @@
  *
  * What goes is worked out anew before each deletion (keeping_plan()), as meanwhile sets are made, described,
  * mounted and deleted by others. Nothing is begun in a freeze window. What is used, or cannot be deleted, is
- * left until the rules are looked at the next time, and told once in the journal.
+ * left until the rules are looked at the next time, and told once in the journal. What is used just now may
+ * be read by udev or LVM, which look into each device that comes or changes: that is waited for, for a
+ * moment in all.
  */
 
 #include "daemon/keeper.h"
@@ -17,6 +19,9 @@
 #include "util/error.h"
 #include "util/log.h"
 
+#define PATIENCE_USEC (3 * USEC_PER_SEC) /* of a run, with what is used */
+#define RETRY_USEC    (100 * USEC_PER_MSEC)
+
 typedef struct KeeperRun KeeperRun;
 
 struct KeeperRun {
@@ -26,7 +31,8 @@ struct KeeperRun {
         char *label;
         KeeperOutcome *outcomes;
         size_t n_outcomes;
-        KeeperRequest request; /* but its rules and label */
+        uint64_t patience_end_usec; /* CLOCK_BOOTTIME; 0: nothing was used yet */
+        KeeperRequest request;      /* but its rules and label */
 };
 
 struct Keeper {
@@ -243,7 +249,22 @@ static void on_deleted(const StepResult *result, void *userdata) {
         keeper_work(keeper);
 }
 
-/* Return: whether it is waited for. */
+/* Return: whether the timer has been set to try the last outcome again, which is taken back. */
+static bool run_is_patient(Keeper *keeper, KeeperRun *run) {
+        uint64_t now = now_usec(CLOCK_BOOTTIME);
+
+        if (run->patience_end_usec == 0)
+                run->patience_end_usec = now + PATIENCE_USEC;
+        if (now >= run->patience_end_usec)
+                return false;
+        if (!keeper->due && (sd_event_source_set_time_relative(keeper->timer, RETRY_USEC) < 0 ||
+                             sd_event_source_set_enabled(keeper->timer, SD_EVENT_ONESHOT) < 0))
+                return false;
+        run->n_outcomes--;
+        return true;
+}
+
+/* Return: whether something is waited for. */
 static bool outcome_delete(Keeper *keeper, KeeperOutcome *outcome) {
         SnapshotSet *set = sets_find(keeper->manager->sets, outcome->id);
         char text[CONTRACT_TEXT_MAX];
@@ -251,9 +272,14 @@ static bool outcome_delete(Keeper *keeper, KeeperOutcome *outcome) {
         SetInfo info;
         int r;
 
-        why = set_counts(set, &info) ? why_used(keeper->manager, set, &info, text, sizeof(text))
-                                     : "it is gone already";
+        if (!set_counts(set, &info)) {
+                outcome_leave(keeper, outcome, "it is gone already");
+                return false;
+        }
+        why = why_used(keeper->manager, set, &info, text, sizeof(text));
         if (why) {
+                if (run_is_patient(keeper, keeper->runs))
+                        return true;
                 outcome_leave(keeper, outcome, why);
                 return false;
         }
