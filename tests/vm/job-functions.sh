@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # what lib.sh has set
 #
 # What the tests of the main job share: four volumes of every kind on two volume groups, a program that bumps the same
 # counter on all of them in turn, and the reading of it in a snapshot.
@@ -41,4 +42,41 @@ counters() {
                 [ "$n" -le "$highest" ] || highest=$n
         done
         echo "$lowest $highest"
+}
+
+# Runs inside `quiescectl run`: prints the counters, says "after?" and waits until the other side has written the record
+# that no snapshot may have, then tells what of the records is there.
+look() {
+        local volume
+        counters ""
+        echo "after?" >&4
+        read -r -u 5
+        for volume in "${volumes[@]}"; do
+                [ -e "$volume/before.$1" ] || echo "missing: $volume/before.$1"
+                [ ! -e "$volume/after.$1" ] || echo "too late: $volume/after.$1"
+                ! echo x 2>/dev/null >"$volume/intruder" || echo "writable: $volume"
+        done
+}
+
+one_run() {
+        local round=$1 volume before lowest highest now rest
+        mkfifo "$test_work/ask" "$test_work/answer"
+        read -r before rest <<<"$(counters "")"
+        for volume in "${volumes[@]}"; do echo "$round" >"$volume/before.$round"; done
+        exec 4<>"$test_work/ask" 5<>"$test_work/answer"
+        quiescectl run -q "${volumes[@]}" -- bash -c "$(declare -f counters look); $(declare -p volumes); look $round" \
+                >"$test_work/seen" 2>"$test_work/err" &
+        read -r -t 120 -u 4 rest || { cat "$test_work/err"; kill %%; return 1; }
+        read -r rest now <<<"$(counters "")"
+        for volume in "${volumes[@]}"; do echo "$round" >"$volume/after.$round"; done
+        echo go >&5
+        wait %% || { cat "$test_work/err"; return 1; }
+        exec 4>&- 5>&-
+        rm -f "$test_work/ask" "$test_work/answer"
+        { read -r lowest highest; rest=$(cat); } <"$test_work/seen"
+        echo "round $round: before $before, snapshots $lowest to $highest, now $now"
+        [ -z "$rest" ] || { echo "$rest"; return 1; }
+        [ $((highest - lowest)) -le 1 ] || { echo "not one instant"; return 1; }
+        [ "$before" -le "$highest" ] || { echo "an acknowledged write is missing"; return 1; }
+        [ "$highest" -le "$now" ] || { echo "a write from later is there"; return 1; }
 }
