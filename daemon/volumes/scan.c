@@ -104,6 +104,10 @@ static int device_read_dm(Device *device, const char *directory) {
 
         device->dm_name = read_line(directory, "dm/name");
         device->dm_uuid = read_line(directory, "dm/uuid");
+        if (device->dm_uuid && !*device->dm_uuid) {
+                free(device->dm_uuid); /* it has none: the line is empty */
+                device->dm_uuid = NULL;
+        }
         device->suspended = suspended && streq(suspended, "1");
         if (!device->dm_name || !lvm_uuid_is_volume(device->dm_uuid))
                 return 0;

@@ -121,6 +121,7 @@ static void put_others(void) {
         put("block/dm-10/holders/dm-11", "");
         put_device("dm-12", "253:12\n", "vg-fs\n", VG LV_H "\n"); /* images, made by the tests */
         put_device("dm-13", "253:13\n", "vg-other\n", VG LV_I "\n");
+        put_device("dm-16", "253:16\n", "plain\n", "\n"); /* made by dmsetup without a uuid */
         put("dev/mapper/none", "");
         put_process("self", "mnt:[1]", mountinfo);
         put_process("76", "mnt:[1]", mountinfo);
@@ -514,6 +515,15 @@ static void test_logical(void **state) {
         assert_int_equal(volume_world_count_logical(world), 9);
 }
 
+static void test_no_uuid(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+        _cleanup_(volume_freep) Volume *plain = NULL;
+
+        assert_int_equal(volume_new(&plain, world, makedev(253, 16)), 0);
+        assert_null(plain->dm_uuid);
+        assert_string_equal(plain->key, "block:253:16");
+}
+
 static void test_fd(void **state) {
         _cleanup_(volume_world_freep) VolumeWorld *world = look();
         _cleanup_close_ int fd = open("/proc/self", O_PATH | O_CLOEXEC);
@@ -560,6 +570,7 @@ int main(void) {
                 cmocka_unit_test(test_partition),
                 cmocka_unit_test(test_swap),
                 cmocka_unit_test(test_logical),
+                cmocka_unit_test(test_no_uuid),
                 cmocka_unit_test(test_fd),
                 cmocka_unit_test(test_split),
                 cmocka_unit_test(test_uuid),
