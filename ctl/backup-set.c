@@ -53,8 +53,8 @@ static int say_volume_error(const Backup *backup, const PlanVolume *volume, cons
         (void) say_bus_error(volume->path, error, r);
         if (error_is_unsupported(error) &&
             (!backup->options->provider || !streq(backup->options->provider, "external")))
-                say("%s is on %s (%s): snapshots need a file system on an LVM logical volume; "
-                    "'quiescectl list volumes' shows those that can join",
+                say("%s is on %s (%s): snapshots need a file system on an LVM logical volume or another "
+                    "device-mapper device; 'quiescectl list volumes' shows those that can join",
                     volume->path, volume->mount->source, volume->mount->type);
         return CTL_E_SAID;
 }

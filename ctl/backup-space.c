@@ -13,11 +13,15 @@ static const struct {
 } reasons[] = {
         {"store-lost",
          "its store ran full, or could not be read or written; wish for a larger one (--cow-size), "
-         "or have quiesced extend it (GrowPercent=, quiesced.conf(5))"},
+         "or have quiesced extend it (GrowPercent=, quiesced.conf(5); not of provider dm)"},
         {"pool-failed", "the thin pool it lies in has failed, see lvmthin(7)"},
         {"pool-full",
          "the thin pool ran full, and quiesced gave the snapshot up so that the live volumes can be "
          "written; extend the pool (lvextend), or see DropPercent= in quiesced.conf(5)"},
+        {"origin-changed",
+         "somebody has given its volume another table, or closed it, so that what was written since is not "
+         "kept; see quiesced-dm(7)"},
+        {"device-gone", "somebody has removed its device"},
 };
 
 static const char *reason_words(const char *reason) {

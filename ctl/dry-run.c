@@ -134,7 +134,8 @@ static void add_to_group(DryRun *dry, const Dict *row) {
         int length = (int) strcspn(volume, "/");
         size_t i = 0;
 
-        if (!dict_get(row, "cow-size"))
+        /* One of provider dm has a store of its own. */
+        if (!dict_get(row, "cow-size") || volume[length] != '/')
                 return;
         while (i < dry->n_groups && (dry->groups[i].name_length != length ||
                                      strncmp(dry->groups[i].name, volume, (size_t) length) != 0))

@@ -84,10 +84,12 @@ const Explanation explanations_errors[] = {
          "It is short of memory or of file descriptors.",
          "'systemctl status quiesced', and its limits: 'systemctl show -p LimitNOFILE -p MemoryMax quiesced'."},
         {EXPLAIN_ERROR, "VolumeNotSupported", "The volume cannot be in a snapshot set.",
-         "It is on no logical volume, is a snapshot or part of another volume, is not active, is swap, holds the "
-         "snapshots' own store, or its file system lies on a device that is not in the set.",
-         "'quiescectl list volumes' tells the reason for each. Add the device that the text names, or leave the "
-         "volume out; 'quiescectl freeze' works with any file system on a block device."},
+         "It is on no logical volume and no other device of device-mapper; or on such a one for which no store is "
+         "named. It is a snapshot or part of another volume, is not active, is swap, holds the snapshots' own "
+         "store, or its file system lies on a device that is not in the set.",
+         "'quiescectl list volumes' tells the reason for each. Add the device that the text names, name a store "
+         "(quiesced-dm(7)), or leave the volume out; 'quiescectl freeze' works with any file system on a block "
+         "device."},
         {EXPLAIN_ERROR, "VolumeNotSupportedByProvider",
          "The provider that was asked for cannot snapshot this volume.",
          "--provider lvm-thin for a volume in no thin pool, for example.",
@@ -100,11 +102,12 @@ const Explanation explanations_errors[] = {
         {EXPLAIN_ERROR, "MaximumNumberOfVolumesReached", "A set has 64 volumes at most.",
          "Too many volumes in one set.", "Make two sets, of volumes that need not be of the same instant."},
         {EXPLAIN_ERROR, "MaximumNumberOfSnapshotsReached",
-         "The volume has as many snapshots as it may have.", "Old sets were never deleted.",
+         "The volume has as many snapshots as it may have.",
+         "Old sets were never deleted; a volume of provider dm has one at most.",
          "'quiescectl list' and 'quiescectl delete'; or raise MaxPerVolume= in quiesced.conf(5)."},
         {EXPLAIN_ERROR, "InsufficientStorage", "There is no room for the snapshots.",
-         "The volume group has not enough free extents for a thick snapshot's store, or the thin pool is nearly "
-         "full.",
+         "The volume group has not enough free extents for a thick snapshot's store, the thin pool is nearly "
+         "full, or the device that is named as a store (quiesced-dm(7)) is too small.",
          "The error's text tells what is needed and free. 'quiescectl run --dry-run' tells it beforehand. Delete old "
          "sets, extend the group or pool, make stores smaller (--cow-size) or put them elsewhere (--store-on)."},
         {EXPLAIN_ERROR, "ProviderNotRegistered", "There is no provider of this name.",

@@ -69,6 +69,13 @@ const Explanation explanations_words[] = {
         {EXPLAIN_INVALID_REASON, "pool-failed", "The thin pool has failed, and with it all that lies in it.",
          "Its data or metadata ran full, or a disk of it failed.",
          "'lvs -a -o +lv_health_status'; lvmthin(7) tells how to repair one. The live volumes in it need it, too."},
+        {EXPLAIN_INVALID_REASON, "origin-changed",
+         "The volume of a snapshot of provider dm has another table than quiesced gave it: what is written is not kept.",
+         "Somebody loaded a table ('dmsetup load'), or removed the volume's device.",
+         "Let nobody do that while the snapshot exists; quiesced-dm(7). Make the backup again."},
+        {EXPLAIN_INVALID_REASON, "device-gone",
+         "The device of a snapshot of provider dm is not there any more.", "Somebody removed it.",
+         "Make the backup again. Releasing the session puts the volume's own table back."},
 
         {EXPLAIN_REMOVED_REASON, "deleted",
          "Its owner or an administrator deleted it, or it went with its session.", NULL, NULL},

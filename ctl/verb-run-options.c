@@ -27,7 +27,7 @@ static const char usage[] =
         " -i, --ignore-writer NAME    go on if this writer fails; may be repeated\n"
         " -t, --type full|copy        kind of backup (default: copy)\n"
         " -c, --cow-size SIZE         store of each thick snapshot (default: quiesced's)\n"
-        " -S, --store-on PV           make these on this PV; may be repeated\n"
+        " -S, --store-on DEVICE       make these on this device; may be repeated\n"
         " -P, --provider NAME         provider of all snapshots (default: what fits)\n"
         " -w, --wait                  wait while another snapshot set is being made\n"
         "     --dry-run               tell what would be frozen, freeze nothing\n"

@@ -19,7 +19,7 @@ typedef enum ValueType {
         VALUE_BOOLEAN,
         VALUE_LOG_LEVEL,
         VALUE_MODULE_LEVEL, /* may be given once for each module */
-        VALUE_PLACEMENT,    /* may be given once for each volume group */
+        VALUE_PLACEMENT,    /* may be given once for each volume group, or pattern of devices */
 } ValueType;
 
 typedef struct Key {
@@ -53,6 +53,8 @@ static const Key keys[] = {
         {"External", "LimitSec", VALUE_USEC, offsetof(Config, external_limit_usec), 0, 50}, /* of 60 */
         {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
         {"Snapshots", "StoreOn", VALUE_PLACEMENT, offsetof(Config, placements), 0, 0},
+        {"Dm", "Store", VALUE_PLACEMENT, offsetof(Config, dm_stores), 0, 0},
+        {"Dm", "PlaintextStores", VALUE_BOOLEAN, offsetof(Config, dm_plaintext_stores), 0, 0},
         {"Snapshots", "MaxPerVolume", VALUE_UNSIGNED, offsetof(Config, snapshots_max), 1, 1000},
         {"Space", "CheckSec", VALUE_USEC, offsetof(Config, space_check_usec), 0, 600},
         {"Space", "GrowthSec", VALUE_USEC, offsetof(Config, growth_usec), 0, 604800},
@@ -325,4 +327,5 @@ void config_apply_log(const Config *config) {
 void config_done(Config *config) {
         keeping_rules_done(&config->keeping);
         lvm_placements_done(&config->placements);
+        lvm_placements_done(&config->dm_stores);
 }

@@ -32,7 +32,9 @@ typedef struct Config {
         uint64_t keeping_check_usec; /* how often sets are looked at by the rules */
         KeepingRules keeping;
         LvmPlacements placements; /* of COW stores */
-        uint64_t lvm_wait_usec;   /* at the start, for LVM's first answer */
+        LvmPlacements dm_stores;  /* of provider dm */
+        bool dm_plaintext_stores;
+        uint64_t lvm_wait_usec; /* at the start, for LVM's first answer */
         bool expedite_rcu;
         int log_level;                      /* of syslog(3), of all modules */
         int module_levels[LOG_MODULES_MAX]; /* -1: log_level */

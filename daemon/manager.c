@@ -102,6 +102,8 @@ static int manager_make_sets(Manager *manager) {
                 .cow_percent = config->cow_percent,
                 .snapshots_max = config->snapshots_max,
                 .placements = &config->placements,
+                .dm_stores = &config->dm_stores,
+                .dm_plaintext_stores = config->dm_plaintext_stores,
                 .space_check_usec = config->space_check_usec,
                 .growth_usec = config->growth_usec,
                 .warn_percent = config->warn_percent,

@@ -233,14 +233,14 @@ static int read_volume(sd_bus_message *m, VolumeReference *ret, sd_bus_error *re
         return 0;
 }
 
-/* Physical volumes for a store: they become arguments of lvcreate(8). */
+/* Devices for a store: those of lvm-cow become arguments of lvcreate(8). */
 static int check_devices(sd_bus_message *m, char *const *devices, sd_bus_error *reterr) {
         for (; devices && *devices; devices++)
                 if (!lvm_device_name_is_valid(*devices))
                         return bus_error_set(
                                 reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
-                                "%s: option store-on: physical volumes are named by their paths "
-                                "below /dev, which %.64s is not.",
+                                "%s: option store-on: devices are named by their paths below /dev, "
+                                "which %.64s is not.",
                                 sd_bus_message_get_member(m), *devices);
         return 0;
 }

@@ -51,8 +51,8 @@ typedef struct TextsLimit {
 
 static const TextsLimit names_limit = {"names of writers", "a writer's name", NAMES_MAX,
                                        CONTRACT_NAME_MAX - 1};
-static const TextsLimit devices_limit = {"physical volumes", "a physical volume's name",
-                                         LVM_PLACEMENT_DEVICES_MAX, LVM_PLACEMENT_DEVICE_MAX - 1};
+static const TextsLimit devices_limit = {"devices", "a device's name", LVM_PLACEMENT_DEVICES_MAX,
+                                         LVM_PLACEMENT_DEVICE_MAX - 1};
 
 static const TextsLimit labels_limit = {"labels", "a label", SET_LABELS_MAX, SET_LABEL_MAX};
 

@@ -8,10 +8,8 @@
 #include "daemon/bus/providers.h"
 
 static const ProviderObject providers[] = {
-        {"external", "external"},
-        {"lvm-cow", "system"},
-        {"lvm-thin", "system"},
-        {"test", "test"},
+        {"dm", "system"},       {"external", "external"}, {"lvm-cow", "system"},
+        {"lvm-thin", "system"}, {"test", "test"},
 };
 
 /**

@@ -31,7 +31,8 @@ static int task_run(struct dm_task **ret, int type, const char *uuid) {
 
         dm_log_with_errno_init(log_nothing);
         task = dm_task_create(type);
-        if (!task || !dm_task_set_uuid(task, uuid) || !dm_task_no_flush(task))
+        /* A table may have a key in it. */
+        if (!task || !dm_task_set_uuid(task, uuid) || !dm_task_no_flush(task) || !dm_task_secure_data(task))
                 return error_origin(-ENOMEM);
         if (!dm_task_run(task)) {
                 int e = dm_task_get_errno(task);
@@ -44,6 +45,23 @@ static int task_run(struct dm_task **ret, int type, const char *uuid) {
         return 0;
 }
 
+static int target_line(int type_of_task, const char *uuid, const char *target,
+                       char ret[static LVM_DM_TEXT_SIZE]) {
+        _cleanup_(dm_taskp) struct dm_task *task = NULL;
+        char *type = NULL, *params = NULL;
+        uint64_t start, length;
+        int r;
+
+        r = task_run(&task, type_of_task, uuid);
+        if (r != 0)
+                return r < 0 ? error_trace(r) : r;
+        (void) dm_get_next_target(task, NULL, &start, &length, &type, &params);
+        if (!type || !params || !streq(type, target))
+                return LVM_DM_NOT_FOUND;
+        (void) snprintf(ret, LVM_DM_TEXT_SIZE, "%s", params);
+        return 0;
+}
+
 /**
  * lvm_dm_status() - the status line of a device with one target
  * @uuid:       of the device
@@ -53,19 +71,19 @@ static int task_run(struct dm_task **ret, int type, const char *uuid) {
  * Return: 0, LVM_DM_NOT_FOUND, or a negative errno.
  */
 int lvm_dm_status(const char *uuid, const char *target, char ret[static LVM_DM_TEXT_SIZE]) {
-        _cleanup_(dm_taskp) struct dm_task *task = NULL;
-        char *type = NULL, *params = NULL;
-        uint64_t start, length;
-        int r;
+        return error_trace(target_line(DM_DEVICE_STATUS, uuid, target, ret));
+}
 
-        r = task_run(&task, DM_DEVICE_STATUS, uuid);
-        if (r != 0)
-                return r < 0 ? error_trace(r) : r;
-        (void) dm_get_next_target(task, NULL, &start, &length, &type, &params);
-        if (!type || !params || !streq(type, target))
-                return LVM_DM_NOT_FOUND;
-        (void) snprintf(ret, LVM_DM_TEXT_SIZE, "%s", params);
-        return 0;
+/**
+ * lvm_dm_table() - the table of a device with one target
+ * @uuid:       of the device
+ * @target:     the type it must have; none that has a key in its table
+ * @ret:        the target's parameters
+ *
+ * Return: 0, LVM_DM_NOT_FOUND, or a negative errno.
+ */
+int lvm_dm_table(const char *uuid, const char *target, char ret[static LVM_DM_TEXT_SIZE]) {
+        return error_trace(target_line(DM_DEVICE_TABLE, uuid, target, ret));
 }
 
 /**

@@ -84,7 +84,8 @@ struct ProviderVolume {
         Volume *origin;        /* owned; NULL: the provider has no devices */
         uint64_t cow_size;     /* wished for, bytes; 0: the default */
         char *wished_provider; /* or NULL */
-        char **wished_devices; /* to make a COW store on: physical volumes, NULL-terminated; or NULL */
+        char **wished_devices; /* to make a COW store on: physical volumes, or (dm) stores; NULL-terminated;
+                                  or NULL */
         char *name, *key;      /* of the origin */
         char *device;          /* of the snapshot, once it is known */
         char *file_system;     /* type, "" for none, NULL if unknown */
@@ -94,6 +95,7 @@ struct ProviderVolume {
         uint64_t size;         /* bytes */
         uint64_t store_size;   /* BEGIN_PREPARE: bytes the snapshot takes up at once; 0: none */
         uint64_t store_room;   /* likewise: bytes that are free where it takes them, its own included */
+        dev_t store_device;    /* likewise: what its store will lie on, if that is known by then; else 0 */
         void *data;            /* the provider's, freed by ops->volume_done() */
 };
 

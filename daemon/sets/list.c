@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "daemon/providers/mapped.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
@@ -62,6 +63,16 @@ static Volume *find_active(VolumeWorld *world, const char *key) {
         return NULL;
 }
 
+static void listing_fill_active(VolumeListing *listing, const Volume *volume) {
+        listing->file_system = volume->file_system ?: "";
+        listing->mount_points = (const char *const *) volume->mount_points;
+        listing->n_mount_points = volume->n_mount_points;
+        if (volume->swap) {
+                listing->provider = "";
+                listing->reason = "it is used as swap space";
+        }
+}
+
 static void listing_fill(VolumeListing *listing, const LvmVolume *lv, const Volume *volume) {
         const char *reason = NULL;
         const ProviderOps *ops = lvm_volume_get_provider(lv, &reason);
@@ -73,21 +84,46 @@ static void listing_fill(VolumeListing *listing, const LvmVolume *lv, const Volu
                                    .reason = ops ? "" : reason,
                                    .size = lv->size,
                                    .file_system = ""};
-        if (!volume)
-                return;
-        listing->file_system = volume->file_system ?: "";
-        listing->mount_points = (const char *const *) volume->mount_points;
-        listing->n_mount_points = volume->n_mount_points;
-        if (volume->swap) {
-                listing->provider = "";
-                listing->reason = "it is used as swap space";
+        if (volume)
+                listing_fill_active(listing, volume);
+}
+
+/* Return: false: nobody should see it. */
+static bool listing_fill_mapped(VolumeListing *listing, const Volume *volume) {
+        const char *reason = NULL;
+        bool supported = mapped_volume_is_supported(volume->dm_uuid, &reason);
+
+        if (!supported && !reason)
+                return false;
+        *listing = (VolumeListing){.name = volume->name,
+                                   .key = volume->key,
+                                   .device = volume->path,
+                                   .provider = supported ? PROVIDER_DM_NAME : "",
+                                   .reason = supported ? "" : reason,
+                                   .size = volume->size};
+        listing_fill_active(listing, volume);
+        return true;
+}
+
+/* Return: how many more there are. */
+static size_t listings_add_mapped(VolumeListing *listings, Volume **volumes, VolumeWorld *world) {
+        size_t n = 0, n_mapped = volume_world_count_mapped(world);
+
+        for (size_t i = 0; i < n_mapped; i++) {
+                if (volume_new(&volumes[n], world, volume_world_get_mapped(world, i)) < 0)
+                        continue;
+                if (listing_fill_mapped(&listings[n], volumes[n]))
+                        n++;
+                else
+                        volumes[n] = volume_free(volumes[n]);
         }
+        return n;
 }
 
 static void listings_tell(const ListRequest *request, const LvmReport *report, VolumeWorld *world) {
-        _cleanup_free_ VolumeListing *listings = calloc(report->n_volumes + 1, sizeof(*listings));
-        _cleanup_free_ Volume **volumes = calloc(report->n_volumes + 1, sizeof(*volumes));
-        size_t n = 0;
+        size_t n = 0, max = report->n_volumes + volume_world_count_mapped(world) + 1;
+        _cleanup_free_ VolumeListing *listings = calloc(max, sizeof(*listings));
+        _cleanup_free_ Volume **volumes = calloc(max, sizeof(*volumes));
 
         if (!listings || !volumes) {
                 request->done(-ENOMEM, NULL, 0, request->userdata);
@@ -103,6 +139,8 @@ static void listings_tell(const ListRequest *request, const LvmReport *report, V
                 listing_fill(&listings[n], lv, volumes[n]);
                 n++;
         }
+        if (request->sets->dm_provider)
+                n += listings_add_mapped(listings + n, volumes + n, world);
         request->done(0, listings, n, request->userdata);
         for (size_t i = 0; i < n; i++)
                 (void) volume_free(volumes[i]);
@@ -122,7 +160,7 @@ static void on_listed(int r, const LvmReport *report, const char *text, void *us
 }
 
 /**
- * sets_list_volumes() - all logical volumes for users
+ * sets_list_volumes() - all volumes for users: logical ones, and those of provider dm
  * @sets:       where
  * @done:       called once, from the event loop; what it gets lives during the call only
  * @userdata:   for @done

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 #include "daemon/providers/external.h"
+#include "daemon/providers/lvm-dm.h"
+#include "daemon/providers/mapped.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
@@ -42,6 +44,10 @@ static int volume_set_device(SetVolume *volume, Sets *sets, VolumeWorld *world, 
                 return error_trace(r);
         given->ops = &lvm_cow_ops; /* BEGIN_PREPARE chooses between the two */
         given->provider = sets->lvm_provider;
+        if (sets->dm_provider && given->origin->dm_name && !given->origin->vg) {
+                given->ops = &provider_dm_ops;
+                given->provider = sets->dm_provider;
+        }
         given->size = given->origin->size;
         given->name = strdup(given->origin->name);
         given->key = strdup(given->origin->key);
@@ -102,6 +108,10 @@ static void check_mixed(SetVolume *volume) {
                                   set->volumes[i]->given.ops->name);
 }
 
+static bool volume_is_lvm(const SetVolume *volume) {
+        return volume->given.ops == &lvm_cow_ops || volume->given.ops == &lvm_thin_ops;
+}
+
 /* Whether the wished provider can be this volume's at all. */
 static void check_wish(SetVolume *volume) {
         const char *wish = volume->given.wished_provider;
@@ -112,11 +122,12 @@ static void check_wish(SetVolume *volume) {
                 return;
         }
         if (!wish || streq(wish, volume->given.ops->name) ||
-            (volume->given.origin && (streq(wish, "lvm-cow") || streq(wish, "lvm-thin"))))
+            (volume_is_lvm(volume) && (streq(wish, "lvm-cow") || streq(wish, "lvm-thin"))))
                 return;
-        if (!streq(wish, "lvm-cow") && !streq(wish, "lvm-thin") && !streq(wish, "test"))
+        if (!streq(wish, "lvm-cow") && !streq(wish, "lvm-thin") && !streq(wish, "test") &&
+            !streq(wish, PROVIDER_DM_NAME))
                 step_fail(volume->set, CONTRACT_ERROR_PROVIDER_NOT_REGISTERED,
-                          "There is no provider %.80s. Providers: lvm-cow, lvm-thin, external.", wish);
+                          "There is no provider %.80s. Providers: lvm-cow, lvm-thin, dm, external.", wish);
         else
                 step_fail(volume->set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED_BY_PROVIDER,
                           "The provider %s cannot take a snapshot of %.200s.", wish, volume->given.name);
@@ -335,6 +346,22 @@ int snapshot_set_note_moment(SnapshotSet *set, int fd, uint64_t limit_usec) {
         return 0;
 }
 
+/* A store that lies on a volume of the set could not be written while that one is suspended: for ever. */
+static void check_store(const SnapshotSet *set, SetVolume *volume) {
+        const ProviderVolume *given = &volume->given;
+
+        for (size_t i = 0; given->store_device != 0 && i < set->n_volumes; i++) {
+                const Volume *other = set->volumes[i]->given.origin;
+
+                if (other && lvm_dm_lies_on(given->store_device, other->above, other->n_above))
+                        step_fail(volume->set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
+                                  "The store of the snapshot of %.160s lies on %.160s, which is in the same "
+                                  "set: both would wait for each other. Name another store, or take them "
+                                  "one after the other.",
+                                  given->name, other->name);
+        }
+}
+
 /**
  * stage_check_together() - what only all volumes together can tell
  * @set:        the set
@@ -352,6 +379,7 @@ StageResult stage_check_together(SnapshotSet *set) {
         for (size_t i = 0; i < set->n_volumes; i++) {
                 const Volume *origin = set->volumes[i]->given.origin;
 
+                check_store(set, set->volumes[i]);
                 for (size_t k = 0; origin && k < origin->n_beside; k++)
                         if (origin->beside[k].device == 0)
                                 step_fail(set, CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,

@@ -15,6 +15,7 @@
 #include "daemon/providers/lvm-words.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/mount-record.h"
+#include "daemon/sets/recover-dm.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -37,6 +38,7 @@ typedef struct Recovery {
         const LvmReport *report; /* while it is looked at */
         Removal *removals;
         size_t n_removals, next;
+        RecoverDm dm;
         int error;  /* of what runs now */
         bool again; /* not the first since the start */
 } Recovery;
@@ -51,6 +53,7 @@ static Recovery *recovery_free(Recovery *recovery) {
                 free(recovery->removals[i].origin_lv);
         }
         free(recovery->removals);
+        recover_dm_done(&recovery->dm);
         free(recovery);
         return NULL;
 }
@@ -96,7 +99,8 @@ static void recovery_remove_next(Recovery *recovery) {
                           strerror(-r));
                 recovery->error = r;
         }
-        recovery_end(recovery);
+        if (!recover_dm_remove_next(&recovery->dm, on_removed, recovery))
+                recovery_end(recovery);
 }
 
 /* Return: 0; the removal is there, though perhaps useless, after an error too. */
@@ -159,7 +163,12 @@ static int on_dead_note(const char *origin_key, const char *vg, const char *lv, 
         return 1;
 }
 
-static bool set_is_finished(const LvmReport *report, const char *set_id) {
+/* A set may have volumes of LVM and of provider dm. */
+static bool set_is_finished(const Recovery *recovery, const char *set_id) {
+        const LvmReport *report = recovery->report;
+
+        if (!recover_dm_is_finished(&recovery->dm, set_id))
+                return false;
         for (size_t i = 0; i < report->n_volumes; i++) {
                 LvmSnapshot snapshot;
 
@@ -170,11 +179,18 @@ static bool set_is_finished(const LvmReport *report, const char *set_id) {
         return true;
 }
 
-static bool set_is_kept(const Recovery *recovery, const LvmReport *report, const LvmSnapshot *snapshot) {
-        if (!set_is_finished(report, snapshot->set_id))
+static bool set_is_kept(const Recovery *recovery, const LvmSnapshot *snapshot) {
+        if (!set_is_finished(recovery, snapshot->set_id))
                 return false;
         return snapshot->persistent ||
                (recovery->keep && recovery->keep(snapshot->set_id, recovery->userdata));
+}
+
+static bool dm_set_is_kept(const char *set_id, void *userdata) {
+        const Recovery *recovery = userdata;
+
+        return set_is_finished(recovery, set_id) && recovery->keep &&
+               recovery->keep(set_id, recovery->userdata);
 }
 
 static int set_adopt(Recovery *recovery, const LvmReport *report, const LvmVolume *volume,
@@ -225,7 +241,7 @@ static int recovery_look_at(Recovery *recovery, const LvmVolume *volume) {
         set = sets_find(recovery->sets, snapshot.set_id);
         if (set && (!set->is_adopted || snapshot_set_find_volume(set, snapshot.id)))
                 return 0; /* of ours: made since, or known from the last time */
-        if (set_is_kept(recovery, report, &snapshot))
+        if (set_is_kept(recovery, &snapshot))
                 return error_trace(set_adopt(recovery, report, volume, &snapshot));
         return error_trace(recovery_add_snapshot(recovery, volume, &snapshot));
 }
@@ -297,12 +313,18 @@ static void on_listed(int r, const LvmReport *report, const char *text, void *us
         }
         /* LVM has answered, so no command of a dead daemon has its locks any more. */
         recovery->report = report;
+        r = recover_dm_find(&recovery->dm, recovery->sets);
+        if (r < 0)
+                error = r;
         for (size_t i = 0; i < report->n_volumes; i++) {
                 r = recovery_look_at(recovery, &report->volumes[i]);
                 if (r < 0)
                         error = r;
         }
         r = recovery_look_at_copies(recovery);
+        if (r < 0)
+                error = r;
+        r = recover_dm_look(&recovery->dm, dm_set_is_kept, recovery);
         if (r < 0)
                 error = r;
         r = lvm_origins_each_dead(recovery->sets->lvm, on_dead_note, recovery);

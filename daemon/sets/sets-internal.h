@@ -105,7 +105,7 @@ struct SnapshotSet {
         size_t n_operations; /* running ones, of a step that was overtaken too */
         ContractStep begun_step;
         size_t next_set_op;
-        bool gate_closed;
+        bool gate_closed, dm_gate_closed;
 
         /* answers to be given from the event loop: the overtaken step's, then the running one's */
         sd_event_source *deliver_source;
@@ -145,7 +145,8 @@ struct Sets {
         char *hold_socket_path, *runtime_dir, *lvm_program;
         Lvm *lvm;
         Provider *test_provider, *lvm_provider, *external_provider;
-        SnapshotSet **sets; /* questions too */
+        Provider *dm_provider; /* NULL beside the test provider */
+        SnapshotSet **sets;    /* questions too */
         size_t n_sets, n_allocated;
         sd_event_source *reap_source; /* frees sets that have nothing left */
         struct Recovery *recovery;

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "daemon/providers/external.h"
+#include "daemon/providers/mapped.h"
 #include "daemon/providers/test.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
@@ -36,6 +37,15 @@ static int sets_copy_config(Sets *sets, const SetsConfig *config) {
         sets->config.hold_socket_path = sets->hold_socket_path;
         sets->config.runtime_dir = sets->runtime_dir;
         return 0;
+}
+
+static int sets_new_dm(Sets *sets) {
+        ProviderDmConfig config = {.runtime_dir = sets->runtime_dir,
+                                   .stores = sets->config.dm_stores,
+                                   .allow_plaintext = sets->config.dm_plaintext_stores,
+                                   .cow_percent = sets->config.cow_percent};
+
+        return error_trace(provider_dm_new(&sets->dm_provider, sets->event, &config));
 }
 
 static int sets_new_providers(Sets *sets) {
@@ -68,7 +78,7 @@ static int sets_new_providers(Sets *sets) {
         if (r < 0)
                 return error_trace(r);
         if (!sets->config.test_provider_dir)
-                return 0;
+                return error_trace(sets_new_dm(sets));
         return error_trace(
                 provider_test_new(&sets->test_provider, sets->event, sets->config.test_provider_dir));
 }
@@ -138,6 +148,7 @@ Sets *sets_free(Sets *sets) {
         sets->test_provider = provider_test_free(sets->test_provider);
         sets->lvm_provider = provider_lvm_free(sets->lvm_provider);
         sets->external_provider = provider_external_free(sets->external_provider);
+        sets->dm_provider = provider_dm_free(sets->dm_provider);
         sets->lvm = lvm_free(sets->lvm);
         recovery_cancel(sets);
         sets->reap_source = sd_event_source_disable_unref(sets->reap_source);
@@ -233,10 +244,12 @@ int snapshot_set_step(SnapshotSet *set, ContractStep step, const char *snapshot,
 
 /**
  * sets_window_end() - the freeze window is over
- * @sets:       where LVM commands may run again
+ * @sets:       where LVM commands, and jobs of provider dm, may run again
  */
 void sets_window_end(Sets *sets) {
         lvm_gate_open(sets->lvm);
+        if (sets->dm_provider)
+                provider_dm_open_gate(sets->dm_provider);
         space_look_soon(sets);
 }
 

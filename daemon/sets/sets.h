@@ -31,6 +31,8 @@ typedef struct SetsConfig {
         unsigned cow_percent;            /* default size of a COW store, in % of its origin */
         unsigned snapshots_max;          /* per volume */
         const LvmPlacements *placements; /* of COW stores, or NULL; must live longer */
+        const LvmPlacements *dm_stores;  /* of provider dm, by devices' names or patterns; likewise */
+        bool dm_plaintext_stores;        /* also of encrypted volumes */
         /* Room: how often it is looked at (0: never); how full (percent) what a snapshot is stored in is
          * when that is told, when it is extended and by how much, and when a pool loses snapshots; 100:
          * never. */

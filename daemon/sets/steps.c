@@ -11,6 +11,7 @@
 #include <stdarg.h>
 
 #include "contract/names.h"
+#include "daemon/providers/mapped.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 #include "util/failpoint.h"
@@ -32,10 +33,20 @@ static void on_gate_closed(void *userdata) {
         step_advance(set);
 }
 
+static void on_dm_gate_closed(void *userdata) {
+        SnapshotSet *set = userdata;
+
+        set->dm_gate_closed = true;
+        step_advance(set);
+}
+
 static StageResult stage_close_gate(SnapshotSet *set) {
+        Provider *dm = set->sets->dm_provider;
+
         if (!set->stage_entered) {
                 set->stage_entered = true;
                 set->gate_closed = false;
+                set->dm_gate_closed = !dm || provider_dm_close_gate(dm, on_dm_gate_closed, set);
                 if (lvm_gate_close(set->sets->lvm, on_gate_closed, set) < 0) {
                         step_fail(set, CONTRACT_ERROR_UNEXPECTED, "Out of memory.");
                         return STAGE_DONE;
@@ -43,7 +54,8 @@ static StageResult stage_close_gate(SnapshotSet *set) {
         }
         /* What gives its room back to a pool holds up all I/O of that pool, and is told of when it is over.
          */
-        return set->gate_closed && !space_is_dropping(set->sets) ? STAGE_DONE : STAGE_WAIT;
+        return set->gate_closed && set->dm_gate_closed && !space_is_dropping(set->sets) ? STAGE_DONE
+                                                                                        : STAGE_WAIT;
 }
 
 /* The operations of the step that was overtaken. */

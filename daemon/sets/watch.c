@@ -35,9 +35,10 @@ static const LvmVolume *report_find(const LvmReport *report, const char *snapsho
         return NULL;
 }
 
+/* What LVM can tell of: provider dm tells by itself (get_space()), as there is more to be removed then. */
 static bool volume_is_watched(const SetVolume *volume) {
         return (volume->state == SNAPSHOT_CREATED || volume->state == SNAPSHOT_REVERTING) && !volume->busy &&
-               volume->given.ops->is_suspended;
+               volume->given.provider == volume->set->sets->lvm_provider;
 }
 
 /**

@@ -103,3 +103,6 @@ bool volume_carries(const Volume *volume, dev_t device);
 /* Every logical volume that is active and for users, in no order. */
 size_t volume_world_count_logical(const VolumeWorld *world);
 dev_t volume_world_get_logical(const VolumeWorld *world, size_t index);
+/* Every other device of device-mapper that is a volume by itself, in no order; names of ours among them. */
+size_t volume_world_count_mapped(const VolumeWorld *world);
+dev_t volume_world_get_mapped(const VolumeWorld *world, size_t index);

@@ -132,10 +132,10 @@ typedef struct QuiesceVolume {
         const char *path; /* of anything on it: opened here, sent as a descriptor */
         int fd; /* if path is NULL and fd > 0: a descriptor of anything on it, stays the caller's */
         const char *name; /* else: a mount point, a device's name or "vg/lv", compared as text by quiesced */
-        uint64_t cow_size;    /* bytes; 0: quiesced decides */
-        const char *provider; /* NULL: quiesced decides */
-        const char *const
-                *store_on; /* physical volumes for a store, NULL-terminated; NULL: quiesced decides */
+        uint64_t cow_size;           /* bytes; 0: quiesced decides */
+        const char *provider;        /* NULL: quiesced decides */
+        const char *const *store_on; /* physical volumes for a store, or (dm) stores, NULL-terminated; NULL:
+                                        quiesced decides */
 } QuiesceVolume;
 int quiesce_backup_add_volume(QuiesceBackup *backup, const QuiesceVolume *volume, char **ret_snapshot,
                               sd_bus_error *error);

@@ -9,10 +9,27 @@
 #include <stdint.h>
 
 #include "daemon/hold/hold-table.h"
+#include "daemon/providers/mapped-names.h"
 #include "daemon/volumes/lvm-name.h"
 #include "util/macro.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is taken for ours is what we would have written. */
+static void try_mapped(const char *text) {
+        char written[MAPPED_UUID_SIZE];
+        MappedIds ids;
+        MappedPart part;
+        MappedMark mark;
+
+        if (mapped_uuid_parse(text, &ids, &part) &&
+            (mapped_uuid(written, &ids, part) < 0 || !streq(written, text)))
+                abort();
+        if (mapped_mark_parse(text, &mark) && (mark.n_volumes == 0 || mark.instant_realtime_usec == 0))
+                abort();
+        (void) mapped_target_is_plain(text);
+        (void) mapped_crypt_key_is_in_keyring(text);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = strndup((const char *) data, size), *vg = NULL, *lv = NULL;
@@ -31,5 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (lvm_name_split(text, &vg, &lv) == 0 && (!vg || !lv || strlen(vg) + strlen(lv) >= strlen(text)))
                 abort();
         (void) lvm_uuid_is_volume(text);
+        try_mapped(text);
         return 0;
 }

@@ -161,13 +161,33 @@ static void test_placements(void **state) {
         config_done(&config);
 }
 
+static void test_stores(void **state) {
+        Config config;
+
+        write_file("etc", "quiesced.conf",
+                   "[Dm]\nStore=home* /dev/disk/by-partlabel/a /dev/disk/by-partlabel/b\nStore=c\n"
+                   "Store=d /srv/file\nPlaintextStores=perhaps\n");
+        load(&config);
+        assert_int_equal(config.dm_stores.n_items, 1);
+        assert_string_equal(config.dm_stores.items[0].group, "home*");
+        assert_string_equal(config.dm_stores.items[0].devices[1], "/dev/disk/by-partlabel/b");
+        assert_null(config.dm_stores.items[0].devices[2]);
+        assert_false(config.dm_plaintext_stores);
+        config_done(&config);
+        write_file("etc", "quiesced.conf", "[Dm]\nPlaintextStores=yes\n");
+        load(&config);
+        assert_int_equal(config.dm_stores.n_items, 0);
+        assert_true(config.dm_plaintext_stores);
+        config_done(&config);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_usec),          TEST(test_unsigned_and_boolean),
                 TEST(test_nothing_there), TEST(test_first_directory_wins),
                 TEST(test_drop_ins),      TEST(test_typing_errors),
-                TEST(test_placements),
+                TEST(test_placements),    TEST(test_stores),
         };
 
         return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -121,6 +121,9 @@ static void put_others(void) {
         put("block/dm-10/holders/dm-11", "");
         put_device("dm-12", "253:12\n", "vg-fs\n", VG LV_H "\n"); /* images, made by the tests */
         put_device("dm-13", "253:13\n", "vg-other\n", VG LV_I "\n");
+        put_device("dm-14", "253:14\n", "home\n", "CRYPT-LUKS1-80-home\n");
+        put_device("dm-15", "253:15\n", "pv\n", "CRYPT-LUKS1-81-pv\n"); /* a physical volume */
+        put("block/dm-15/holders/dm-4", "");
         put_device("dm-16", "253:16\n", "plain\n", "\n"); /* made by dmsetup without a uuid */
         put("dev/mapper/none", "");
         put_process("self", "mnt:[1]", mountinfo);
@@ -515,6 +518,18 @@ static void test_logical(void **state) {
         assert_int_equal(volume_world_count_logical(world), 9);
 }
 
+static void test_mapped(void **state) {
+        _cleanup_(volume_world_freep) VolumeWorld *world = look();
+
+        /* Neither LVs, nor what is on them or below them. */
+        bool found = false;
+
+        assert_int_equal(volume_world_count_mapped(world), 2);
+        for (size_t i = 0; i < 2; i++)
+                found |= volume_world_get_mapped(world, i) == makedev(253, 14);
+        assert_true(found);
+}
+
 static void test_no_uuid(void **state) {
         _cleanup_(volume_world_freep) VolumeWorld *world = look();
         _cleanup_(volume_freep) Volume *plain = NULL;
@@ -570,6 +585,7 @@ int main(void) {
                 cmocka_unit_test(test_partition),
                 cmocka_unit_test(test_swap),
                 cmocka_unit_test(test_logical),
+                cmocka_unit_test(test_mapped),
                 cmocka_unit_test(test_no_uuid),
                 cmocka_unit_test(test_fd),
                 cmocka_unit_test(test_split),

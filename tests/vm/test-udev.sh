@@ -54,5 +54,22 @@ must lvcreate -qq -y -s -L 16M --monitor n -n $name vg/thick
 check_equal "an active thick snapshot does not take the links" "$(dm_node thick)" "$(links)"
 must udevadm trigger --settle --action=change "$(dm_node $name)"
 check_equal "nor when it changes (thick)" "$(dm_node thick)" "$(links)"
+
+# Of provider dm, which the device's uuid tells.
+must lvremove -qq -f -y vg/$name
+over_thick() { must dmsetup create "$1" --uuid "$2" --table "0 $(blockdev --getsz /dev/vg/thick) linear /dev/vg/thick 0"; }
+over_thick other TEST-other
+check_equal "without our uuid the links are taken over" "$(readlink -f /dev/mapper/other)" "$(links)"
+must dmsetup remove other
+check_equal "and come back (dm)" "$(dm_node thick)" "$(links)"
+over_thick $name QUIESCED-dm-00112233445566778899aabbccddeeff
+snapshot=$(readlink -f /dev/mapper/$name)
+check_equal "a snapshot of provider dm does not take the links" "$(dm_node thick)" "$(links)"
+must udevadm trigger --settle --action=change "$snapshot"
+must udevadm trigger --settle --action=change --subsystem-match=block
+check_equal "nor when it changes (dm)" "$(dm_node thick)" "$(links)"
+check_equal "nor has it a link of its own" "" "$(find /dev/disk -lname "*/${snapshot##*/}")"
+check "udisks is told to ignore it (dm)" grep -q '^E: UDISKS_IGNORE=1' <(udevadm info "$snapshot")
+must dmsetup remove $name
 must lvremove -qq -f -y vg
 finish
