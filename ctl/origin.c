@@ -63,6 +63,13 @@ static bool directory_lies_on(int directory_fd, const char *key, unsigned layer)
         return slaves_lie_on(directory_fd, key, layer);
 }
 
+static int device_open(const char *sysfs, dev_t device) {
+        char path[512];
+
+        (void) snprintf(path, sizeof(path), "%.400s/dev/block/%u:%u", sysfs, major(device), minor(device));
+        return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 /**
  * device_lies_on() - whether a device is a certain one of device-mapper's, or lies on it (as LUKS does)
  * @sysfs:      "/sys", or a folder that looks like it
@@ -75,10 +82,24 @@ static bool directory_lies_on(int directory_fd, const char *key, unsigned layer)
  * Return: true if so; false also if it cannot be told.
  */
 bool device_lies_on(const char *sysfs, dev_t device, const char *key) {
-        _cleanup_close_ int fd = -EBADF;
-        char path[512];
+        _cleanup_close_ int fd = device_open(sysfs, device);
 
-        (void) snprintf(path, sizeof(path), "%.400s/dev/block/%u:%u", sysfs, major(device), minor(device));
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd >= 0 && directory_lies_on(fd, key, 0);
+}
+
+/**
+ * device_lies_on_device() - whether a device is another one, or lies on it (as LUKS does)
+ * @sysfs:      "/sys", or a folder that looks like it
+ * @device:     the device
+ * @below:      the other, of device-mapper's
+ *
+ * Return: true if so; false also if it cannot be told.
+ */
+bool device_lies_on_device(const char *sysfs, dev_t device, dev_t below) {
+        _cleanup_close_ int fd = device_open(sysfs, below);
+        char key[UUID_SIZE];
+
+        if (device == below)
+                return true;
+        return fd >= 0 && line_read(fd, "dm/uuid", key, sizeof(key)) && device_lies_on(sysfs, device, key);
 }

@@ -11,6 +11,7 @@
 
 #include "ctl/format.h"
 #include "ctl/mounts.h"
+#include "ctl/origin.h"
 #include "ctl/table.h"
 #include "quiesce/requester.h"
 
@@ -147,7 +148,8 @@ static bool is_mounted_as(const Dict *snapshot, const Mount *mount) {
 
         if (dict_get_number(snapshot, "mount-id") != (uint64_t) mount->id)
                 return false;
-        return device && stat(device, &st) >= 0 && (!S_ISBLK(st.st_mode) || st.st_rdev == mount->device);
+        return device && stat(device, &st) >= 0 &&
+               (!S_ISBLK(st.st_mode) || device_lies_on_device("/sys", mount->device, st.st_rdev));
 }
 
 /* Return: 0, CTL_E_SAID or a negative errno. */

@@ -27,7 +27,8 @@ static void tree_opened(int r, int fd, const char *text, void *userdata) {
         _cleanup_(kept_call_freep) KeptCall *call = userdata;
 
         if (r < 0)
-                bus_reply_error(call->message, CONTRACT_ERROR_UNEXPECTED,
+                bus_reply_error(call->message,
+                                r == -EOPNOTSUPP ? CONTRACT_ERROR_NOT_SUPPORTED : CONTRACT_ERROR_UNEXPECTED,
                                 text ? text : "OpenTree: the snapshot could not be mounted.");
         else
                 bus_reply_sent(call->message, sd_bus_reply_method_return(call->message, "h", fd));

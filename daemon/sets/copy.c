@@ -83,10 +83,11 @@ static void copy_remove(SetVolume *volume) {
 
 /* What the child said, in one line. */
 static void call_fail(CopyCall *call, const ChildResult *result) {
-        call->error = result->error < 0                  ? CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR
-                      : result->status == TREE_NOT_YOURS ? CONTRACT_ERROR_ACCESS_DENIED
-                      : result->status == TREE_IN_USE    ? CONTRACT_ERROR_VOLUME_BUSY
-                                                         : CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR;
+        call->error = result->error < 0                      ? CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR
+                      : result->status == TREE_NOT_YOURS     ? CONTRACT_ERROR_ACCESS_DENIED
+                      : result->status == TREE_NOT_SUPPORTED ? CONTRACT_ERROR_NOT_SUPPORTED
+                      : result->status == TREE_IN_USE        ? CONTRACT_ERROR_VOLUME_BUSY
+                                                             : CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR;
         if (result->error < 0)
                 (void) snprintf(call->text, sizeof(call->text),
                                 "The writable copy of the snapshot of %.128s: %s.", call->volume->given.name,

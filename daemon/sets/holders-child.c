@@ -89,23 +89,23 @@ static void print_process(int to, const char *pid, bool first) {
 }
 
 /**
- * tree_child_print_holders() - print who has a device open
+ * tree_child_print_holders() - print who has a snapshot open, or its copy
  * @fd:         where
- * @device:     its node
+ * @volume:     of which
  * @mounted:    also in whose mount namespace it is mounted: where it is so on the host, that is everybody
  *
  * Return: whether anybody was found.
  */
-bool tree_child_print_holders(int fd, const char *device, bool mounted) {
+bool tree_child_print_holders(int fd, const ProviderVolume *volume, bool mounted) {
         _cleanup_(closedirp) DIR *d = opendir("/proc");
-        struct stat st;
         unsigned n = 0;
+        dev_t device;
 
-        if (!d || stat(device, &st) < 0)
+        if (!d || tree_child_mounted_device(volume, &device) < 0)
                 return false;
         for (struct dirent *e; n < HOLDERS_MAX && (e = readdir(d));)
                 if (isdigit((unsigned char) e->d_name[0]) &&
-                    (has_open(e->d_name, st.st_rdev) || (mounted && mountinfo_shows(e->d_name, st.st_rdev))))
+                    (has_open(e->d_name, device) || (mounted && mountinfo_shows(e->d_name, device))))
                         print_process(fd, e->d_name, n++ == 0);
         return n > 0;
 }
@@ -120,7 +120,6 @@ bool tree_child_print_holders(int fd, const char *device, bool mounted) {
 int tree_child_holders(int socket_fd, void *argument) {
         const TreeRequest *request = argument;
 
-        (void) tree_child_print_holders(STDOUT_FILENO,
-                                        request->volume->copy_device ?: request->volume->device, true);
+        (void) tree_child_print_holders(STDOUT_FILENO, request->volume, true);
         return 0;
 }

@@ -271,7 +271,8 @@ bool sets_window_is_open(const Sets *sets);
 int snapshot_set_find_places(const SnapshotSet *set, SetPlaces *ret);
 void set_places_done(SetPlaces *places);
 
-/* OpenTree: a detached read-only mount; the descriptor is the callback's to close. */
+/* OpenTree: a detached read-only mount; the descriptor is the callback's to close. -EOPNOTSUPP: it is
+ * encrypted, and its key is not to be had. */
 typedef void (*TreeOpened)(int r, int fd, const char *text, void *userdata);
 int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata);
 uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id);

@@ -17,6 +17,7 @@
 #include <sys/vfs.h>
 
 #include "daemon/child/child.h"
+#include "daemon/sets/plain.h"
 
 #define SNAPSHOT_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define COPY_ATTRIBUTES     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -117,9 +118,73 @@ int tree_child_mount(const char *device, const char *type, bool writable) {
         return device_mount(device, type, writable, writable ? WRITABLE_ATTRIBUTES : SNAPSHOT_ATTRIBUTES);
 }
 
-/* What the mount is of. */
-static const char *volume_device(const ProviderVolume *volume) {
-        return volume->copy_device ?: volume->device;
+/**
+ * tree_child_mounted_device() - the device that mounts of a snapshot are of
+ * @volume:     of which: its copy if there is one, and if that is encrypted what is open above it
+ * @ret:        the device
+ *
+ * Return: 0; -ENOTBLK: of the test provider, which has none; or another negative errno.
+ */
+int tree_child_mounted_device(const ProviderVolume *volume, dev_t *ret) {
+        const PlainRequest plain = {.snapshot_id = volume->snapshot_id, .writable = volume->copy_device};
+        const char *device = volume->copy_device ?: volume->device;
+        char path[sizeof("/dev/mapper/") + PLAIN_NAME_MAX] = "/dev/mapper/";
+        struct stat st;
+
+        plain_name(path + strlen(path), &plain);
+        if (stat(path, &st) < 0 && stat(device, &st) < 0)
+                return -errno;
+        if (!S_ISBLK(st.st_mode))
+                return -ENOTBLK;
+        *ret = st.st_rdev;
+        return 0;
+}
+
+static PlainRequest plain_request(const ProviderVolume *volume, bool writable) {
+        return (PlainRequest){.device = writable ? volume->copy_device : volume->device,
+                              .origin_key = volume->key,
+                              .snapshot_id = volume->snapshot_id,
+                              .writable = writable};
+}
+
+static bool is_encrypted(const ProviderVolume *volume) {
+        return streq_ptr(volume->file_system, "crypto_LUKS");
+}
+
+/* What is in it, seen with the volume's key as it is now. Return: 0, -EOPNOTSUPP or another negative errno;
+ * stderr says why. */
+static int encrypted_probe(const char *device, char **ret_type) {
+        const char *why = NULL;
+        int r;
+
+        r = probe_type(device, ret_type);
+        if (r < 0)
+                (void) dprintf(STDERR_FILENO, "%s cannot be read: %s\n", device, strerror(-r));
+        else if (!*ret_type)
+                why = "with the key that the encrypted volume has now there is no file system in the snapshot; "
+                      "the volume was encrypted anew since, or has none";
+        else if (streq(*ret_type, "btrfs"))
+                why = "the kernel cannot mount a btrfs and its copy at the same time";
+        if (!why)
+                return r;
+        (void) dprintf(STDERR_FILENO, "%s\n", why);
+        return -EOPNOTSUPP;
+}
+
+/* With the volume's own key, if that is to be had. */
+static int encrypted_open_tree(const ProviderVolume *volume, bool writable) {
+        const PlainRequest request = plain_request(volume, writable);
+        _cleanup_free_ char *device = NULL, *type = NULL;
+        int r;
+
+        r = plain_child_open(&request, &device);
+        if (r < 0)
+                return r;
+        r = encrypted_probe(device, &type);
+        if (r >= 0)
+                r = device_mount(device, type, writable, writable ? COPY_ATTRIBUTES : SNAPSHOT_ATTRIBUTES);
+        plain_child_leave(&request);
+        return r;
 }
 
 static int volume_open_tree(const ProviderVolume *volume, bool writable) {
@@ -146,6 +211,8 @@ static int volume_open_tree(const ProviderVolume *volume, bool writable) {
                         return -EINVAL;
                 }
         }
+        if (streq(type, "crypto_LUKS"))
+                return encrypted_open_tree(volume, writable);
         return writable ? device_mount(volume->copy_device, type, true, COPY_ATTRIBUTES)
                         : tree_child_mount(volume->device, type, false);
 }
@@ -183,7 +250,7 @@ int tree_child_open(int socket_fd, void *argument) {
         }
         fd = volume_open_tree(request->volume, request->writable);
         if (fd < 0)
-                return 1;
+                return fd == -ENOKEY || fd == -EOPNOTSUPP ? TREE_NOT_SUPPORTED : 1;
         if (request->directory_fd >= 0 &&
             move_mount(fd, "", request->directory_fd, "",
                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
@@ -215,7 +282,7 @@ static int unmount_unused(const ProviderVolume *volume, const char *mount_point,
                 return 1;
         }
         (void) dprintf(STDERR_FILENO, "%s is in use by ", mount_point);
-        if (!tree_child_print_holders(STDERR_FILENO, volume_device(volume), false))
+        if (!tree_child_print_holders(STDERR_FILENO, volume, false))
                 (void) dprintf(STDERR_FILENO, "a process");
         (void) dprintf(STDERR_FILENO, "; close it, then unmount it\n");
         return TREE_IN_USE;
@@ -224,29 +291,39 @@ static int unmount_unused(const ProviderVolume *volume, const char *mount_point,
 static int unmount_all_unused(const TreeRequest *request) {
         _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         _cleanup_(volume_freep) Volume *volume = NULL;
-        struct stat st;
-        int r = 0;
+        dev_t device;
+        int r;
 
-        if (stat(volume_device(request->volume), &st) < 0)
-                return errno == ENOENT ? 0 : 1;
-        if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, st.st_rdev) < 0)
+        r = tree_child_mounted_device(request->volume, &device);
+        if (r < 0)
+                return r == -ENOENT ? 0 : 1;
+        if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, device) < 0)
                 return 1;
         for (size_t i = volume->n_mount_points; r == 0 && i-- > 0;)
                 r = unmount_unused(request->volume, volume->mount_points[i], request->mount_id);
+        if (r == 0 && is_encrypted(request->volume)) {
+                const PlainRequest plain = plain_request(request->volume, true);
+
+                if (plain_child_close(&plain) < 0) {
+                        (void) dprintf(STDERR_FILENO,
+                                       "it is unmounted here, and somebody else has it open still\n");
+                        r = TREE_IN_USE;
+                }
+        }
         return r;
 }
 
 /* Only when nobody remembers the tree: every mount of the device in the host's namespace. */
-static int unmount_device(const char *path) {
+static int unmount_device(const ProviderVolume *snapshot) {
         _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         _cleanup_(volume_freep) Volume *volume = NULL;
-        struct stat st;
+        dev_t device;
+        int r;
 
-        if (stat(path, &st) < 0)
-                return 1;
-        if (!S_ISBLK(st.st_mode)) /* of the test provider, and not mounted */
-                return 0;
-        if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, st.st_rdev) < 0)
+        r = tree_child_mounted_device(snapshot, &device);
+        if (r < 0)
+                return r == -ENOTBLK ? 0 : 1;
+        if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, device) < 0)
                 return 1;
         for (size_t i = volume->n_mount_points; i-- > 0;)
                 if (umount2(volume->mount_points[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
@@ -270,15 +347,15 @@ static int unmount_fd(int fd) {
 }
 
 /* The mount that an earlier quiesced has made, if it is still there: nothing else that has the device. */
-static int unmount_id(const char *device, uint64_t id) {
+static int unmount_id(const ProviderVolume *snapshot, uint64_t id) {
         _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         _cleanup_(volume_freep) Volume *volume = NULL;
         struct statx stx;
-        struct stat st;
+        dev_t device;
         int r = 0;
 
-        if (stat(device, &st) < 0 || volume_world_new(&world, NULL) < 0 ||
-            volume_new(&volume, world, st.st_rdev) < 0)
+        if (tree_child_mounted_device(snapshot, &device) < 0 || volume_world_new(&world, NULL) < 0 ||
+            volume_new(&volume, world, device) < 0)
                 return 1;
         for (size_t i = volume->n_mount_points; r == 0 && i-- > 0;) {
                 _cleanup_close_ int fd = open(volume->mount_points[i], O_PATH | O_CLOEXEC | O_NOFOLLOW);
@@ -305,8 +382,8 @@ int tree_child_unmount(int socket_fd, void *argument) {
         if (request->attached_fd >= 0)
                 return unmount_fd(request->attached_fd);
         if (request->mount_id != 0)
-                return unmount_id(volume_device(request->volume), request->mount_id);
-        return unmount_device(volume_device(request->volume));
+                return unmount_id(request->volume, request->mount_id);
+        return unmount_device(request->volume);
 }
 
 /**

@@ -23,6 +23,8 @@ typedef struct TreeRequest {
 int tree_child_mount(const char *device, const char *type, bool writable);
 /* Sends the tree's descriptor with index 0. Exit: 0 good; TREE_NOT_YOURS: it must not be mounted there. */
 #define TREE_NOT_YOURS 3
+/* Of opening an encrypted one: its key is not to be had, or there is no file system that can be mounted. */
+#define TREE_NOT_SUPPORTED 5
 /* Of unmounting: TREE_IN_USE: somebody uses it, and it stays. */
 #define TREE_IN_USE 4
 int tree_child_open(int socket_fd, void *argument);
@@ -30,8 +32,9 @@ int tree_child_open(int socket_fd, void *argument);
 int tree_child_unmount(int socket_fd, void *argument);
 /* Prints the file system's type, nothing if there is none. Exit: 0 good. */
 int tree_child_probe(int socket_fd, void *argument);
-/* Who has a device open, or (mounted) sees a mount of it: "name (pid N), …". Return: whether there is
- * anybody. */
-bool tree_child_print_holders(int fd, const char *device, bool mounted);
+int tree_child_mounted_device(const ProviderVolume *volume, dev_t *ret);
+/* Who has a snapshot or its copy open, or (mounted) sees a mount of it: "name (pid N), …". Return: whether
+ * there is anybody. */
+bool tree_child_print_holders(int fd, const ProviderVolume *volume, bool mounted);
 /* Prints who has the snapshot, or its copy, open: "name (pid N), …". */
 int tree_child_holders(int socket_fd, void *argument);

@@ -59,9 +59,13 @@ static void tree_call_answer(TreeCall *call, const ChildResult *result) {
         tree_reason(result, text, sizeof(text));
         if (result->error == 0 && result->status == TREE_NOT_YOURS)
                 answer.error = CONTRACT_ERROR_ACCESS_DENIED;
+        if (result->error == 0 && result->status == TREE_NOT_SUPPORTED)
+                answer.error = CONTRACT_ERROR_NOT_SUPPORTED;
         if (call->opened) {
-                call->opened(good ? 0 : -EIO, good ? TAKE_FD(result->fds[0]) : -EBADF, good ? NULL : text,
-                             call->userdata);
+                call->opened(good                                           ? 0
+                             : answer.error == CONTRACT_ERROR_NOT_SUPPORTED ? -EOPNOTSUPP
+                                                                            : -EIO,
+                             good ? TAKE_FD(result->fds[0]) : -EBADF, good ? NULL : text, call->userdata);
                 return;
         }
         if (good) {
@@ -201,9 +205,6 @@ static void tree_judge(ProviderVolume *given) {
                 return;
         if (streq(type, ""))
                 no_tree_set(given, "The volume has no file system.");
-        else if (streq(type, "crypto_LUKS"))
-                no_tree_set(given, "The volume is encrypted; its snapshot cannot be opened without its key, "
-                                   "which is not supported yet.");
         else if (streq(type, "LVM2_member") || streq(type, "linux_raid_member") || streq(type, "swap"))
                 no_tree_set(given, "What is on the volume is no file system.");
         else if (streq(type, "btrfs"))

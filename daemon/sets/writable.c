@@ -63,7 +63,7 @@ static bool volume_can_be_written(const SetVolume *volume) {
         if (given->ops->open_writable_child)
                 return true;
         return given->device && given->origin && given->origin->n_beside == 0 && given->file_system &&
-               given->file_system[0];
+               given->file_system[0] && !streq(given->file_system, "crypto_LUKS");
 }
 
 static void request_add(WritableRequest *request, const SetVolume *volume) {

@@ -2,7 +2,8 @@
 
 /*
  * What device-mapper says (tables, status lines, names, UUIDs) as any string: never a crash. These run
- * inside quiesced-hold, where nothing else would catch a mistake.
+ * inside quiesced-hold, where nothing else would catch a mistake. And a "crypt" target's table, and
+ * crypttab(5).
  */
 
 #include <stddef.h>
@@ -10,6 +11,7 @@
 
 #include "daemon/hold/hold-table.h"
 #include "daemon/providers/mapped-names.h"
+#include "daemon/sets/plain.h"
 #include "daemon/volumes/lvm-name.h"
 #include "util/macro.h"
 
@@ -33,6 +35,8 @@ static void try_mapped(const char *text) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = strndup((const char *) data, size), *vg = NULL, *lv = NULL;
+        Crypttab line = {};
+        PlainTable table;
         TableSnapshot snapshot;
         TableDevice device;
         TablePool pool;
@@ -49,5 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         (void) lvm_uuid_is_volume(text);
         try_mapped(text);
+        (void) plain_uuid_matches(text, "01234567-89ab-cdef-0123-456789abcdef");
+        if (crypttab_find(text, "secret", &line) == 0)
+                crypttab_done(&line);
+        (void) plain_table_parse(text, &table); /* cuts it */
         return 0;
 }
