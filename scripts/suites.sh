@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC2154
 #
-# The suites of scripts/test that look at the programs of unit, contract and bus in another way, in a build of their own.
-# Sourced by it; they run if they are named, and with --all.
+# The suites of scripts/test that have a build of their own: the packages, and those that look at the programs of unit,
+# contract and bus in another way, which run if they are named, and with --all. Sourced by it.
 
 # $1: name; $2: what is wrong
 suite_is_bad() {
@@ -18,6 +18,23 @@ build_variant() {
         fi
         make -s -j"$(nproc)" && make -s -j"$(nproc)" check TESTS=
 }
+
+# --- packages ---------------------------------------------------------------------------------------------------------
+
+# Made from what "make dist" makes, looked at, and installed in a guest that has nothing else of quiesced.
+suite_packaging() {
+        local vm_debs=$source_tree/build-packages timeout options scripts tests
+        quietly env QUIESCED_TEST_ALL="$all" "$source_tree/tests/packaging/build-packages" "$build" "$vm_debs" || { suite_is_bad packaging "the build of the packages failed"; return; }
+        "$source_tree/tests/packaging/check-packages" "$vm_debs" "$build" < /dev/null 2>&1 | tee "$work/output"
+        count_results "$work/output" packaging "${PIPESTATUS[0]}"
+        tests=("$source_tree"/tests/packaging/test-*.sh)
+        while IFS='|' read -r -u 3 timeout options scripts; do
+                # shellcheck disable=SC2086 # a list of names
+                run_group 6.1 "$timeout" "$options" $scripts
+        done 3< <(vm_groups "${tests[@]}")
+}
+
+# --- sanitizers -------------------------------------------------------------------------------------------------------
 
 suite_sanitizers() {
         local build=$source_tree/build-asan
