@@ -125,7 +125,7 @@ static int delete_one(ScriptRun *run, const char *id) {
  */
 typedef struct VolumeName {
         const char *text;
-        dev_t device; /* 0: it is no path */
+        dev_t device; /* 0: it is no path, or leads nowhere */
 } VolumeName;
 
 /* Return: 0 or a negative errno. */
@@ -207,10 +207,16 @@ static int delete_of_volume(ScriptRun *run, const char *text, bool oldest) {
         }
         if (r == 0 && first)
                 r = delete_one(run, dict_get_string(first, "Id"));
-        if (r == 0 && found == 0)
-                progress_say(&run->backup.progress, "there is no snapshot%s%s to delete", text ? " of " : "",
-                             text ? text : "");
-        return r;
+        if (r != 0 || found > 0)
+                return r;
+        /* Nothing to do is good; a wrong name is not. */
+        if (text && text[0] == '/' && volume.device == 0) {
+                run_say(run, "%s is no path here, nor has a volume of this name a snapshot", text);
+                return CTL_E_SAID;
+        }
+        progress_say(&run->backup.progress, "there is no snapshot%s%s to delete", text ? " of " : "",
+                     text ? text : "");
+        return 0;
 }
 
 /**

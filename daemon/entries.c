@@ -76,6 +76,16 @@ void entry_session_opened(const SessionObject *session) {
 }
 
 /**
+ * entry_session_released() - a session is no more, whoever ended it
+ * @session:    the session
+ */
+void entry_session_released(const SessionObject *session) {
+        const LogEntry entry = {.message_id = MESSAGE_SESSION_RELEASED, .session = session->record.id};
+
+        log_entry(LOG_INFO, &entry, "session %s: released", session->record.id);
+}
+
+/**
  * entry_signal() - a backup is given up, or has ended
  * @session:    the session
  * @effect:     SIGNAL

@@ -11,6 +11,7 @@
 
 void entries_begin(void);
 void entry_session_opened(const SessionObject *session);
+void entry_session_released(const SessionObject *session);
 void entry_signal(const SessionObject *session, const ContractEffect *effect);
 void entry_reply(Manager *manager, const ContractEffect *effect);
 void entry_set_created(const SetInfo *set);

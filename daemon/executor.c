@@ -120,6 +120,7 @@ static void carry_out_gone(Manager *manager, SessionObject *session) {
         writers_release(manager->writers, session->handle);
         record_remove(&session->record, manager->config->runtime_dir);
         session_shown_remove(session);
+        entry_session_released(session);
         (void) session_object_free(session);
         keeper_look_soon(manager->keeper);
         if (manager->stopping)

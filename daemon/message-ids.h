@@ -7,13 +7,14 @@
  * meaning.
  */
 
-#define MESSAGE_SESSION_OPENED "60822ae63e8c43dc89762b2613f205ab" /* a session was opened */
-#define MESSAGE_SESSION_ENDED  "84ad792c51ea45098c6985a9cfdf141c" /* a backup ended: BackupShutdown */
-#define MESSAGE_BACKUP_ABORTED "e4083d5b730f4b3896dce8ac208e73b4" /* a backup is given up */
-#define MESSAGE_SET_CREATED    "81bf61971ece4a36bd7720e20e3b8388" /* a set counts */
-#define MESSAGE_SET_FAILED     "b9716e7423f0451888b1df589f2c4312" /* no set was made */
-#define MESSAGE_HOLD_LIMIT     "db91327951e842d0a31417f1b80e2b41" /* writes were held for too long */
-#define MESSAGE_WRITER_FAILED  "e03fd00b468c4e338801a5ffbc0a7055" /* a writer failed an event */
+#define MESSAGE_SESSION_OPENED   "60822ae63e8c43dc89762b2613f205ab" /* a session was opened */
+#define MESSAGE_SESSION_ENDED    "84ad792c51ea45098c6985a9cfdf141c" /* a backup ended: BackupShutdown */
+#define MESSAGE_SESSION_RELEASED "36478ed2471f426ab0ec46d2605505b7" /* a session is no more */
+#define MESSAGE_BACKUP_ABORTED   "e4083d5b730f4b3896dce8ac208e73b4" /* a backup is given up */
+#define MESSAGE_SET_CREATED      "81bf61971ece4a36bd7720e20e3b8388" /* a set counts */
+#define MESSAGE_SET_FAILED       "b9716e7423f0451888b1df589f2c4312" /* no set was made */
+#define MESSAGE_HOLD_LIMIT       "db91327951e842d0a31417f1b80e2b41" /* writes were held for too long */
+#define MESSAGE_WRITER_FAILED    "e03fd00b468c4e338801a5ffbc0a7055" /* a writer failed an event */
 #define MESSAGE_SNAPSHOT_INVALID \
         "6e3115285cbe4918a25082c495c65574" /* a snapshot does not hold its instant any more */
 #define MESSAGE_SPACE_LOW        "41781c74e0ac4f449da11abe02434fd2" /* what a snapshot is stored in runs full */

@@ -251,6 +251,7 @@ check "for its snapshot" is "$id" '[.snapshots[].id] | join(" ")' list --json
 check "snapshots and writers are listed" script "list shadows id {$id}" "list writers" "list providers"
 check "as list does" grep -q -E "^$id +test:one" output
 check "and the writers" grep -q '^good ' output
+fails "a path that is none" 1 'delete shadows: /no/where is no path here' script "delete shadows oldest /no/where"
 fails "an id of nothing" 1 'script.dsh:1: delete shadows: 00000000' script "delete shadows id {00000000-0000-0000-0000-000000000001}"
 fails "a directory where nothing is exposed" 1 'look: nothing is mounted there' script "unexpose look"
 check "one script, two sets" script "set context persistent" "add volume test:one alias Srv" create reset \

@@ -24,6 +24,7 @@ session=$(quiescectl show --json "$set" | jq -r '.sets[0].session')
 check "a session is opened" has_entry SESSION_OPENED 'true' SESSION="$session"
 check "the set is created, with its session" has_entry SET_CREATED '.SESSION == "'"$session"'" and (.MESSAGE | test("held for [0-9]+ ms"))' SET="$set"
 check "the session has ended" has_entry SESSION_ENDED '.EVENT == "BackupShutdown" and (.MESSAGE | test("not-completed"))' SESSION="$session"
+check "and is no more" await 30 has_entry SESSION_RELEASED '.MESSAGE | test("released")' SESSION="$session"
 check "its entries are quiesced's" has_entry SESSION_ENDED '.SYSLOG_IDENTIFIER == "quiesced" and .PRIORITY == "6"' SESSION="$session"
 journalctl --sync
 check "the catalog has its text" grep -q "quiescectl show $set" <(journalctl --no-pager -x -u quiesced SET="$set")
