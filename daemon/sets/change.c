@@ -147,6 +147,7 @@ int change_begin(SnapshotSet *set, ProviderPhase phase, StepDone done, void *use
                 if (op_of(set->volumes[i], phase)) {
                         set->volumes[i]->busy = true;
                         set->volumes[i]->begun_phase = phase;
+                        set->volumes[i]->breaking = phase == PROVIDER_BREAK;
                 }
         for (size_t i = 0; i < set->n_volumes; i++)
                 if (op_is_first(set, i))

@@ -64,6 +64,7 @@ typedef struct SetVolume {
         int *mount_fds;      /* parallel to given.origin->mounts; -1: could not be opened */
         int attached_fd;     /* Mount: the attached tree, or -1 */
         bool detaching;      /* a child undoes the Mount */
+        bool breaking;       /* BREAK was begun, which may have failed half way */
         CopyCall *copy_call; /* copy.c: a Mount or Unmount of a writable copy under way, or NULL */
         bool copy_detached;  /* DELETE has undone that mount */
         bool copy_lost;      /* that was told */

@@ -42,20 +42,27 @@ static bool volume_is_watched(const SetVolume *volume) {
 }
 
 /**
- * watch_tell_gone() - a snapshot is not there any more: it was merged, or somebody has removed it
+ * watch_tell_gone() - a snapshot is not there any more: it was merged, half broken, or somebody has removed
+ * it
  * @volume:     in state CREATED or REVERTING
  */
 void watch_tell_gone(SetVolume *volume) {
-        bool reverted = volume->state == SNAPSHOT_REVERTING;
+        const char *reason = "removed";
 
-        if (reverted)
+        if (volume->state == SNAPSHOT_REVERTING) {
                 log_notice("Volume %s is what its snapshot %s was.", volume->given.name,
                            volume->given.snapshot_id);
-        else
+                reason = "reverted";
+        } else if (volume->breaking) {
+                log_notice(
+                        "The snapshot %s of %s is an ordinary volume, though its set could not be broken.",
+                        volume->given.snapshot_id, volume->given.name);
+                reason = "broken";
+        } else
                 log_warning("The snapshot %s of %s was removed by somebody else.", volume->given.snapshot_id,
                             volume->given.name);
         volume->state = SNAPSHOT_GONE;
-        delete_tell(volume, reverted ? "reverted" : "removed");
+        delete_tell(volume, reason);
 }
 
 static void set_compare(SnapshotSet *set, const LvmReport *report) {

@@ -129,6 +129,22 @@ check_equal "the thick one, too" old "$(cat /mnt/look/file)"
 must umount /mnt/look
 must lvremove -q -f -y one/data_back two/db_back one/data_mine
 check_equal "the volumes are as they were" "newest newest" "$(content)"
+
+# Broken half way: lvm, a script of ours meanwhile, renames nothing.
+set=$(within 120 quiescectl create --quiet --cow-size 100M /mnt/data /mnt/db)
+cp /sbin/lvm "$test_work/lvm"
+printf '#!/bin/sh\n[ "$1" != lvrename ] || { echo "not today" >&2; exit 5; }\nexec %s "$@"\n' "$test_work/lvm" > "$test_work/renames-nothing"
+chmod 755 "$test_work/renames-nothing"
+must mount --bind "$test_work/renames-nothing" /sbin/lvm
+check_fails "a set whose snapshots LVM does not rename" 'could not be renamed, but are volumes of their own.*not today' \
+        within 120 quiescectl break "$set"
+must umount /sbin/lvm
+check "quiesced has forgotten them all the same" await 60 is_gone "$set"
+check_equal "as broken" 2 "$(journalctl --sync; journalctl --no-pager -o cat -u quiesced | grep -c 'is an ordinary volume, though its set could not be broken')"
+mapfile -t halves < <(lvs --noheadings -o lv_full_name -S 'lv_name=~^quiesced_' | tr -d ' ')
+check_equal "they have no tags, but for the one that goes last" "" \
+        "$(tags "${halves[0]}" | sed 's/quiesced\.origin=.*//')$(tags "${halves[1]}" | sed 's/quiesced\.origin=.*//')"
+must lvremove -q -f -y "${halves[@]}"
 must umount /mnt/data /mnt/db
 check "the file systems are well: ext4" e2fsck -fn /dev/one/data
 check "the file systems are well: xfs" xfs_repair -n /dev/two/db
