@@ -20,6 +20,8 @@
 static int check_untouched(const char *uuid, const char *name, MappedDevice *ret) {
         int r = mapped_device_find(uuid, ret);
 
+        if (r < 0)
+                return mapped_job_fail_errno(r, "The kernel does not tell of the device", name);
         if (r != 0)
                 return mapped_job_fail(CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR, "The device %s is gone.",
                                        name);

@@ -57,8 +57,10 @@ check_left "found again"
 start_reader "nobody's"
 must systemctl stop quiesced.service
 check_equal "nobody's: the snapshots outlive quiesced" 2 "$(dmsetup table | grep -c '^quiesced_.*: 0 [0-9]* snapshot ')"
-must kill -KILL -- "-$reader"
-wait "$reader" 2> /dev/null
+{
+        must kill -KILL -- "-$reader"
+        wait "$reader"
+} 2> /dev/null
 check "nobody's: quiesced comes back" within 60 systemctl start quiesced.service
 check "nobody's: they go" gone
 check_left "nobody's"
