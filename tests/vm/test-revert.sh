@@ -133,6 +133,7 @@ check_equal "the volumes are as they were" "newest newest" "$(content)"
 # Broken half way: lvm, a script of ours meanwhile, renames nothing.
 set=$(within 120 quiescectl create --quiet --cow-size 100M /mnt/data /mnt/db)
 cp /sbin/lvm "$test_work/lvm"
+# shellcheck disable=SC2016 # expanded by the stand-in
 printf '#!/bin/sh\n[ "$1" != lvrename ] || { echo "not today" >&2; exit 5; }\nexec %s "$@"\n' "$test_work/lvm" > "$test_work/renames-nothing"
 chmod 755 "$test_work/renames-nothing"
 must mount --bind "$test_work/renames-nothing" /sbin/lvm
