@@ -32,6 +32,7 @@ typedef struct Following {
         Monitor monitor;
         sd_event *event;
         bool json;
+        bool unread; /* whoever read what it tells has gone */
 } Following;
 
 static void event_unrefp(sd_event **event) {
@@ -52,8 +53,10 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         if (r < 0)
                 say("a signal of quiesced's is not understood, ignoring: %s", strerror(-r));
         json_array_foreach(events, i, event)
-                if (monitor_print(event, following->json) < 0)
+                if (monitor_print(event, following->json) < 0) {
+                        following->unread = true;
                         (void) sd_event_exit(following->event, EXIT_FAILURE);
+                }
         json_decref(events);
         return 0;
 }
@@ -75,6 +78,22 @@ static int catch_signals(sd_event *event) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
                 r = sd_event_add_signal(event, NULL, signals[i], on_stop, event);
         return error_trace(r);
+}
+
+/* With no events asked for, there are only EPOLLERR and EPOLLHUP. */
+static int on_reader_gone(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Following *following = userdata;
+
+        following->unread = true;
+        return sd_event_exit(following->event, EXIT_FAILURE);
+}
+
+/* A pipe whose reader has gone, so that it does not stay until there is something to tell. A file can't be
+ * watched, and needs it not. */
+static int watch_reader(Following *following) {
+        int r = sd_event_add_io(following->event, NULL, STDOUT_FILENO, 0, on_reader_gone, following);
+
+        return r == -EPERM ? 0 : error_trace(r);
 }
 
 /* The rules name the well-known name: the bus follows it to its owners. Each answers before we ask what is
@@ -135,6 +154,8 @@ static int follow(const Options *options) {
         if (r >= 0)
                 r = catch_signals(event);
         if (r >= 0)
+                r = watch_reader(&following);
+        if (r >= 0)
                 r = listen_to_quiesced(bus, &following);
         if (r >= 0)
                 r = look_around(bus, &following);
@@ -147,7 +168,7 @@ static int follow(const Options *options) {
                 say("following quiesced%s%s", *following.monitor.owner ? "" : ", which does not run",
                     isatty(STDERR_FILENO) ? "; Ctrl-C ends it" : "");
         r = sd_event_loop(event);
-        if (r == EXIT_FAILURE && !ferror(stdout))
+        if (r == EXIT_FAILURE && !following.unread)
                 say("the connection to the bus is lost");
         (void) sd_bus_detach_event(bus);
         return r;
