@@ -73,8 +73,8 @@ done
 last_backup=$(systemctl show -P ExecMainStartTimestampMonotonic backup-postgresql.service)
 last_verification=$(systemctl show -P ExecMainStartTimestampMonotonic verify-postgresql-backup.service)
 must date -s '+8 days'
-check "it is backed up when its time has come" await 120 has_run_since backup-postgresql.service "$last_backup"
-check "and verified" await 240 has_run_since verify-postgresql-backup.service "$last_verification"
+check "it is backed up when its time has come" await 300 has_run_since backup-postgresql.service "$last_backup"
+check "and verified" await 300 has_run_since verify-postgresql-backup.service "$last_verification"
 for name in backup-postgresql verify-postgresql-backup; do
         check_equal "$name.service has run well again" success "$(systemctl show -P Result $name.service)"
 done
