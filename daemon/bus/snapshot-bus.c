@@ -77,13 +77,14 @@ static void mount_done(SnapshotSet *set, ContractStep step, uint32_t volume, con
 
 /* What Mount can be told. */
 typedef struct MountWishes {
-        int writable;
+        int writable, gives_way;
         uint64_t cow_size;
 } MountWishes;
 
 static int read_mount(sd_bus_message *m, int *ret_directory, MountWishes *ret, sd_bus_error *reterr) {
         const Option options[] = {
                 {"writable", OPTION_BOOLEAN, &ret->writable},
+                {"gives-way", OPTION_BOOLEAN, &ret->gives_way},
                 {"cow-size", OPTION_UINT64, &ret->cow_size},
         };
         int r;
@@ -128,9 +129,9 @@ static void mount_allowed(Manager *manager, KeptCall **call, const char *snapsho
                 return;
         }
         options.copy_size = wishes.cow_size;
+        options.gives_way = wishes.gives_way;
         r = wishes.writable ? snapshot_set_mount_writable(set, snapshot_id, &options, mount_done, *call)
-                            : snapshot_set_mount(set, snapshot_id, options.directory_fd, options.uid,
-                                                 mount_done, *call);
+                            : snapshot_set_mount(set, snapshot_id, &options, mount_done, *call);
         mount_begun(manager, call, snapshot_id, r);
 }
 
@@ -145,6 +146,10 @@ static int method_mount(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
                         reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
                         "Mount: option cow-size is of the store of a writable copy, and needs option "
                         "writable.");
+        if (r >= 0 && wishes.gives_way && wishes.writable)
+                return bus_error_set(
+                        reterr, CONTRACT_ERROR_INVALID_ARGUMENT,
+                        "Mount: a writable copy does not give way: what was written would be lost.");
         return r < 0 ? r : snapshot_check_access(m, snapshot->set, snapshot->id, mount_allowed, reterr);
 }
 

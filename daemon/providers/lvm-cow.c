@@ -130,6 +130,7 @@ const ProviderOps lvm_cow_ops = {
         .is_suspended = true,
         .get_space = cow_get_space,
         .is_open = lvm_is_open,
+        .is_open_besides_mount = lvm_is_open_besides_mount,
         .get_revert = lvm_get_revert,
         .get_broken_name = lvm_get_broken_name,
         .copy_is_open = lvm_copy_is_open,

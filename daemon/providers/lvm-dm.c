@@ -131,17 +131,28 @@ int lvm_dm_device(const char *uuid, dev_t *ret) {
 }
 
 /**
+ * lvm_dm_count_open() - how often a device is open; a mount counts once, whoever has files open in it
+ * @uuid:       of the device
+ *
+ * Return: how often; 0 also if there is none, or it cannot be told.
+ */
+unsigned lvm_dm_count_open(const char *uuid) {
+        _cleanup_(dm_taskp) struct dm_task *task = NULL;
+        struct dm_info info = {};
+
+        if (task_run(&task, DM_DEVICE_INFO, uuid) != 0 || !dm_task_get_info(task, &info))
+                return 0;
+        return info.open_count > 0 ? (unsigned) info.open_count : 0;
+}
+
+/**
  * lvm_dm_is_open() - has anybody a device open
  * @uuid:       of the device
  *
  * Return: whether; false if there is none, or it cannot be told.
  */
 bool lvm_dm_is_open(const char *uuid) {
-        _cleanup_(dm_taskp) struct dm_task *task = NULL;
-        struct dm_info info = {};
-
-        return task_run(&task, DM_DEVICE_INFO, uuid) == 0 && dm_task_get_info(task, &info) &&
-               info.open_count > 0;
+        return lvm_dm_count_open(uuid) > 0;
 }
 
 static bool device_read(int directory_fd, const char *name, dev_t *ret) {

@@ -59,6 +59,7 @@ int lvm_data_new(LvmData **ret, const ProviderVolume *volume, const LvmVolume *o
 void lvm_volume_done(ProviderVolume *volume);
 void lvm_volume_cancel(ProviderVolume *volume);
 bool lvm_is_open(const ProviderVolume *volume);
+bool lvm_is_open_besides_mount(const ProviderVolume *volume);
 void lvm_operation_end(ProviderVolume *volume, ContractError error, const char *text);
 int lvm_operation_begin(ProviderVolume *volume, ProviderDone done, void *userdata);
 int lvm_operation_run(ProviderVolume *volume, const LvmCommandSpec *spec, LvmCommandDone answered);

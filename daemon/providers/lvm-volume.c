@@ -124,6 +124,19 @@ bool lvm_is_open(const ProviderVolume *volume) {
 }
 
 /**
+ * lvm_is_open_besides_mount() - whether somebody has it open besides one mount
+ * @volume:     a volume whose snapshot counts and is mounted
+ *
+ * Return: whether.
+ */
+bool lvm_is_open_besides_mount(const ProviderVolume *volume) {
+        const LvmData *data = volume->data;
+
+        return data && data->snapshot_key[0] &&
+               (lvm_dm_count_open(data->snapshot_key) > 1 || lvm_copy_is_open(volume));
+}
+
+/**
  * lvm_volume_cancel() - end the wait of the running operation
  * @volume:     on which it runs; a command that has started is waited for: LVM killed in the middle leaves
  *              devices suspended

@@ -263,6 +263,12 @@ static bool volume_is_open(const ProviderVolume *volume) {
         return data && data->attempted && lvm_dm_is_open(data->uuids[MAPPED_SNAPSHOT]);
 }
 
+static bool volume_is_open_besides_mount(const ProviderVolume *volume) {
+        const MappedData *data = volume->data;
+
+        return data && data->attempted && lvm_dm_count_open(data->uuids[MAPPED_SNAPSHOT]) > 1;
+}
+
 static int volume_delete(ProviderVolume *volume, ProviderDone done, void *userdata) {
         char text[CONTRACT_TEXT_MAX];
 
@@ -297,6 +303,7 @@ const ProviderOps provider_dm_ops = {
         .is_suspended = true,
         .get_space = volume_get_space,
         .is_open = volume_is_open,
+        .is_open_besides_mount = volume_is_open_besides_mount,
         .note_consistency = mapped_volumes_note_consistency,
         .volume_done = mapped_volume_done,
 };

@@ -134,6 +134,9 @@ struct ProviderOps {
         bool (*get_space)(const ProviderVolume *volume, ProviderSpace *ret);
         /* Whether somebody has its device open. NULL: it cannot be told. */
         bool (*is_open)(const ProviderVolume *volume);
+        /* Likewise, besides one mount of it, whoever has files open there. NULL: a mount is as any other
+         * use. */
+        bool (*is_open_besides_mount)(const ProviderVolume *volume);
         /* Gives the snapshot up, whoever reads it, and its room back to its pool: runs in a forked child.
          * DELETE is to follow. Return: 0 or a negative errno. */
         int (*drop_child)(const ProviderVolume *volume);

@@ -111,7 +111,7 @@ static void on_mounted(Child *child, const ChildResult *result, void *userdata) 
                 copy_remove(volume);
                 return;
         }
-        r = mount_record_write(runtime_dir(volume), volume->given.snapshot_id, result->fds[0]);
+        r = mount_record_write(runtime_dir(volume), volume->given.snapshot_id, result->fds[0], false);
         if (r < 0)
                 log_warning("it could not be noted that a writable copy of snapshot %s is mounted: %s",
                             volume->given.snapshot_id, strerror(-r));

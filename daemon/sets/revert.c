@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 
+#include "daemon/sets/mount-record.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 
@@ -36,6 +37,17 @@ static bool volume_is_used(const SetVolume *volume) {
 
         return given->ops->is_open ? given->ops->is_open(given)
                                    : snapshot_set_get_mount(volume->set, given->snapshot_id) != 0;
+}
+
+/* Whether somebody would miss it: a mount that gives way is nobody's. */
+static bool volume_is_missed(const SetVolume *volume) {
+        const ProviderVolume *given = &volume->given;
+
+        if (!mount_record_gives_way(volume->set->sets->config.runtime_dir, given->snapshot_id))
+                return volume_is_used(volume);
+        if (given->ops->is_open_besides_mount)
+                return given->ops->is_open_besides_mount(given);
+        return given->ops->is_open && given->ops->is_open(given);
 }
 
 static ContractError refuse_used(const SetVolume *volume, const Reason *reason, const char *or_else) {
@@ -87,7 +99,7 @@ ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snap
                         continue;
                 if (volume->state == SNAPSHOT_REVERTING)
                         return refuse_reverting(volume, &reason);
-                if (volume->state == SNAPSHOT_CREATED && !force && volume_is_used(volume))
+                if (volume->state == SNAPSHOT_CREATED && !force && volume_is_missed(volume))
                         return refuse_used(volume, &reason, ", or delete it by force");
         }
         if (set->given.description.locked && !force)

@@ -277,14 +277,15 @@ typedef void (*TreeOpened)(int r, int fd, const char *text, void *userdata);
 int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata);
 uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id);
 /* Mount on a directory of the host's namespace, and off it; done as StepDone with STEP_NONE. */
-int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, uint32_t uid,
-                       StepDone done, void *userdata);
-/* Likewise a writable copy, which goes when it is unmounted, by snapshot_set_unmount() or anybody. */
 typedef struct MountOptions {
         int directory_fd;
         uint32_t uid;       /* one that is not root may mount on a directory of his own alone */
-        uint64_t copy_size; /* of the copy's store, bytes; 0: the default */
+        bool gives_way;     /* the mount alone is no reason not to delete the snapshot */
+        uint64_t copy_size; /* of a writable copy's store, bytes; 0: the default */
 } MountOptions;
+int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, const MountOptions *options, StepDone done,
+                       void *userdata);
+/* Likewise a writable copy, which goes when it is unmounted, by snapshot_set_unmount() or anybody. */
 int snapshot_set_mount_writable(SnapshotSet *set, const char *snapshot_id, const MountOptions *options,
                                 StepDone done, void *userdata);
 int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata);

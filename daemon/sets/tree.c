@@ -21,7 +21,7 @@ typedef struct TreeCall {
         SnapshotSet *set;
         char snapshot_id[CONTRACT_ID_MAX];
         Child *child;
-        bool attach, unmount;
+        bool attach, unmount, gives_way;
         TreeOpened opened; /* OpenTree */
         StepDone done;     /* Mount, Unmount */
         void *userdata;
@@ -40,8 +40,8 @@ static const char *runtime_dir(const SetVolume *volume) {
         return volume->set->sets->config.runtime_dir;
 }
 
-static void note_attached(SetVolume *volume, int tree_fd) {
-        int r = mount_record_write(runtime_dir(volume), volume->given.snapshot_id, tree_fd);
+static void note_attached(SetVolume *volume, int tree_fd, bool gives_way) {
+        int r = mount_record_write(runtime_dir(volume), volume->given.snapshot_id, tree_fd, gives_way);
 
         if (r < 0)
                 log_warning("it could not be noted that snapshot %s is mounted: %s; a quiesced started anew "
@@ -72,7 +72,7 @@ static void tree_call_answer(TreeCall *call, const ChildResult *result) {
                 (void) fd_close(volume->attached_fd);
                 volume->attached_fd = -EBADF;
                 if (call->attach)
-                        note_attached(volume, TAKE_FD(result->fds[0]));
+                        note_attached(volume, TAKE_FD(result->fds[0]), call->gives_way);
                 else
                         mount_record_forget(runtime_dir(volume), volume->given.snapshot_id);
         } else
@@ -142,23 +142,25 @@ int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened
  * snapshot_set_mount() - mount a snapshot in the host's namespace
  * @set:                the set
  * @snapshot_id:        which
- * @directory_fd:       where; the caller's
- * @uid:                for which user; one that is not root may mount on a directory of his own alone
+ * @options:            where, for whom; the descriptor stays the caller's
  * @done:               called once, from the event loop
  * @userdata:           for @done
  *
  * Return: as snapshot_set_open_tree(); -EBUSY if it is mounted already.
  */
-int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, int directory_fd, uint32_t uid,
-                       StepDone done, void *userdata) {
+int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, const MountOptions *options, StepDone done,
+                       void *userdata) {
         const SetVolume *volume;
 
-        assert(set && snapshot_id && directory_fd >= 0 && done);
+        assert(set && snapshot_id && options->directory_fd >= 0 && done);
         volume = snapshot_set_find_volume(set, snapshot_id);
         if (volume && (volume->attached_fd >= 0 || volume->given.copy_device || volume->copy_call))
                 return error_origin(-EBUSY);
-        return error_trace(tree_call_begin(set, snapshot_id, directory_fd, uid,
-                                           (TreeCall){.attach = true, .done = done, .userdata = userdata}));
+        return error_trace(tree_call_begin(set, snapshot_id, options->directory_fd, options->uid,
+                                           (TreeCall){.attach = true,
+                                                      .gives_way = options->gives_way,
+                                                      .done = done,
+                                                      .userdata = userdata}));
 }
 
 /**

@@ -265,8 +265,12 @@ static void test_mount_record(void **state) {
         struct statx stx;
 
         assert_int_equal(mount_record_read(f->directory, SET_ID), 0);
-        assert_int_equal(mount_record_write(f->directory, SET_ID, proc), 0);
-        assert_int_equal(mount_record_write(f->directory, SET_ID, root), 0);
+        assert_int_equal(mount_record_write(f->directory, SET_ID, proc, true), 0);
+        assert_true(mount_record_gives_way(f->directory, SET_ID));
+        assert_int_not_equal(mount_record_read(f->directory, SET_ID), 0);
+        assert_int_equal(mount_record_write(f->directory, SET_ID, root, false), 0);
+        assert_false(mount_record_gives_way(f->directory, SET_ID));
+        assert_false(mount_record_gives_way(f->directory, SESSION));
         assert_int_equal(statx(root, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx), 0);
         assert_int_equal(mount_record_read(f->directory, SET_ID), stx.stx_mnt_id);
         assert_int_equal(mount_record_read(f->directory, SESSION), 0);

@@ -194,7 +194,9 @@ static void next_tree(Driver *driver) {
                         return;
                 (void) mkdir(path, 0700);
                 fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (snapshot_set_mount(driver->set, info.id, fd, 0, on_mounted, driver) >= 0)
+                const MountOptions options = {.directory_fd = fd};
+
+                if (snapshot_set_mount(driver->set, info.id, &options, on_mounted, driver) >= 0)
                         return;
                 printf("mount %u cannot be begun\n", driver->tree);
         }
