@@ -50,6 +50,7 @@ int verb_release(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_mount(int argc, char **argv);
 int verb_umount(int argc, char **argv);
+int verb_previous_versions(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_monitor(int argc, char **argv);

@@ -35,6 +35,8 @@ static const Verb verbs[] = {
         {"exec", verb_exec, "ID... -- COMMAND...", "run a command that sees a set's snapshots in place"},
         {"mount", verb_mount, "ID DIR", "mount a snapshot"},
         {"umount", verb_umount, "ID|DIR...", "unmount a snapshot"},
+        {"previous-versions", verb_previous_versions, "PATH|VOLUME DIR",
+         "show a volume's snapshots in a directory"},
         {"explain", verb_explain, "[WORD...]", "explain errors, causes and states"},
         {"monitor", verb_monitor, "", "follow what happens, live"},
         {"log-level", verb_log_level, "[MODULE] [LEVEL]", "show or set what quiesced logs"},
@@ -50,7 +52,7 @@ static void print_help(void) {
                "\n"
                "Verbs:\n");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                printf(" %-9s %s\n", verbs[i].name, verbs[i].summary);
+                printf(" %-17s %s\n", verbs[i].name, verbs[i].summary);
         printf("\n"
                "Options:\n"
                " -h, --help     display this help; after a verb, the verb's\n"

@@ -22,6 +22,25 @@ check "and can be read there" grep -q hello "$work/look/letter"
 check "it is unmounted by its id" ctl umount "$snapshot"
 check "and is gone" is_not_mounted "$work/look"
 
+# All of a volume, for as long as the verb runs. Names tell seconds.
+versions() { find "$work/versions" -mindepth 2 -name letter -path '*@GMT-[0-9]*' 2> /dev/null | wc -l; }
+has_versions() { [ "$(versions)" -eq "$1" ]; }
+"$build/quiescectl" previous-versions test:one "$work/versions" 2> "$work/told" &
+viewer=$!
+second=$(date +%s)
+check "previous-versions: the set that there is" await has_versions 1
+check "it is told of" await grep -q '1 versions of test:one in' "$work/told"
+fails "what is shown is mounted" 1 "mounted on the host already" ctl mount "$snapshot" "$work/look"
+check "a second passes" await sh -c "[ \"\$(date +%s)\" != $second ]"
+other=$(ctl create --quiet test:one)
+check "a set that is made appears" await has_versions 2
+check "it is deleted without force" ctl delete --quiet "$other"
+check "and goes from there, too" await has_versions 1
+kill "$viewer"
+wait "$viewer"
+check "SIGTERM ends it well" test "$?" -eq 0
+check "and nothing is left of it" rmdir "$work/versions"
+
 check "it is mounted again" ctl mount "$snapshot" "$work/look"
 mount --bind "$work/look" "$work/by-hand"
 fails "a directory in it is no mount point" 1 "letter: nothing is mounted there" ctl umount "$work/look/letter"

@@ -18,6 +18,7 @@
 #include "ctl/format.h"
 #include "ctl/origin.h"
 #include "ctl/plan.h"
+#include "ctl/previous-versions.h"
 
 /* id parent major:minor root point options - type source super-options */
 static const char mountinfo[] = "21 1 254:0 / / rw shared:1 - ext4 /dev/mapper/vg-root rw\n"
@@ -304,6 +305,28 @@ static void test_origin(void **state) {
         assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
 }
 
+static void test_version_names(void **state) {
+        static const char *const others[] = {
+                "",
+                "@GMT-",
+                "@GMT-2026.11.30-06.45.1",
+                "@GMT-2026.11.30-06.45.123",
+                "@GMT-2026.11.30-06:45.12",
+                "..",
+                "office",
+                "@gmt-2026.11.30-06.45.12",
+        };
+        char name[VERSION_NAME_SIZE];
+
+        version_name(name, UINT64_C(1796021112999999));
+        assert_string_equal(name, "@GMT-2026.11.30-06.45.12");
+        assert_true(version_is_name(name));
+        version_name(name, 0);
+        assert_string_equal(name, "@GMT-1970.01.01-00.00.00");
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                assert_false(version_is_name(others[i]));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_resolve),         cmocka_unit_test(test_inside),
@@ -312,7 +335,7 @@ int main(void) {
                 cmocka_unit_test(test_live_below),      cmocka_unit_test(test_doubles),
                 cmocka_unit_test(test_format),          cmocka_unit_test(test_durations),
                 cmocka_unit_test(test_statuses),        cmocka_unit_test(test_add),
-                cmocka_unit_test(test_origin),
+                cmocka_unit_test(test_origin),          cmocka_unit_test(test_version_names),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# vm: --disk 2G --disk 2G --disk 2G --timeout 1200
+# vm: --disk 2G --disk 2G --disk 2G --timeout 300
 #
 # quiescectl mount --rw: what is written goes into a copy that is thrown away when it is unmounted, by whomever; the snapshot
 # is not changed by a bit. And each way it can fail: no room, a store that runs full, files that are open, a directory that is

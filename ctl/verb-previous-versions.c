@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * quiescectl previous-versions: shows the persistent snapshots of a volume below a directory for as long as
+ * it runs, and follows sets that come and go. For quiesced-previous-versions@.service.
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "ctl/ctl.h"
+#include "ctl/mounts.h"
+#include "ctl/previous-versions.h"
+#include "quiesce/requester.h"
+
+static const char usage[] =
+        "\nUsage:\n"
+        " quiescectl previous-versions [options] PATH|VOLUME DIR\n"
+        "\n"
+        "Show the persistent snapshots of a volume as read-only directories in DIR, named\n"
+        "after their instant, until it is stopped: what Samba's shadow_copy2 wants.\n"
+        "\n"
+        "Options:\n"
+        " -q, --quiet    tell nothing but errors\n"
+        " -h, --help     display this help\n"
+        " -V, --version  display version\n"
+        "\n"
+        "For more details see quiesced-previous-versions(8).\n";
+
+static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
+
+typedef struct Showing {
+        PreviousVersions versions;
+        sd_event *event;
+        sd_event_source *update; /* oneshot: something may have changed */
+        size_t n;
+        bool quiet, stopped;
+        int result; /* of having stopped */
+} Showing;
+
+static void showing_done(Showing *showing) {
+        for (size_t i = 0; i < showing->versions.n_said; i++)
+                free(showing->versions.said[i]);
+        free(showing->versions.said);
+        (void) fd_close(showing->versions.directory_fd);
+        (void) sd_event_source_disable_unref(showing->update);
+        (void) sd_bus_flush_close_unref(showing->versions.bus);
+        (void) sd_event_unref(showing->event);
+}
+
+static void tell_count(const Showing *showing) {
+        (void) sd_notifyf(0, "STATUS=%zu versions of %s", showing->n, showing->versions.volume);
+        if (!showing->quiet)
+                say("%zu versions of %s in %s", showing->n, showing->versions.volume,
+                    showing->versions.directory);
+}
+
+static int on_update(sd_event_source *source, void *userdata) {
+        Showing *showing = userdata;
+        size_t before = showing->n;
+        int r;
+
+        r = previous_versions_update(&showing->versions, false, &showing->n);
+        if (r < 0)
+                say("%s cannot be brought up to date: %s", showing->versions.directory, strerror(-r));
+        if (r == 0 && showing->n != before)
+                tell_count(showing);
+        return 0;
+}
+
+/* What it tells of is looked at later, when all that has come is read. */
+static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        Showing *showing = userdata;
+        const char *name, *before, *after;
+
+        /* It is not started by its end being seen. */
+        if (sd_bus_message_is_signal(m, "org.freedesktop.DBus", "NameOwnerChanged") &&
+            (sd_bus_message_read(m, "sss", &name, &before, &after) < 0 || !*after))
+                return 0;
+        (void) sd_event_source_set_enabled(showing->update, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+/* While the loop still runs: its end closes the connection. */
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Showing *showing = userdata;
+
+        (void) sd_notify(0, "STOPPING=1");
+        showing->stopped = true;
+        showing->result = previous_versions_update(&showing->versions, true, &showing->n);
+        return sd_event_exit(showing->event, EXIT_SUCCESS);
+}
+
+static int listen_to_quiesced(Showing *showing) {
+        static const char *const rules[] = {
+                "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                "member='NameOwnerChanged',arg0='" QUIESCE_BUS_NAME "'",
+                "type='signal',sender='" QUIESCE_BUS_NAME "',interface='org.freedesktop.DBus.ObjectManager'",
+                "type='signal',sender='" QUIESCE_BUS_NAME "',member='PropertiesChanged',"
+                "interface='org.freedesktop.DBus.Properties',arg0='" QUIESCE_BUS_SNAPSHOT "'",
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(rules); i++)
+                r = sd_bus_add_match(showing->versions.bus, NULL, rules[i], on_signal, showing);
+        return error_trace(r);
+}
+
+static int catch_signals(Showing *showing) {
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+        sigset_t set;
+        int r = 0;
+
+        (void) sigemptyset(&set);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                (void) sigaddset(&set, signals[i]);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return error_origin(-errno);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(showing->event, NULL, signals[i], on_stop, showing);
+        return error_trace(r);
+}
+
+/* Of a path what it lies on, of a device itself. Return: 0 or CTL_E_SAID. */
+static int find_volume(PreviousVersions *versions) {
+        _cleanup_(mount_table_freep) MountTable *table = NULL;
+        _cleanup_free_ char *path = NULL;
+        const Mount *mount;
+        struct stat st;
+
+        /* As quiesced names them: vg/lv, or test:name. */
+        if (versions->volume[0] != '/' && strpbrk(versions->volume, "/:"))
+                return 0;
+        path = realpath(versions->volume, NULL);
+        if (!path || stat(path, &st) < 0) {
+                say("%s: it is no volume (vg/lv), and no path: %s", versions->volume, strerror(errno));
+                return CTL_E_SAID;
+        }
+        if (S_ISBLK(st.st_mode)) {
+                versions->device = st.st_rdev;
+                return 0;
+        }
+        mount = mount_table_new(&table, NULL) < 0 ? NULL : mount_table_resolve(table, path);
+        if (!mount || !mount_is_block(mount)) {
+                say("%s: it is on no file system on a block device, so there are no snapshots of it",
+                    versions->volume);
+                return CTL_E_SAID;
+        }
+        versions->device = mount->device;
+        return 0;
+}
+
+/* Return: 0 or CTL_E_SAID. */
+static int open_directory(PreviousVersions *versions) {
+        _cleanup_free_ char *path = strdup(versions->directory);
+
+        for (char *end = path && *path ? strchr(path + 1, '/') : NULL; end; end = strchr(end + 1, '/')) {
+                *end = '\0';
+                (void) mkdir(path, 0755);
+                *end = '/';
+        }
+        if (mkdir(versions->directory, 0755) >= 0 || errno == EEXIST)
+                versions->directory_fd = open(versions->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (versions->directory_fd >= 0)
+                return 0;
+        say("%s: %s", versions->directory, strerror(errno));
+        return CTL_E_SAID;
+}
+
+static int prepare(Showing *showing) {
+        int r;
+
+        r = find_volume(&showing->versions);
+        if (r == 0)
+                r = open_directory(&showing->versions);
+        if (r == 0)
+                r = bus_open(&showing->versions.bus, NULL);
+        if (r != 0)
+                return r;
+        r = sd_event_new(&showing->event);
+        if (r >= 0)
+                r = catch_signals(showing);
+        if (r >= 0)
+                r = sd_event_add_defer(showing->event, &showing->update, on_update, showing);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(showing->update, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(showing->update, SD_EVENT_PRIORITY_IDLE);
+        if (r >= 0)
+                r = listen_to_quiesced(showing);
+        if (r >= 0)
+                r = sd_bus_attach_event(showing->versions.bus, showing->event, SD_EVENT_PRIORITY_NORMAL);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+static int show(Showing *showing) {
+        int r;
+
+        r = prepare(showing);
+        if (r == 0)
+                r = previous_versions_update(&showing->versions, false, &showing->n);
+        if (r != 0)
+                return r;
+        (void) sd_bus_set_exit_on_disconnect(showing->versions.bus, true);
+        tell_count(showing);
+        (void) sd_notify(0, "READY=1");
+        r = sd_event_loop(showing->event);
+        if (showing->stopped)
+                return showing->result;
+        if (r < 0)
+                return error_trace(r);
+        say("the connection to the bus is lost");
+        return CTL_E_SAID;
+}
+
+/**
+ * verb_previous_versions() - the verb
+ * @argc:       of the verb
+ * @argv:       likewise
+ *
+ * Mirrors what the Shadow Copies of Shared Folders of Windows show to clients.
+ *
+ * Return: the exit status, or a negative errno.
+ */
+int verb_previous_versions(int argc, char **argv) {
+        _cleanup_(showing_done) Showing showing = {.versions.directory_fd = -EBADF};
+        Options options = {};
+        int c, r;
+
+        while ((c = getopt_long(argc, argv, "H:qhV", long_options, NULL)) >= 0) {
+                r = options_take(&options, c, usage);
+                if (r != 0)
+                        return r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint("previous-versions");
+        }
+        if (options_refuse_host(&options, "previous-versions", "PATH|VOLUME DIR") != 0)
+                return EXIT_FAILURE;
+        if (argc - optind != 2)
+                return usage_error("previous-versions", "a PATH or VOLUME and a DIR are needed");
+        showing.quiet = options.quiet;
+        showing.versions.volume = argv[optind];
+        showing.versions.directory = argv[optind + 1];
+        r = show(&showing);
+        return r == CTL_E_SAID ? EXIT_FAILURE : r;
+}
