@@ -212,7 +212,8 @@ static bool has_state(const char *dm_uuid) {
  */
 bool mapped_volume_is_supported(const char *dm_uuid, const char **ret_reason) {
         *ret_reason = NULL;
-        if (mapped_uuid_is_ours(dm_uuid))
+        /* Also what was opened of snapshots of others: encrypted ones, copies. */
+        if (dm_uuid && strncmp(dm_uuid, OUR_UUID_PREFIX, strlen(OUR_UUID_PREFIX)) == 0)
                 return false;
         if (!dm_uuid)
                 *ret_reason = "its device has no uuid, by which it could be found again under another name; "

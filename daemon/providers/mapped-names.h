@@ -9,7 +9,8 @@
 #include "contract/types.h"
 #include "util/macro.h"
 
-#define MAPPED_UUID_PREFIX "QUIESCED-dm-"
+#define OUR_UUID_PREFIX    "QUIESCED-" /* of each device that quiesced makes */
+#define MAPPED_UUID_PREFIX OUR_UUID_PREFIX "dm-"
 #define MAPPED_NAME_PREFIX "quiesced_"
 #define MAPPED_UUID_SIZE   129u /* DM_UUID_LEN */
 #define MAPPED_NAME_SIZE   128u /* DM_NAME_LEN */

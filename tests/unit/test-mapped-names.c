@@ -166,6 +166,10 @@ static void test_supported(void **state) {
         assert_true(mapped_volume_is_supported("part1-mpath-3600508b400105e210000900000490000", &reason));
         assert_false(mapped_volume_is_supported("QUIESCED-dm-x", &reason));
         assert_null(reason);
+        assert_false(mapped_volume_is_supported("QUIESCED-COPY-b434c1a2d4934b1f8e7c000ffc0ce0d9", &reason));
+        assert_null(reason);
+        assert_false(mapped_volume_is_supported("QUIESCED-PLAIN-x", &reason));
+        assert_null(reason);
 }
 
 int main(void) {
