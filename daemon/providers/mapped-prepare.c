@@ -61,7 +61,7 @@ static ContractError check_volume(const ProviderVolume *volume, char text[static
         else if (!mapped_volume_is_supported(origin->dm_uuid, &reason))
                 (void) snprintf(text, CONTRACT_TEXT_MAX, "No snapshot can be taken of %.200s: %s.",
                                 origin->name,
-                                reason ?: "quiesced has made it of a snapshot; name that one's origin");
+                                reason ?: "quiesced has made it of a snapshot; name its origin");
         else if (origin->swap)
                 (void) snprintf(text, CONTRACT_TEXT_MAX,
                                 "%.200s is a swap area in use: while its writes are held the machine may "
