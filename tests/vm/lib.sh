@@ -165,6 +165,8 @@ clean_disks() {
                 /dev/mapper/* | /dev/dm-* | /dev/vd[b-z]*) must umount "$(printf '%b' "$target")" ;;
                 esac
         done
+        # udev looks into what was closed, btrfs above all, and lvm finds it in use then.
+        udevadm settle
         for vg in $(vgs --noheadings -o vg_name); do
                 [ "$vg" = rootvg ] || must vgremove -qq -ff -y "$vg"
         done
