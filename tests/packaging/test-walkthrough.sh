@@ -72,6 +72,12 @@ done
 
 last_backup=$(systemctl show -P ExecMainStartTimestampMonotonic backup-postgresql.service)
 last_verification=$(systemctl show -P ExecMainStartTimestampMonotonic verify-postgresql-backup.service)
+# A clock that is set has systemd draw the random delay anew, from the boot on.
+for name in backup-postgresql verify-postgresql-backup; do
+        must mkdir "/etc/systemd/system/$name.timer.d"
+        printf '[Timer]\nRandomizedDelaySec=0\n' > "/etc/systemd/system/$name.timer.d/at-once.conf"
+done
+must systemctl daemon-reload
 must date -s '+8 days'
 check "it is backed up when its time has come" await 300 has_run_since backup-postgresql.service "$last_backup"
 check "and verified" await 300 has_run_since verify-postgresql-backup.service "$last_verification"
