@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-id128.h>
 
+#include "bus/transient-exec.h"
 #include "ctl/resident.h"
 
 #define SYSTEMD      "org.freedesktop.systemd1"
@@ -167,7 +168,8 @@ static int listen_for_resident(Starter *starter) {
         return error_trace(r);
 }
 
-static int append_exec(sd_bus_message *m, const char *verb, char *const *arguments, size_t n_arguments) {
+static int append_command(sd_bus_message *m, const char *verb, char *const *arguments, size_t n_arguments) {
+        const char **argv;
         char program[4096];
         ssize_t n;
         int r;
@@ -176,31 +178,17 @@ static int append_exec(sd_bus_message *m, const char *verb, char *const *argumen
         if (n < 0)
                 return error_origin(-errno);
         program[n] = '\0';
-        r = sd_bus_message_open_container(m, 'r', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "ExecStartEx");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(sasas)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sasas)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'r', "sasas");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", program);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "s");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "sss", "quiescectl", verb, "--foreground");
-        for (size_t i = 0; r >= 0 && i < n_arguments; i++)
-                r = sd_bus_message_append(m, "s", arguments[i]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        /* Arguments are what the user said, "$" included. */
-        if (r >= 0)
-                r = sd_bus_message_append(m, "as", 1, "no-env-expand");
-        for (int i = 0; r >= 0 && i < 4; i++)
-                r = sd_bus_message_close_container(m);
-        return error_trace(r < 0 ? r : 0);
+        argv = calloc(n_arguments + 4, sizeof(*argv));
+        if (!argv)
+                return error_origin(-ENOMEM);
+        argv[0] = "quiescectl";
+        argv[1] = verb;
+        argv[2] = "--foreground";
+        for (size_t i = 0; i < n_arguments; i++)
+                argv[3 + i] = arguments[i];
+        r = transient_exec_append(m, "ExecStart", program, argv);
+        free(argv);
+        return error_trace(r);
 }
 
 /* The host's mounts are to be seen, so nothing that would give the unit mounts of its own. */
@@ -239,7 +227,7 @@ static int start_unit(Starter *starter, const char *verb, char *const *arguments
         if (r >= 0)
                 r = append_properties(starter, call);
         if (r >= 0)
-                r = append_exec(call, verb, arguments, n_arguments);
+                r = append_command(call, verb, arguments, n_arguments);
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         if (r >= 0)

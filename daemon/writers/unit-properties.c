@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <sys/socket.h>
 
+#include "bus/transient-exec.h"
 #include "daemon/writers/launcher.h"
 #include "daemon/writers/words.h"
 #include "util/error.h"
@@ -24,31 +25,6 @@ static int append_bool(sd_bus_message *m, const char *property) {
         return sd_bus_message_append(m, "(sv)", property, "b", 1);
 }
 
-/* One command, of ExecStart= or ExecStopPost=. */
-static int append_exec(sd_bus_message *m, const char *property, char **arguments) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'r', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", property);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(sasas)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sasas)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'r', "sasas");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", arguments[0]);
-        if (r >= 0)
-                r = sd_bus_message_append_strv(m, arguments);
-        /* Arguments are what the descriptor says, "$" included. */
-        if (r >= 0)
-                r = sd_bus_message_append(m, "as", 1, "no-env-expand");
-        for (int i = 0; r >= 0 && i < 4; i++)
-                r = sd_bus_message_close_container(m);
-        return error_trace(r < 0 ? r : 0);
-}
-
 static int append_commands(sd_bus_message *m, const Descriptor *d) {
         char **arguments = NULL, **end = NULL;
         int r;
@@ -57,9 +33,9 @@ static int append_commands(sd_bus_message *m, const Descriptor *d) {
         if (!r)
                 r = launcher_end_arguments(&end, d);
         if (!r)
-                r = append_exec(m, "ExecStartEx", arguments);
+                r = transient_exec_append(m, "ExecStart", arguments[0], (const char *const *) arguments);
         if (!r && end)
-                r = append_exec(m, "ExecStopPostEx", end);
+                r = transient_exec_append(m, "ExecStopPost", end[0], (const char *const *) end);
         /* The adaptor itself is to stop its freezes, and no thaw is to be stopped. */
         if (!r && end)
                 r = sd_bus_message_append(m, "(sv)", "KillMode", "s", "mixed");

@@ -159,6 +159,9 @@ chmod 777 /usr/local/test-open
 ln -s /usr/local/test-open/program /usr/local/bin/test-linked
 printf '[Writer]\nExec=/usr/local/bin/test-shared\nUser=root\n' > "$descriptors/f-shared.writer"
 printf '[Writer]\nExec=/usr/local/bin/test-linked\nUser=root\n' > "$descriptors/g-linked.writer"
+# shellcheck disable=SC2016 # nobody expands it
+words='$HOME ${HOME} $$ a$'
+printf '[Writer]\nExec=/bin/echo words: %s\nUser=nobody\n' "$words" > "$descriptors/h-words.writer"
 start_driver
 tell launch 1
 expect "the hook starts" '^launched 1 a-hook available front-end'
@@ -168,6 +171,9 @@ expect "a missing script is named" '^launched 1 d-noscript unavailable .*/nowher
 expect "a program that is no writer" '^launched 1 e-ends unavailable .*ended before it registered'
 expect "a program that others may write" '^launched 1 f-shared unavailable .*others than root may write /usr/local/bin/test-shared'
 expect "a link into a folder that others may write" '^launched 1 g-linked unavailable .*others than root may write /usr/local/test-open'
+expect "another that is no writer" '^launched 1 h-words unavailable .*ended before it registered'
+journalctl --sync
+check "its arguments were what the descriptor says" grep -q -x -F "words: $words" <(journalctl --no-pager -o cat -u quiesced-writer-h-words.service)
 tell send 1 0 Identify
 expect "the hook's paths" '^answered 1 0 Identify  frozen= paths=/srv/hook'
 tell send 1 0 PrepareForBackup
@@ -221,6 +227,8 @@ check_equal "as root, with /var/log, in the reverse order" "$all" "$(log_line)"
 rm "$freeze_log"
 tell send 1 0 Freeze
 expect "frozen before the adaptor is killed" '^answered 1 0 Freeze  '
+# PID 1 reads the transient unit's file anew, and knows what it owes all the same.
+must systemctl daemon-reload
 must kill -KILL "$(main_pid quiesced-writer-a-others)"
 expect "the adaptor's death is told" '^gone 1 0$'
 check "PID 1 thaws" await logged "$all"
