@@ -22,6 +22,37 @@ release_place() {
         wait "$pid" 2> /dev/null
 }
 
+# stall_at_all FILE: whoever comes to one of these failpoints, a line each, stands still there, the first time.
+stall_at_all() {
+        local place
+        # shellcheck disable=SC2154 # lib.sh's
+        mkfifo "$test_work/stalled"
+        exec {stalled}<> "$test_work/stalled"
+        rm "$test_work/stalled"
+        stallers=()
+        while read -r place; do
+                mkfifo "$failpoints/$place.stall" "$failpoints/$place.go"
+                {
+                        exec 3> "$failpoints/$place.stall" && rm "$failpoints/$place.stall" && echo "$place" >&"$stalled" &&
+                                read -r _ < "$failpoints/$place.go"
+                        rm "$failpoints/$place.go"
+                } &
+                stallers+=($!)
+        done < "$1"
+}
+
+# Sets place to that at which somebody has come to stand; fails when all have been reached, or none is for a minute.
+next_stalled() {
+        place=''
+        [ "${#stallers[@]}" -gt 0 ] && read -r -t 60 -u "$stalled" place
+}
+
+# Who stands at $place goes on.
+release_stalled() {
+        echo > "$failpoints/$place.go"
+        unset "stallers[-1]"
+}
+
 # Every failpoint that has been reached, in this order, since start_trace.
 start_trace() { : > "$failpoints/trace"; }
 end_trace() {
