@@ -42,6 +42,11 @@ static bool quiesced_has_died(const sd_bus_error *error, int r) {
                sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED) || r == -ECONNRESET || r == -ENOTCONN;
 }
 
+static bool quiesced_is_gone(const sd_bus_error *error) {
+        return sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+               sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN);
+}
+
 static int explain(const Backup *backup, const EndCall *call, const sd_bus_error *error, int r,
                    char text[static BACKUP_TEXT_MAX]) {
         const char *id = quiesce_backup_get_id(backup->session);
@@ -50,6 +55,12 @@ static int explain(const Backup *backup, const EndCall *call, const sd_bus_error
                 (void) snprintf(text, BACKUP_TEXT_MAX,
                                 "%s: the system bus has gone, and session %s with it; quiesced releases it",
                                 call->failed, id);
+        else if (quiesced_is_gone(error))
+                (void) snprintf(
+                        text, BACKUP_TEXT_MAX,
+                        "%s: quiesced has ended, and session %s with it; 'journalctl -u quiesced' tells "
+                        "why, and what the session has left goes when quiesced is started again",
+                        call->failed, id);
         else if (quiesced_has_died(error, r))
                 (void) snprintf(
                         text, BACKUP_TEXT_MAX,

@@ -290,12 +290,12 @@ _public_ int quiesce_backup_complete(QuiesceBackup *backup, sd_bus_error *error)
  * @backup:     the session
  * @error:      gets the error that was answered; may be NULL
  *
- * Mirrors IVssBackupComponents::AbortBackup.
+ * Mirrors IVssBackupComponents::AbortBackup. If quiesced has gone, so has the session: that is a success.
  *
  * Return: 0 or a negative errno.
  */
 _public_ int quiesce_backup_abort(QuiesceBackup *backup, sd_bus_error *error) {
-        return error_trace(requester_call_simple(backup, QUIESCE_BUS_BACKUP, "AbortBackup", NULL, error));
+        return error_trace(requester_end(backup, QUIESCE_BUS_BACKUP, "AbortBackup", error));
 }
 
 /**
@@ -303,10 +303,10 @@ _public_ int quiesce_backup_abort(QuiesceBackup *backup, sd_bus_error *error) {
  * @backup:     the session
  * @error:      gets the error that was answered; may be NULL
  *
- * Mirrors IVssBackupComponents::Release.
+ * Mirrors IVssBackupComponents::Release. If quiesced has gone, so has the session: that is a success.
  *
  * Return: 0 or a negative errno.
  */
 _public_ int quiesce_backup_release(QuiesceBackup *backup, sd_bus_error *error) {
-        return error_trace(requester_call_simple(backup, QUIESCE_BUS_SESSION, "Release", NULL, error));
+        return error_trace(requester_end(backup, QUIESCE_BUS_SESSION, "Release", error));
 }

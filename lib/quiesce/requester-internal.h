@@ -25,6 +25,7 @@ int requester_call(QuiesceBackup *backup, sd_bus_message *call, sd_bus_message *
                    sd_bus_error *error);
 int requester_call_simple(QuiesceBackup *backup, const char *interface, const char *member,
                           sd_bus_message **ret_reply, sd_bus_error *error);
+int requester_end(QuiesceBackup *backup, const char *interface, const char *member, sd_bus_error *error);
 int requester_append_requirement(sd_bus_message *call, const QuiesceRequirement *requirement);
 int requester_open(QuiesceBackup *backup, const char *member, const char *document, sd_bus_error *error);
 int requester_call_component(QuiesceBackup *backup, const char *interface, const char *member,

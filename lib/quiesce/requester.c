@@ -147,11 +147,40 @@ int requester_call(QuiesceBackup *backup, sd_bus_message *call, sd_bus_message *
 }
 
 /**
+ * requester_end() - make a call that has nothing more to end once quiesced has gone
+ * @backup:     the session
+ * @interface:  of the session's object
+ * @member:     the method, without arguments but options
+ * @error:      gets the error that was answered; may be NULL
+ *
+ * The session ended with the quiesced that had it, so a bus name that nobody owns is a success. What a
+ * session leaves behind is then the next quiesced's, which looks whether the caller is still on the bus.
+ *
+ * Return: 0 or a negative errno.
+ */
+int requester_end(QuiesceBackup *backup, const char *interface, const char *member, sd_bus_error *error) {
+        sd_bus_error answered = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = requester_call_simple(backup, interface, member, NULL, &answered);
+        if (sd_bus_error_has_name(&answered, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+            sd_bus_error_has_name(&answered, SD_BUS_ERROR_SERVICE_UNKNOWN))
+                r = 0;
+        else if (error && sd_bus_error_is_set(&answered))
+                (void) sd_bus_error_move(error, &answered);
+        sd_bus_error_free(&answered);
+        return error_trace(r);
+}
+
+/**
  * quiesce_backup_new_call() - an empty call of a method of this session
  * @backup:     the session, open
  * @ret:        the message, to be filled with arguments
  * @interface:  QUIESCE_BUS_SESSION or QUIESCE_BUS_BACKUP
  * @member:     the method
+ *
+ * It starts no quiesced: one that is started has not this session, and whoever has stopped it wants it to
+ * stay so.
  *
  * Return: 0; -ENOTCONN if the session is not open.
  */
@@ -163,6 +192,8 @@ _public_ int quiesce_backup_new_call(QuiesceBackup *backup, sd_bus_message **ret
                 return error_origin(-ENOTCONN);
         r = sd_bus_message_new_method_call(backup->bus, ret, QUIESCE_BUS_NAME, backup->path, interface,
                                            member);
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(*ret, false);
         return error_trace(r < 0 ? r : 0);
 }
 

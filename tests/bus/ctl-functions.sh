@@ -80,6 +80,7 @@ END
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <listen>unix:path=$work/bus</listen>
+  <servicedir>$work/services</servicedir>
   <policy context="default">
     <allow user="*"/><allow send_type="*"/><allow send_destination="org.freedesktop.DBus"/>
     <allow receive_type="signal"/><allow receive_type="method_call"/>
@@ -88,6 +89,7 @@ END
   <include>$srcdir/units/org.quiesce1.conf</include>
 </busconfig>
 END
+        mkdir "$work/services"
         export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
         mkfifo "$work/address"
         dbus-daemon --config-file="$work/bus.conf" --nofork --nopidfile --print-address > "$work/address" 2> "$work/bus.log" &
@@ -99,4 +101,11 @@ start_quiesced() {
                 "--test-provider=$work/provider" --launcher=fork 2>> "$work/quiesced.log" &
         pids[1]=$!
         await ctl list sets || { echo "not ok quiesced starts"; sed 's/^/# /' "$work/quiesced.log"; exit 1; }
+}
+# From now on the bus would start "quiesced" for who calls it: one that leaves a mark and fails.
+make_activatable() {
+        printf '[D-BUS Service]\nName=org.quiesce1\nExec=/bin/sh -c "touch %s; exit 1"\n' "$work/was-activated" \
+                > "$work/services/org.quiesce1.service"
+        dbus-send --bus="$DBUS_SYSTEM_BUS_ADDRESS" --print-reply --dest=org.freedesktop.DBus / \
+                org.freedesktop.DBus.ReloadConfig > "$work/said" || cat "$work/said"
 }

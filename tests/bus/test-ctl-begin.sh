@@ -170,4 +170,17 @@ check "it can be ended all the same" ctl end "$id"
 check "and the resident with it" ends 0
 check "at the end nothing is left" nothing_is_left
 
+# Nobody undoes 'systemctl stop quiesced': what ends a session starts no other quiesced.
+start test:one
+make_activatable
+kill "${pids[1]}" && wait "${pids[1]}"
+fails "quiesced is stopped: complete fails, as no writer was told" 1 \
+        "could not be told .*quiesced has ended, and session $id with it" ctl complete "$id"
+check "to abort is all the same" ctl abort "$id"
+check "and so is to end" ctl end "$id"
+check "the resident ends well" ends 0
+check "and nobody has started quiesced again" test ! -e "$work/was-activated"
+fails "as another call would have" 1 . ctl list sets
+check "by the bus" test -e "$work/was-activated"
+
 [ "$failures" -eq 0 ]
