@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "daemon/child/connections.h"
 #include "util/error.h"
 
 static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
@@ -44,7 +45,10 @@ _Noreturn static void child_run(const ChildStart *start) {
 
         signals_reset();
         (void) setpgid(0, 0);
-        if (stdio_arrange(start) < 0 || chdir("/") < 0)
+        if (stdio_arrange(start) < 0)
+                _exit(126);
+        connections_close(start->socket_fd); /* before anything that may hang */
+        if (chdir("/") < 0)
                 _exit(126);
         if (start->function) {
                 /* A helper serves quiesced alone. A command does not die with it: LVM killed in the middle

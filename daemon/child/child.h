@@ -5,10 +5,11 @@
  * Child processes with a deadline: a command whose output is captured, or a forked function that passes a
  * few descriptors back.
  *
- * Each child gets a clean environment, default signals, a process group of its own and /dev/null as input.
- * One that outlives its deadline is killed with its whole group and reported as such: an answer that comes
- * after the deadline is poison, it is never looked at. The callback is called exactly once, from the event
- * loop; by then the process is gone and reaped. Nothing here needs SIGCHLD.
+ * Each child gets a clean environment, default signals, a process group of its own and /dev/null as input,
+ * and keeps none of quiesced's connections: however long it hangs, who is at the other end sees quiesced's
+ * death. One that outlives its deadline is killed with its whole group and reported as such: an answer that
+ * comes after the deadline is poison, it is never looked at. The callback is called exactly once, from the
+ * event loop; by then the process is gone and reaped. Nothing here needs SIGCHLD.
  */
 
 #include <systemd/sd-event.h>

@@ -7,35 +7,17 @@
 
 #include "daemon/sets/apart.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "daemon/child/connections.h"
 #include "util/log.h"
 #include "util/macro.h"
 
-/* A connection must not seem alive through a process that hangs. Device-mapper's control device stays open:
- * to open it takes a file system. */
-static void close_sockets(void) {
-        DIR *d = opendir("/proc/self/fd");
-        struct stat st;
-
-        if (!d)
-                return;
-        for (struct dirent *e; (e = readdir(d));) {
-                int fd = atoi(e->d_name);
-
-                if (fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
-                        (void) close(fd);
-        }
-        (void) closedir(d);
-}
-
 /* The process that makes the call. */
 static _Noreturn void make_call(int write_fd, void (*call)(const void *argument), const void *argument) {
-        close_sockets();
+        connections_close(write_fd);
         log_drop();
         call(argument);
         /* Who logs may have to wait for a journald whose disk is held. */

@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "daemon/child/child.h"
@@ -169,13 +171,98 @@ static void test_function(void **state) {
         (void) close(seen.fd);
 }
 
+/* Somebody connected to quiesced, a pipe whose end is a sign as well, and children that hang. */
+typedef struct Peers {
+        int ours[2], theirs[2];
+} Peers;
+
+static Peers peers_make(void) {
+        int pair[2], fifo[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(pipe2(fifo, O_CLOEXEC), 0);
+        return (Peers){{pair[0], fifo[1]}, {pair[1], fifo[0]}};
+}
+
+/* We are as good as dead: our ends are closed, and those of our child must be. */
+static void assert_ends(Peers *peers) {
+        for (size_t i = 0; i < 2; i++)
+                (void) close(peers->ours[i]);
+        for (size_t i = 0; i < 2; i++) {
+                struct pollfd p = {.fd = peers->theirs[i], .events = POLLIN};
+
+                assert_int_equal(poll(&p, 1, 10000), 1);
+                assert_true(p.revents & POLLHUP);
+                (void) close(peers->theirs[i]);
+        }
+}
+
+static int hang(int socket_fd, void *argument) {
+        while (pause() < 0)
+                ;
+        return 0;
+}
+
+static int hang_before(void *argument) {
+        return hang(-1, NULL);
+}
+
+static void test_hanging_child_keeps_no_connection(void **state) {
+        const char *const argv[] = {"true", NULL};
+        ChildSpec spec = {.argv = argv, .limit_usec = 60 * USEC_PER_SEC, .before = hang_before};
+        Seen seen = {};
+        Child *child;
+        Peers peers;
+
+        assert_int_equal(sd_event_new(&seen.event), 0);
+        peers = peers_make();
+        assert_int_equal(child_fork(&child, seen.event, hang, NULL, 60 * USEC_PER_SEC, on_done, &seen), 0);
+        assert_ends(&peers);
+        assert_null(child_free(child));
+        peers = peers_make();
+        assert_int_equal(child_spawn(&child, seen.event, &spec, on_done, &seen), 0);
+        assert_ends(&peers);
+        assert_null(child_free(child));
+        assert_int_equal(seen.calls, 0);
+        sd_event_unref(seen.event);
+}
+
+/* journald's socket has no other end that would miss it. */
+static int send_text(int socket_fd, void *argument) {
+        return send(*(int *) argument, "text", 4, 0) == 4 ? 0 : 1;
+}
+
+static void test_child_may_log(void **state) {
+        Seen seen = {};
+        char text[8];
+        Child *child;
+        int pair[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(sd_event_new(&seen.event), 0);
+        assert_int_equal(
+                child_fork(&child, seen.event, send_text, &pair[0], 20 * USEC_PER_SEC, on_done, &seen), 0);
+        assert_int_equal(sd_event_loop(seen.event), 0);
+        sd_event_unref(seen.event);
+        assert_int_equal(seen.status, 0);
+        assert_int_equal(recv(pair[1], text, sizeof(text), MSG_DONTWAIT), 4);
+        (void) close(pair[0]);
+        (void) close(pair[1]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_output),   cmocka_unit_test(test_output_that_nobody_reads),
-                cmocka_unit_test(test_missing),  cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_signals),  cmocka_unit_test(test_deadline),
-                cmocka_unit_test(test_too_much), cmocka_unit_test(test_freed),
+                cmocka_unit_test(test_output),
+                cmocka_unit_test(test_output_that_nobody_reads),
+                cmocka_unit_test(test_missing),
+                cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_signals),
+                cmocka_unit_test(test_deadline),
+                cmocka_unit_test(test_too_much),
+                cmocka_unit_test(test_freed),
                 cmocka_unit_test(test_function),
+                cmocka_unit_test(test_hanging_child_keeps_no_connection),
+                cmocka_unit_test(test_child_may_log),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
