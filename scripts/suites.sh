@@ -152,7 +152,7 @@ suite_tidy() {
 # Not run under it:
 valgrind_leaves_out=(
         tests/contract/test-enumerate tests/contract/test-enumerate-two # hours; the other tests run the same lines
-        tests/unit/test-child tests/unit/test-lvm-queue tests/unit/test-set-store tests/unit/test-sets tests/bus/test-bus-recovery tests/bus/test-bus-timeline # valgrind 3.19 has no pidfd_open()
+        tests/unit/test-child tests/unit/test-lvm-queue tests/unit/test-set-store tests/unit/test-sets tests/unit/test-mapped-queue tests/bus/test-bus-recovery tests/bus/test-bus-timeline # valgrind 3.19 has no pidfd_open()
         tests/bus/test-bus-access # the same: nobody may mount then
         tests/unit/test-ctl-view # it has no fsopen()
         tests/unit/test-hold-main.sh # it opens a standard input that is closed
