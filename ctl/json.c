@@ -48,7 +48,7 @@ static json_t *json_from_item(const Column *column, const DictItem *item) {
         case DICT_LIST:
                 return json_from_list(item);
         case DICT_TIMES:
-                return json_from_times(item);
+                return column->type == COLUMN_LIST ? json_from_list(item) : json_from_times(item);
         default:
                 return json_from_number(column->type, item->number);
         }

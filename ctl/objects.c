@@ -231,25 +231,22 @@ int snapshot_new_call(sd_bus *bus, sd_bus_message **ret, const char *id, const c
 }
 
 /**
- * snapshot_call() - call a method of a snapshot
+ * snapshot_mount() - call Mount, without options
  * @bus:            the bus
  * @id:             UUID of the snapshot
- * @method:         "Mount", "Unmount"
- * @directory_fd:   the method's first argument, or -1: it has none
+ * @directory_fd:   where
  *
  * Return: 0, CTL_E_SAID or a negative errno.
  */
-int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd) {
+int snapshot_mount(sd_bus *bus, const char *id, int directory_fd) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *call = NULL;
         int r;
 
-        r = snapshot_new_call(bus, &call, id, method);
+        r = snapshot_new_call(bus, &call, id, "Mount");
         if (r != 0)
                 return r;
-        r = directory_fd >= 0 ? sd_bus_message_append(call, "h", directory_fd) : 0;
-        if (r >= 0)
-                r = sd_bus_message_append(call, "a{sv}", 0);
+        r = sd_bus_message_append(call, "ha{sv}", directory_fd, 0);
         if (r >= 0)
                 r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
         return r < 0 ? say_bus_error(id, &error, r) : 0;

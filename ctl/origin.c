@@ -86,20 +86,3 @@ bool device_lies_on(const char *sysfs, dev_t device, const char *key) {
 
         return fd >= 0 && directory_lies_on(fd, key, 0);
 }
-
-/**
- * device_lies_on_device() - whether a device is another one, or lies on it (as LUKS does)
- * @sysfs:      "/sys", or a folder that looks like it
- * @device:     the device
- * @below:      the other, of device-mapper's
- *
- * Return: true if so; false also if it cannot be told.
- */
-bool device_lies_on_device(const char *sysfs, dev_t device, dev_t below) {
-        _cleanup_close_ int fd = device_open(sysfs, below);
-        char key[UUID_SIZE];
-
-        if (device == below)
-                return true;
-        return fd >= 0 && line_read(fd, "dm/uuid", key, sizeof(key)) && device_lies_on(sysfs, device, key);
-}

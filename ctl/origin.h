@@ -11,4 +11,3 @@
 #include "util/macro.h"
 
 bool device_lies_on(const char *sysfs, dev_t device, const char *key);
-bool device_lies_on_device(const char *sysfs, dev_t device, dev_t below);

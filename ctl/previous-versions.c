@@ -124,10 +124,10 @@ static bool version_show(PreviousVersions *versions, const Version *version) {
         uint64_t mounted = mounted_there(versions, version->name);
         _cleanup_close_ int fd = -EBADF;
 
-        if (mounted != 0 && mounted == dict_get_number(version->snapshot, "mount-id"))
+        if (mounted != 0 && snapshot_is_mounted_as(version->snapshot, mounted))
                 return true;
         if (mounted != 0) /* what quiesced knows nothing of: it was killed in the middle */
-                (void) snapshot_call(versions->bus, id, "Unmount", -1);
+                (void) snapshot_unmount(versions->bus, id, mounted);
         if (mkdirat(versions->directory_fd, version->name, 0755) < 0 && errno != EEXIST) {
                 say("%s/%s cannot be made: %s", versions->directory, version->name, strerror(errno));
                 return false;
@@ -144,9 +144,9 @@ static void version_hide(const PreviousVersions *versions, const View *view, con
         uint64_t mounted = mounted_there(versions, name);
 
         for (size_t i = 0; mounted != 0 && i < view->snapshots.n_dicts; i++)
-                if (dict_get_number(&view->snapshots.dicts[i], "mount-id") == mounted)
-                        (void) snapshot_call(versions->bus, dict_get_string(&view->snapshots.dicts[i], "Id"),
-                                             "Unmount", -1);
+                if (snapshot_is_mounted_as(&view->snapshots.dicts[i], mounted))
+                        (void) snapshot_unmount(versions->bus,
+                                                dict_get_string(&view->snapshots.dicts[i], "Id"), mounted);
         if (unlinkat(versions->directory_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
                 say("%s/%s cannot be removed: %s", versions->directory, name, strerror(errno));
 }

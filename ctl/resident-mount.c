@@ -104,7 +104,7 @@ static int mount_volume(ResidentMounts *mounts, Resident *resident, const PlanVo
                     strerror(-fd));
                 return CTL_E_SAID;
         }
-        return snapshot_call(resident->backup.bus, snapshot->id, "Mount", fd);
+        return snapshot_mount(resident->backup.bus, snapshot->id, fd);
 }
 
 static ResidentSnapshot *find_snapshot(Resident *resident, const char *id) {

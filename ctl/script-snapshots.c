@@ -41,7 +41,7 @@ int run_expose(ScriptRun *run) {
                 run_say(run, "%s: %s", directory, strerror(errno));
                 return CTL_E_SAID;
         }
-        r = snapshot_call(run->backup.bus, id, "Mount", fd);
+        r = snapshot_mount(run->backup.bus, id, fd);
         if (r != 0)
                 return r;
         progress_say(&run->backup.progress, "snapshot %s is exposed at %s", id, directory);
@@ -61,8 +61,8 @@ int run_unexpose(ScriptRun *run) {
         r = run_expand(run, run->command->argument, &what);
         if (r != 0)
                 return r;
-        return is_id(what) ? snapshot_call(run->backup.bus, what, "Unmount", -1)
-                           : unmount_directory(run->backup.bus, what);
+        return is_id(what) ? snapshot_unmount(run->backup.bus, what, 0)
+                           : unmount_directory(run->backup.bus, what, NULL);
 }
 
 /* What the script has exposed itself it may delete, as on Windows; what is mounted is not deleted else.
@@ -81,7 +81,7 @@ static int unexpose_own(ScriptRun *run, const char *id) {
                         continue;
                 for (size_t j = 0; r == 0 && j < run->n_exposed; j++)
                         if (streq(run->exposed[j], snapshot))
-                                r = snapshot_call(run->backup.bus, snapshot, "Unmount", -1);
+                                r = snapshot_unmount(run->backup.bus, snapshot, 0);
         }
         return r;
 }
@@ -242,9 +242,7 @@ int run_delete_shadows(ScriptRun *run) {
         case PROGRAM_OLDEST:
                 return delete_of_volume(run, what, true);
         case PROGRAM_EXPOSED:
-                r = snapshot_find_mounted(run->backup.bus, what, &id);
-                if (r == 0)
-                        r = snapshot_call(run->backup.bus, id, "Unmount", -1);
+                r = unmount_directory(run->backup.bus, what, &id);
                 return r == 0 ? delete_one(run, id) : r;
         case PROGRAM_OF_SET:
         case PROGRAM_ID:

@@ -131,7 +131,8 @@ static char *cell_text(const Column *column, const Dict *row, bool brief, const 
         case DICT_NUMBER:
         case DICT_BOOLEAN:
                 return format_number(column, item->number, brief, options);
-        case DICT_TIMES:
+        case DICT_TIMES: /* its names */
+                return column->type == COLUMN_LIST && item->list ? list_join(item->list) : NULL;
         default:
                 return NULL;
         }

@@ -46,7 +46,7 @@ int object_properties(Dict *dict, sd_bus *bus, const char *path, const char *int
 int object_find_set(sd_bus *bus, const char *id, char **ret_path);
 int checked_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
 int snapshot_new_call(sd_bus *bus, sd_bus_message **ret, const char *id, const char *method);
-int snapshot_call(sd_bus *bus, const char *id, const char *method, int directory_fd);
+int snapshot_mount(sd_bus *bus, const char *id, int directory_fd);
 
 /* In names.c. */
 int name_resolve(sd_bus *bus, const char *word, char **ret_id);
@@ -55,5 +55,6 @@ int name_resolve(sd_bus *bus, const char *word, char **ret_id);
 int set_break(DictArray *broken, sd_bus *bus, const char *id, const char *suffix, bool writable);
 
 /* In verb-mount.c. */
-int snapshot_find_mounted(sd_bus *bus, const char *directory, char **ret_id);
-int unmount_directory(sd_bus *bus, const char *directory);
+bool snapshot_is_mounted_as(const Dict *snapshot, uint64_t mount_id);
+int snapshot_unmount(sd_bus *bus, const char *id, uint64_t mount_id);
+int unmount_directory(sd_bus *bus, const char *directory, char **ret_id);

@@ -6,12 +6,10 @@
  */
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
 #include "ctl/format.h"
 #include "ctl/mounts.h"
-#include "ctl/origin.h"
 #include "ctl/table.h"
 #include "quiesce/requester.h"
 
@@ -139,17 +137,48 @@ int verb_mount(int argc, char **argv) {
         return r == CTL_E_SAID ? EXIT_FAILURE : r;
 }
 
-/* The mount's id may have been given to another since: the device must be right, too, if it is one (of the
- * test provider it is a directory). */
-static bool is_mounted_as(const Dict *snapshot, const Mount *mount) {
-        const char *copy = dict_get_string(snapshot, "copy-device");
-        const char *device = copy && *copy ? copy : dict_get_string(snapshot, "device");
-        struct stat st;
+/**
+ * snapshot_is_mounted_as() - whether a mount is one that quiesced has made of a snapshot
+ * @snapshot:   its properties, GetProperties' too
+ * @mount_id:   as in /proc/PID/mountinfo
+ *
+ * Return: whether.
+ */
+bool snapshot_is_mounted_as(const Dict *snapshot, uint64_t mount_id) {
+        static const char *const keys[] = {"mounts", "mounts-giving-way", "mounts-writable"};
 
-        if (dict_get_number(snapshot, "mount-id") != (uint64_t) mount->id)
-                return false;
-        return device && stat(device, &st) >= 0 &&
-               (!S_ISBLK(st.st_mode) || device_lies_on_device("/sys", mount->device, st.st_rdev));
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                const DictItem *mounts = dict_get(snapshot, keys[i]);
+
+                for (size_t k = 0; mounts && mounts->type == DICT_TIMES && mounts->list && mounts->list[k];
+                     k++)
+                        if (mounts->times[k] == mount_id)
+                                return true;
+        }
+        return false;
+}
+
+/**
+ * snapshot_unmount() - call Unmount
+ * @bus:        the bus
+ * @id:         UUID of the snapshot
+ * @mount_id:   which of its mounts; 0: quiesced decides
+ *
+ * Return: 0, CTL_E_SAID or a negative errno.
+ */
+int snapshot_unmount(sd_bus *bus, const char *id, uint64_t mount_id) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *call = NULL;
+        int r;
+
+        r = snapshot_new_call(bus, &call, id, "Unmount");
+        if (r != 0)
+                return r;
+        r = mount_id != 0 ? sd_bus_message_append(call, "a{sv}", 1, "mount-id", "t", mount_id)
+                          : sd_bus_message_append(call, "a{sv}", 0);
+        if (r >= 0)
+                r = sd_bus_call(bus, call, UINT64_MAX, &error, NULL);
+        return r < 0 ? say_bus_error(id, &error, r) : 0;
 }
 
 /* Return: 0, CTL_E_SAID or a negative errno. */
@@ -163,7 +192,7 @@ static int find_snapshot_of(sd_bus *bus, const Mount *mount, const char *directo
                 Dict *snapshot = &snapshots.dicts[i];
 
                 r = checked_properties(snapshot, bus, snapshot->name, QUIESCE_BUS_SNAPSHOT);
-                found = r == 0 && is_mounted_as(snapshot, mount);
+                found = r == 0 && snapshot_is_mounted_as(snapshot, (uint64_t) mount->id);
                 if (found && !(*ret_id = strdup(dict_get_string(snapshot, "Id"))))
                         r = error_origin(-ENOMEM);
         }
@@ -177,16 +206,16 @@ static int find_snapshot_of(sd_bus *bus, const Mount *mount, const char *directo
 }
 
 /**
- * snapshot_find_mounted() - the snapshot that is mounted on a directory
+ * unmount_directory() - unmount the snapshot that is mounted on a directory, there alone
  * @bus:        the bus
  * @directory:  as the user wrote it
- * @ret_id:     the snapshot's UUID; free() it
+ * @ret_id:     the snapshot's UUID; free() it; or NULL
  *
  * Return: 0, CTL_E_SAID or a negative errno.
  */
-int snapshot_find_mounted(sd_bus *bus, const char *directory, char **ret_id) {
+int unmount_directory(sd_bus *bus, const char *directory, char **ret_id) {
         _cleanup_(mount_table_freep) MountTable *table = NULL;
-        _cleanup_free_ char *path = realpath(directory, NULL);
+        _cleanup_free_ char *path = realpath(directory, NULL), *id = NULL;
         const Mount *mount;
         int r;
 
@@ -204,22 +233,12 @@ int snapshot_find_mounted(sd_bus *bus, const char *directory, char **ret_id) {
                     directory);
                 return CTL_E_SAID;
         }
-        return find_snapshot_of(bus, mount, directory, ret_id);
-}
-
-/**
- * unmount_directory() - unmount the snapshot that is mounted on a directory
- * @bus:        the bus
- * @directory:  as the user wrote it
- *
- * Return: 0, CTL_E_SAID or a negative errno.
- */
-int unmount_directory(sd_bus *bus, const char *directory) {
-        _cleanup_free_ char *id = NULL;
-        int r;
-
-        r = snapshot_find_mounted(bus, directory, &id);
-        return r == 0 ? snapshot_call(bus, id, "Unmount", -1) : r;
+        r = find_snapshot_of(bus, mount, directory, &id);
+        if (r == 0)
+                r = snapshot_unmount(bus, id, (uint64_t) mount->id);
+        if (r == 0 && ret_id)
+                *ret_id = TAKE_PTR(id);
+        return r;
 }
 
 /**
@@ -242,8 +261,8 @@ int verb_umount(int argc, char **argv) {
         r = bus_open(&bus, NULL);
         said = r == CTL_E_SAID;
         for (int i = optind; r >= 0 && bus && i < argc; i++) {
-                r = sd_id128_from_string(argv[i], &id) >= 0 ? snapshot_call(bus, argv[i], "Unmount", -1)
-                                                            : unmount_directory(bus, argv[i]);
+                r = sd_id128_from_string(argv[i], &id) >= 0 ? snapshot_unmount(bus, argv[i], 0)
+                                                            : unmount_directory(bus, argv[i], NULL);
                 said |= r == CTL_E_SAID;
         }
         return r < 0 ? r : said ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -136,8 +136,49 @@ int reply_do_snapshot_set(BusCall *call, const ContractEffect *effect, sd_bus_me
         return r >= 0 ? sd_bus_message_close_container(reply) : r;
 }
 
+typedef enum MountKind {
+        MOUNT_KEEPS,
+        MOUNT_GIVES_WAY,
+        MOUNT_WRITABLE,
+} MountKind;
+
+static MountKind mount_kind(const MountRecord *mount) {
+        return mount->writable ? MOUNT_WRITABLE : mount->gives_way ? MOUNT_GIVES_WAY : MOUNT_KEEPS;
+}
+
+/* Directories and the mounts' ids; no entry if there are none. */
+static int append_mounts(sd_bus_message *reply, const char *key, const MountRecords *mounts,
+                         MountKind kind) {
+        size_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < mounts->n; i++) {
+                if (mount_kind(&mounts->mounts[i]) != kind)
+                        continue;
+                if (n++ == 0)
+                        r = dictionary_open_array(reply, key, "a{st}");
+                if (r >= 0)
+                        r = dictionary_append_number(reply, mounts->mounts[i].mount_point,
+                                                     mounts->mounts[i].id);
+        }
+        return r < 0 || n == 0 ? r : dictionary_close_array(reply);
+}
+
+static int append_all_mounts(sd_bus_message *reply, const SnapshotSet *set, const char *snapshot_id) {
+        _cleanup_(mount_records_done) MountRecords mounts = {};
+        int r;
+
+        r = snapshot_set_get_mounts(set, snapshot_id, &mounts);
+        if (r >= 0)
+                r = append_mounts(reply, "mounts", &mounts, MOUNT_KEEPS);
+        if (r >= 0)
+                r = append_mounts(reply, "mounts-giving-way", &mounts, MOUNT_GIVES_WAY);
+        if (r >= 0)
+                r = append_mounts(reply, "mounts-writable", &mounts, MOUNT_WRITABLE);
+        return r;
+}
+
 static int append_snapshot_place(sd_bus_message *reply, const SnapshotSet *set, const SnapshotInfo *info) {
-        uint64_t mount_id = snapshot_set_get_mount(set, info->id);
         int r;
 
         r = dictionary_add(reply, "volume", "s", info->volume);
@@ -157,9 +198,7 @@ static int append_snapshot_place(sd_bus_message *reply, const SnapshotSet *set, 
                 r = dictionary_add(reply, "copy-device", "s", info->copy_device);
         if (r >= 0 && info->copy_lost)
                 r = dictionary_add(reply, "copy-lost", "b", 1);
-        if (r >= 0 && mount_id != 0)
-                r = dictionary_add(reply, "mount-id", "t", mount_id);
-        return r;
+        return r < 0 ? r : append_all_mounts(reply, set, info->id);
 }
 
 /**

@@ -11,6 +11,7 @@
 #include "daemon/bus/publish.h"
 
 #include "util/error.h"
+#include "util/utf8.h"
 
 static void reply_gone(sd_bus_message *call) {
         bus_reply_error(call, CONTRACT_ERROR_OBJECT_NOT_FOUND, "The snapshot has been deleted meanwhile.");
@@ -103,7 +104,17 @@ static void mount_begun(Manager *manager, KeptCall **kept, const char *snapshot_
                 *kept = NULL; /* mount_done()'s */
         else if (r == -EBUSY)
                 bus_reply_error(call, CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
-                                "The snapshot is mounted on the host already; unmount it first.");
+                                "A writable copy of the snapshot is mounted already; unmount that first.");
+        else if (r == -ETXTBSY)
+                bus_reply_error(
+                        call, CONTRACT_ERROR_OBJECT_ALREADY_EXISTS,
+                        "The snapshot is a thick one, which is mounted either read-only or as a writable "
+                        "copy, and it is mounted the other way; unmount that first (quiescectl show tells "
+                        "where).");
+        else if (r == -EUSERS)
+                bus_reply_error(
+                        call, CONTRACT_ERROR_LIMITS_EXCEEDED,
+                        "The snapshot is mounted as often as is allowed; unmount it somewhere first.");
         else if (r == -EOPNOTSUPP && snapshot && published_get_info(snapshot, &set, &info))
                 bus_reply_error(call, CONTRACT_ERROR_NOT_SUPPORTED, info.no_tree);
         else if (r == -ENOSYS)
@@ -153,22 +164,50 @@ static int method_mount(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         return r < 0 ? r : snapshot_check_access(m, snapshot->set, snapshot->id, mount_allowed, reterr);
 }
 
+/* It is mounted on several directories, and which one is meant was not said. */
+static void reply_which(sd_bus_message *call, const SnapshotSet *set, const char *snapshot_id) {
+        _cleanup_(mount_records_done) MountRecords mounts = {};
+        char text[CONTRACT_TEXT_MAX] = "The snapshot is mounted more than once; say which one to unmount:";
+        size_t n = strlen(text);
+
+        (void) snapshot_set_get_mounts(set, snapshot_id, &mounts);
+        for (size_t i = 0; i < mounts.n && n < sizeof(text); i++)
+                n += (size_t) snprintf(text + n, sizeof(text) - n, "%s %s", i > 0 ? "," : "",
+                                       mounts.mounts[i].mount_point);
+        utf8_clean(text, sizeof(text) - 1);
+        bus_reply_error(call, CONTRACT_ERROR_INVALID_ARGUMENT, text);
+}
+
+static int read_unmount(sd_bus_message *m, uint64_t *ret_mount_id, sd_bus_error *reterr) {
+        const Option options[] = {{"mount-id", OPTION_UINT64, ret_mount_id}};
+
+        return options_read(m, options, ELEMENTSOF(options), reterr);
+}
+
 /* SnapshotAllowed */
 static void unmount_allowed(Manager *manager, KeptCall **call, const char *snapshot_id) {
         SnapshotSet *set = find_set(manager, snapshot_id);
+        uint64_t mount_id = 0;
+        int r;
 
-        if (!set) {
+        if (!set || sd_bus_message_rewind((*call)->message, true) < 0 ||
+            read_unmount((*call)->message, &mount_id, NULL) < 0) {
                 reply_gone((*call)->message);
                 return;
         }
-        mount_begun(manager, call, snapshot_id, snapshot_set_unmount(set, snapshot_id, mount_done, *call));
+        r = snapshot_set_unmount(set, snapshot_id, mount_id, mount_done, *call);
+        if (r == -ENOTUNIQ)
+                reply_which((*call)->message, set, snapshot_id);
+        else
+                mount_begun(manager, call, snapshot_id, r);
 }
 
 static int method_unmount(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         PublishedSnapshot *snapshot = userdata;
+        uint64_t mount_id = 0;
         int r;
 
-        r = options_read_none(m, reterr);
+        r = read_unmount(m, &mount_id, reterr);
         return r < 0 ? r : snapshot_check_access(m, snapshot->set, snapshot->id, unmount_allowed, reterr);
 }
 

@@ -136,6 +136,7 @@ const ProviderOps lvm_cow_ops = {
         .copy_is_open = lvm_copy_is_open,
         .copy_is_lost = lvm_copy_is_lost,
         .make_copy_child = lvm_copy_make_device,
+        .copy_needs_device = true,
         .note_consistency = lvm_note_consistency,
         .volume_done = lvm_volume_done,
 };

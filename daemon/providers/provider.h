@@ -151,6 +151,9 @@ struct ProviderOps {
         /* Makes copy_device, if COPY has not: runs in a forked child, before it is mounted; what went wrong
          * is said on stderr. NULL: nothing to do. Return: 0 or a negative errno. */
         int (*make_copy_child)(const ProviderVolume *volume);
+        /* The copy lies on the snapshot's own device, which device-mapper and a mount do not share: there is
+         * one or the other. */
+        bool copy_needs_device;
         /* Whether somebody has the copy open; whether it is lost, because more was written into it than its
          * store holds. NULL, like COPY, for those that make none. Short ioctls. */
         bool (*copy_is_open)(const ProviderVolume *volume);

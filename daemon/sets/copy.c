@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <fcntl.h>
 
-#include "daemon/sets/mount-record.h"
 #include "daemon/sets/sets-internal.h"
 #include "daemon/sets/tree-child.h"
 #include "util/error.h"
@@ -74,7 +73,7 @@ static bool volume_is_free(const SetVolume *volume) {
 
 /* Where the snapshot is being deleted, that removes the copy, too. */
 static void copy_remove(SetVolume *volume) {
-        mount_record_forget(runtime_dir(volume), volume->given.snapshot_id);
+        mount_records_prune(runtime_dir(volume), volume->given.snapshot_id);
         if (volume_is_free(volume))
                 phase_begin(volume, PROVIDER_UNCOPY);
         else if (volume->copy_call)
@@ -111,7 +110,7 @@ static void on_mounted(Child *child, const ChildResult *result, void *userdata) 
                 copy_remove(volume);
                 return;
         }
-        r = mount_record_write(runtime_dir(volume), volume->given.snapshot_id, result->fds[0], false);
+        r = mount_records_add(runtime_dir(volume), volume->given.snapshot_id, result->fds[0], true, false);
         if (r < 0)
                 log_warning("it could not be noted that a writable copy of snapshot %s is mounted: %s",
                             volume->given.snapshot_id, strerror(-r));
@@ -152,8 +151,7 @@ static void copy_made(SetVolume *volume, ContractError error, const char *text) 
         request = (TreeRequest){.volume = &volume->given,
                                 .directory_fd = call->directory_fd,
                                 .uid = call->uid,
-                                .writable = true,
-                                .attached_fd = -EBADF};
+                                .writable = true};
         call_run(call, tree_child_open, &request, on_mounted);
 }
 
@@ -186,12 +184,14 @@ void copy_operation_over(SetVolume *volume, ProviderPhase phase, ContractError e
  * @userdata:           for @done
  *
  * Return: 0; -ENOENT: no such snapshot that is created; -EOPNOTSUPP: SnapshotInfo.no_tree says why; -ENOSYS:
- * its provider makes no copies; -EBUSY: it is mounted already; -EAGAIN: something else is done to it just
- * now; or another negative errno. @done is not called then.
+ * its provider makes no copies; -EBUSY: it has a copy already; -ETXTBSY: it is mounted, and its copy would
+ * need its device; -EAGAIN: something else is done to it just now; or another negative errno. @done is not
+ * called then.
  */
 int snapshot_set_mount_writable(SnapshotSet *set, const char *snapshot_id, const MountOptions *options,
                                 StepDone done, void *userdata) {
         SetVolume *volume = snapshot_set_find_volume(set, snapshot_id);
+        _cleanup_(mount_records_done) MountRecords mounts = {};
         CopyCall *call;
 
         if (!volume || volume->state != SNAPSHOT_CREATED)
@@ -200,8 +200,11 @@ int snapshot_set_mount_writable(SnapshotSet *set, const char *snapshot_id, const
                 return error_origin(-EOPNOTSUPP);
         if (!volume->given.ops->op[PROVIDER_COPY])
                 return error_origin(-ENOSYS);
-        if (volume->attached_fd >= 0 || volume->given.copy_device || volume->copy_call)
+        if (volume->given.copy_device || volume->copy_call)
                 return error_origin(-EBUSY);
+        (void) snapshot_set_get_mounts(set, snapshot_id, &mounts);
+        if (mounts.n > 0 && volume->given.ops->copy_needs_device)
+                return error_origin(-ETXTBSY);
         if (!volume_is_free(volume))
                 return error_origin(-EAGAIN);
         call = calloc(1, sizeof(*call));
@@ -217,7 +220,7 @@ int snapshot_set_mount_writable(SnapshotSet *set, const char *snapshot_id, const
                 return error_origin(-errno);
         }
         volume->copy_call = call;
-        volume->copy_lost = volume->copy_detached = false;
+        volume->copy_lost = false;
         volume->given.copy_size = options->copy_size;
         phase_begin(volume, PROVIDER_COPY);
         return 0;
@@ -241,13 +244,14 @@ static void on_unmounted(Child *child, const ChildResult *result, void *userdata
 /**
  * copy_unmount() - undo snapshot_set_mount_writable()
  * @volume:     has a copy
+ * @mount_id:   as which it is mounted; 0: that is not known
  * @done:       called once, from the event loop; VOLUME_BUSY: somebody has it open, and it stays mounted
  * @userdata:   for @done
  *
  * Return: 0; -EAGAIN: something else is done to it just now; or another negative errno.
  */
-int copy_unmount(SetVolume *volume, StepDone done, void *userdata) {
-        TreeRequest request = {.volume = &volume->given, .attached_fd = -EBADF, .only_unused = true};
+int copy_unmount(SetVolume *volume, uint64_t mount_id, StepDone done, void *userdata) {
+        TreeRequest request = {.volume = &volume->given, .only_unused = true, .mount_id = mount_id};
         CopyCall *call;
 
         if (volume->copy_call || !volume_is_free(volume))
@@ -257,7 +261,6 @@ int copy_unmount(SetVolume *volume, StepDone done, void *userdata) {
                 return error_origin(-ENOMEM);
         *call = (CopyCall){.volume = volume, .directory_fd = -EBADF, .done = done, .userdata = userdata};
         volume->copy_call = call;
-        request.mount_id = mount_record_read(runtime_dir(volume), volume->given.snapshot_id);
         call_run(call, tree_child_unmount, &request, on_unmounted);
         return 0;
 }

@@ -112,7 +112,8 @@ StageResult stage_delete(SnapshotSet *set) {
                 set->delete_next = 0;
                 set->delete_until_usec = set_now(set) + DELETE_WAIT_USEC;
                 for (size_t i = 0; i < set->n_volumes; i++)
-                        set->volumes[i]->delete_begun = set->volumes[i]->holders_named = false;
+                        set->volumes[i]->delete_begun = set->volumes[i]->holders_named =
+                                set->volumes[i]->detached = false;
         }
         for (; set->delete_next < set->n_volumes; set->delete_next++) {
                 SetVolume *volume = set->volumes[set->delete_next];

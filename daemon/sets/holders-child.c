@@ -75,6 +75,13 @@ static bool has_open(const char *pid, dev_t device) {
         return false;
 }
 
+static bool has_any(const char *pid, const dev_t *devices, size_t n_devices, bool mounted) {
+        for (size_t i = 0; i < n_devices; i++)
+                if (has_open(pid, devices[i]) || (mounted && mountinfo_shows(pid, devices[i])))
+                        return true;
+        return false;
+}
+
 static void print_process(int to, const char *pid, bool first) {
         char path[64], name[32] = "?";
         _cleanup_close_ int fd = -EBADF;
@@ -92,20 +99,24 @@ static void print_process(int to, const char *pid, bool first) {
  * tree_child_print_holders() - print who has a snapshot open, or its copy
  * @fd:         where
  * @volume:     of which
- * @mounted:    also in whose mount namespace it is mounted: where it is so on the host, that is everybody
+ * @mounted:    the snapshot, too, not the copy alone; and in whose mount namespace either is mounted: where
+ * it is so on the host, that is everybody
  *
  * Return: whether anybody was found.
  */
 bool tree_child_print_holders(int fd, const ProviderVolume *volume, bool mounted) {
         _cleanup_(closedirp) DIR *d = opendir("/proc");
+        dev_t devices[2];
+        size_t n_devices = 0;
         unsigned n = 0;
-        dev_t device;
 
-        if (!d || tree_child_mounted_device(volume, &device) < 0)
+        n_devices += volume->copy_device && tree_child_mounted_device(volume, true, &devices[0]) == 0;
+        n_devices += (mounted || !volume->copy_device) &&
+                     tree_child_mounted_device(volume, false, &devices[n_devices]) == 0;
+        if (!d)
                 return false;
         for (struct dirent *e; n < HOLDERS_MAX && (e = readdir(d));)
-                if (isdigit((unsigned char) e->d_name[0]) &&
-                    (has_open(e->d_name, device) || (mounted && mountinfo_shows(e->d_name, device))))
+                if (isdigit((unsigned char) e->d_name[0]) && has_any(e->d_name, devices, n_devices, mounted))
                         print_process(fd, e->d_name, n++ == 0);
         return n > 0;
 }

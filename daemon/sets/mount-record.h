@@ -2,15 +2,34 @@
 #pragma once
 
 /*
- * Which mounts on the host are ours, kept over a restart of quiesced: a file a snapshot below /run, with the
- * mount's id, and whether it gives way to who deletes the snapshot. An id may be given to another mount
- * later, so whoever unmounts by it looks at the device, too.
+ * Which mounts on the host are ours, kept over a restart of quiesced: a file a snapshot below /run, with a
+ * line for each of its mounts.
+ *
+ * Nothing keeps a descriptor on a mount, so that anybody can unmount it. An id may be given to another mount
+ * later, so the device is noted, too: what is told here is there now, as mountinfo has it.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-int mount_record_write(const char *runtime_dir, const char *snapshot_id, int tree_fd, bool gives_way);
-bool mount_record_gives_way(const char *runtime_dir, const char *snapshot_id);
-uint64_t mount_record_read(const char *runtime_dir, const char *snapshot_id);
-void mount_record_forget(const char *runtime_dir, const char *snapshot_id);
+#define MOUNT_RECORDS_MAX 64u /* of one snapshot */
+
+typedef struct MountRecord {
+        uint64_t id;  /* as in /proc/PID/mountinfo */
+        dev_t device; /* likewise */
+        char *mount_point;
+        bool writable;  /* of the snapshot's writable copy */
+        bool gives_way; /* it is no reason not to delete the snapshot */
+} MountRecord;
+
+typedef struct MountRecords {
+        MountRecord *mounts;
+        size_t n;
+} MountRecords;
+
+int mount_records_read(MountRecords *ret, const char *runtime_dir, const char *snapshot_id);
+void mount_records_done(MountRecords *records);
+int mount_records_add(const char *runtime_dir, const char *snapshot_id, int tree_fd, bool writable,
+                      bool gives_way);
+void mount_records_prune(const char *runtime_dir, const char *snapshot_id);

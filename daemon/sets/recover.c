@@ -263,7 +263,7 @@ static int recovery_look_at_copy(Recovery *recovery, const LvmVolume *copy, cons
                 return error_trace(r);
         removal->copy = true;
         lvm_copy_top_key(removal->top_key, copy);
-        mount_record_forget(recovery->sets->config.runtime_dir, snapshot_id);
+        mount_records_prune(recovery->sets->config.runtime_dir, snapshot_id);
         return 0;
 }
 

@@ -7,9 +7,11 @@
 
 #include <stdarg.h>
 
-#include "daemon/sets/mount-record.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
+#include "util/utf8.h"
+
+#define PLACES_SIZE 256u /* of a reason's text */
 
 static const char suffix_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-";
 
@@ -31,35 +33,58 @@ static ContractError refuse(const Reason *reason, ContractError error, const cha
         return error;
 }
 
-/* A mount that was noted may have been undone by somebody else since: the device tells. */
 static bool volume_is_used(const SetVolume *volume) {
+        _cleanup_(mount_records_done) MountRecords mounts = {};
         const ProviderVolume *given = &volume->given;
 
-        return given->ops->is_open ? given->ops->is_open(given)
-                                   : snapshot_set_get_mount(volume->set, given->snapshot_id) != 0;
+        if (given->ops->is_open)
+                return given->ops->is_open(given);
+        (void) snapshot_set_get_mounts(volume->set, given->snapshot_id, &mounts);
+        return mounts.n > 0;
 }
 
-/* Whether somebody would miss it: a mount that gives way is nobody's. */
+/* Whether somebody would miss it: a mount that gives way is nobody's. All mounts of it together have its
+ * device open once. */
 static bool volume_is_missed(const SetVolume *volume) {
+        _cleanup_(mount_records_done) MountRecords mounts = {};
         const ProviderVolume *given = &volume->given;
+        size_t n_gives_way = 0;
 
-        if (!mount_record_gives_way(volume->set->sets->config.runtime_dir, given->snapshot_id))
+        (void) snapshot_set_get_mounts(volume->set, given->snapshot_id, &mounts);
+        for (size_t i = 0; i < mounts.n; i++)
+                n_gives_way += mounts.mounts[i].gives_way;
+        if (n_gives_way == 0)
                 return volume_is_used(volume);
+        if (n_gives_way < mounts.n)
+                return true;
         if (given->ops->is_open_besides_mount)
                 return given->ops->is_open_besides_mount(given);
         return given->ops->is_open && given->ops->is_open(given);
 }
 
-static ContractError refuse_used(const SetVolume *volume, const Reason *reason, const char *or_else) {
-        const char *id = volume->given.snapshot_id;
+/* Who has it: where it is mounted, or that somebody else does. deleting: what gives way is in nobody's way.
+ */
+static ContractError refuse_used(const SetVolume *volume, const Reason *reason, bool deleting) {
+        _cleanup_(mount_records_done) MountRecords mounts = {};
+        const ProviderVolume *given = &volume->given;
+        const char *or_else = deleting ? ", or delete it by force" : "";
+        char places[PLACES_SIZE] = "";
+        size_t n = 0;
 
-        if (snapshot_set_get_mount(volume->set, id) != 0)
+        (void) snapshot_set_get_mounts(volume->set, given->snapshot_id, &mounts);
+        for (size_t i = 0; i < mounts.n && n < sizeof(places); i++)
+                if (!deleting || !mounts.mounts[i].gives_way)
+                        n += (size_t) snprintf(places + n, sizeof(places) - n, "%s%s", n > 0 ? ", " : "",
+                                               mounts.mounts[i].mount_point);
+        utf8_clean(places, strlen(places));
+        if (n > 0)
                 return refuse(reason, CONTRACT_ERROR_VOLUME_BUSY,
-                              "Snapshot %s of %.128s is mounted; unmount it first%s.", id,
-                              volume->given.name, or_else);
+                              "Snapshot %s of %.64s is mounted; unmount it first (%s%s)%s.",
+                              given->snapshot_id, given->name, places, n < sizeof(places) ? "" : "…",
+                              or_else);
         return refuse(reason, CONTRACT_ERROR_VOLUME_BUSY,
-                      "Snapshot %s of %.128s is in use; end who has it open first%s.", id,
-                      volume->given.name, or_else);
+                      "Snapshot %s of %.128s is in use; end who has it open first%s.", given->snapshot_id,
+                      given->name, or_else);
 }
 
 /* A copy of it shares its blocks, and would be one of nothing afterwards. */
@@ -100,7 +125,7 @@ ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snap
                 if (volume->state == SNAPSHOT_REVERTING)
                         return refuse_reverting(volume, &reason);
                 if (volume->state == SNAPSHOT_CREATED && !force && volume_is_missed(volume))
-                        return refuse_used(volume, &reason, ", or delete it by force");
+                        return refuse_used(volume, &reason, true);
         }
         if (set->given.description.locked && !force)
                 return refuse(&reason, CONTRACT_ERROR_VOLUME_BUSY,
@@ -136,7 +161,7 @@ static ContractError check_whole(const SnapshotSet *set, ProviderPhase phase, co
                 if (volume->given.copy_device || volume->copy_call)
                         return refuse_copied(volume, reason);
                 if (volume_is_used(volume))
-                        return refuse_used(volume, reason, "");
+                        return refuse_used(volume, reason, false);
         }
         if (n == 0)
                 return refuse(reason, CONTRACT_ERROR_OBJECT_NOT_FOUND,

@@ -62,11 +62,10 @@ typedef struct SetVolume {
         char last_text[CONTRACT_TEXT_MAX];
         SnapshotTimes times;
         int *mount_fds;      /* parallel to given.origin->mounts; -1: could not be opened */
-        int attached_fd;     /* Mount: the attached tree, or -1 */
-        bool detaching;      /* a child undoes the Mount */
+        bool detaching;      /* a child undoes its mounts */
+        bool detached;       /* DELETE has undone its mounts */
         bool breaking;       /* BREAK was begun, which may have failed half way */
         CopyCall *copy_call; /* copy.c: a Mount or Unmount of a writable copy under way, or NULL */
-        bool copy_detached;  /* DELETE has undone that mount */
         bool copy_lost;      /* that was told */
         /* C24, from FINAL_COMMIT to SEAL: of the mount that writers write into, or -1; the folder that it is
          * a snapshot of, if that is no device */
@@ -265,7 +264,7 @@ int copy_watch_new(Sets *sets);
 CopyWatch *copy_watch_free(CopyWatch *watch);
 CopyCall *copy_call_free(CopyCall *call);
 void copy_operation_over(SetVolume *volume, ProviderPhase phase, ContractError error, const char *text);
-int copy_unmount(SetVolume *volume, StepDone done, void *userdata);
+int copy_unmount(SetVolume *volume, uint64_t mount_id, StepDone done, void *userdata);
 void copies_look(Sets *sets);
 
 /* writable.c */

@@ -17,6 +17,7 @@
 #include "contract/types.h"
 #include "daemon/providers/lvm-placement.h"
 #include "daemon/providers/set-description.h"
+#include "daemon/sets/mount-record.h"
 #include "util/macro.h"
 
 typedef struct Sets Sets;
@@ -275,7 +276,8 @@ void set_places_done(SetPlaces *places);
  * encrypted, and its key is not to be had. */
 typedef void (*TreeOpened)(int r, int fd, const char *text, void *userdata);
 int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata);
-uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id);
+/* What is mounted now; mount_records_done() it, also after an error. */
+int snapshot_set_get_mounts(const SnapshotSet *set, const char *snapshot_id, MountRecords *ret);
 /* Mount on a directory of the host's namespace, and off it; done as StepDone with STEP_NONE. */
 typedef struct MountOptions {
         int directory_fd;
@@ -288,4 +290,5 @@ int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, const MountOpt
 /* Likewise a writable copy, which goes when it is unmounted, by snapshot_set_unmount() or anybody. */
 int snapshot_set_mount_writable(SnapshotSet *set, const char *snapshot_id, const MountOptions *options,
                                 StepDone done, void *userdata);
-int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata);
+int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, uint64_t mount_id, StepDone done,
+                         void *userdata);

@@ -23,7 +23,7 @@ int set_volume_new(SetVolume **ret, SnapshotSet *set, const char *snapshot_id) {
         if (!volume)
                 return error_origin(-ENOMEM);
         volume->set = set;
-        volume->attached_fd = volume->writable_fd = -EBADF;
+        volume->writable_fd = -EBADF;
         volume->given.owner = volume;
         volume->given.set = set->is_question ? NULL : &set->given;
         (void) snprintf(volume->given.snapshot_id, sizeof(volume->given.snapshot_id), "%s", snapshot_id);
@@ -47,7 +47,6 @@ SetVolume *set_volume_free(SetVolume *volume) {
         if (given->ops && given->ops->volume_done)
                 given->ops->volume_done(given);
         set_volume_close_mounts(volume);
-        (void) fd_close(volume->attached_fd);
         set_volume_close_writable(volume);
         (void) copy_call_free(volume->copy_call);
         given->origin = volume_free(given->origin);

@@ -120,14 +120,15 @@ int tree_child_mount(const char *device, const char *type, bool writable) {
 
 /**
  * tree_child_mounted_device() - the device that mounts of a snapshot are of
- * @volume:     of which: its copy if there is one, and if that is encrypted what is open above it
+ * @volume:     of which; if it is encrypted, what is open above it
+ * @copy:       those of its writable copy
  * @ret:        the device
  *
  * Return: 0; -ENOTBLK: of the test provider, which has none; or another negative errno.
  */
-int tree_child_mounted_device(const ProviderVolume *volume, dev_t *ret) {
-        const PlainRequest plain = {.snapshot_id = volume->snapshot_id, .writable = volume->copy_device};
-        const char *device = volume->copy_device ?: volume->device;
+int tree_child_mounted_device(const ProviderVolume *volume, bool copy, dev_t *ret) {
+        const PlainRequest plain = {.snapshot_id = volume->snapshot_id, .writable = copy};
+        const char *device = copy ? volume->copy_device : volume->device;
         char path[sizeof("/dev/mapper/") + PLAIN_NAME_MAX] = "/dev/mapper/";
         struct stat st;
 
@@ -294,7 +295,7 @@ static int unmount_all_unused(const TreeRequest *request) {
         dev_t device;
         int r;
 
-        r = tree_child_mounted_device(request->volume, &device);
+        r = tree_child_mounted_device(request->volume, true, &device);
         if (r < 0)
                 return r == -ENOENT ? 0 : 1;
         if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, device) < 0)
@@ -320,7 +321,7 @@ static int unmount_device(const ProviderVolume *snapshot) {
         dev_t device;
         int r;
 
-        r = tree_child_mounted_device(snapshot, &device);
+        r = tree_child_mounted_device(snapshot, snapshot->copy_device, &device);
         if (r < 0)
                 return r == -ENOTBLK ? 0 : 1;
         if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, device) < 0)
@@ -346,25 +347,48 @@ static int unmount_fd(int fd) {
         return 0;
 }
 
-/* The mount that an earlier quiesced has made, if it is still there: nothing else that has the device. */
+/* Whatever is mounted there since is left alone. Return: 1: it was that of the id, and is unmounted; 0: it
+ * is another; -1: it cannot be unmounted. */
+static int unmount_at(const char *mount_point, uint64_t id) {
+        _cleanup_close_ int fd = open(mount_point, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        struct statx stx;
+
+        if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0 ||
+            stx.stx_mnt_id != id)
+                return 0;
+        return unmount_fd(fd) == 0 ? 1 : -1;
+}
+
+/* One that nobody has noted: of the device, nothing else. */
 static int unmount_id(const ProviderVolume *snapshot, uint64_t id) {
         _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         _cleanup_(volume_freep) Volume *volume = NULL;
-        struct statx stx;
         dev_t device;
         int r = 0;
 
-        if (tree_child_mounted_device(snapshot, &device) < 0 || volume_world_new(&world, NULL) < 0 ||
+        if (tree_child_mounted_device(snapshot, false, &device) < 0 || volume_world_new(&world, NULL) < 0 ||
             volume_new(&volume, world, device) < 0)
                 return 1;
-        for (size_t i = volume->n_mount_points; r == 0 && i-- > 0;) {
-                _cleanup_close_ int fd = open(volume->mount_points[i], O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        for (size_t i = volume->n_mount_points; r >= 0 && i-- > 0;)
+                r = unmount_at(volume->mount_points[i], id);
+        return r < 0;
+}
 
-                if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) >= 0 &&
-                    stx.stx_mnt_id == id)
-                        r = unmount_fd(fd);
+/* As they were found a moment ago. All are tried. */
+static int unmount_noted(const MountRecord *mounts, size_t n) {
+        int status = 0;
+
+        for (size_t i = n; i-- > 0;) {
+                int r = unmount_at(mounts[i].mount_point, mounts[i].id);
+
+                if (r == 0)
+                        (void) dprintf(STDERR_FILENO,
+                                       "something else is mounted over it on %s; unmount that first\n",
+                                       mounts[i].mount_point);
+                if (r <= 0)
+                        status = 1;
         }
-        return r;
+        return status;
 }
 
 /**
@@ -376,14 +400,15 @@ static int unmount_id(const ProviderVolume *snapshot, uint64_t id) {
  */
 int tree_child_unmount(int socket_fd, void *argument) {
         const TreeRequest *request = argument;
+        int status = 0;
 
         if (request->only_unused)
                 return unmount_all_unused(request);
-        if (request->attached_fd >= 0)
-                return unmount_fd(request->attached_fd);
-        if (request->mount_id != 0)
+        if (request->n_mounts > 0)
+                status = unmount_noted(request->mounts, request->n_mounts);
+        else if (request->mount_id != 0)
                 return unmount_id(request->volume, request->mount_id);
-        return unmount_device(request->volume);
+        return request->everything ? unmount_device(request->volume) : status;
 }
 
 /**

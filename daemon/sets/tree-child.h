@@ -7,15 +7,19 @@
  */
 
 #include "daemon/providers/provider.h"
+#include "daemon/sets/mount-record.h"
 
 typedef struct TreeRequest {
         const ProviderVolume *volume;
-        int directory_fd;  /* mount there too; or -1 */
-        uint32_t uid;      /* for whom: but for root, the directory must be that user's */
-        int attached_fd;   /* of the tree that is to be unmounted; or -1 */
-        bool writable;     /* it is the volume's writable copy that is to be mounted */
-        bool only_unused;  /* unmount it only if nobody uses it */
-        uint64_t mount_id; /* without that: the mount of the device that has this id; 0: all of the device */
+        int directory_fd; /* mount there too; or -1 */
+        uint32_t uid;     /* for whom: but for root, the directory must be that user's */
+        bool writable;    /* it is the volume's writable copy that is to be mounted */
+        /* What is to be unmounted: these; then all of the device; or the mount of the device that has this
+         * id; or (only_unused) of the copy's device, if nobody uses it, and all of them if the id is 0. */
+        const MountRecord *mounts;
+        size_t n_mounts;
+        bool everything, only_unused;
+        uint64_t mount_id;
 } TreeRequest;
 
 /* For forked children: a detached mount of a device. Return: a descriptor, or a negative errno; why is on
@@ -32,7 +36,7 @@ int tree_child_open(int socket_fd, void *argument);
 int tree_child_unmount(int socket_fd, void *argument);
 /* Prints the file system's type, nothing if there is none. Exit: 0 good. */
 int tree_child_probe(int socket_fd, void *argument);
-int tree_child_mounted_device(const ProviderVolume *volume, dev_t *ret);
+int tree_child_mounted_device(const ProviderVolume *volume, bool copy, dev_t *ret);
 /* Who has a snapshot or its copy open, or (mounted) sees a mount of it: "name (pid N), …". Return: whether
  * there is anybody. */
 bool tree_child_print_holders(int fd, const ProviderVolume *volume, bool mounted);

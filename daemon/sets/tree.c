@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <fcntl.h>
 
-#include "daemon/sets/mount-record.h"
 #include "daemon/sets/sets-internal.h"
 #include "daemon/sets/tree-child.h"
 #include "util/error.h"
@@ -21,7 +20,7 @@ typedef struct TreeCall {
         SnapshotSet *set;
         char snapshot_id[CONTRACT_ID_MAX];
         Child *child;
-        bool attach, unmount, gives_way;
+        bool attach, gives_way;
         TreeOpened opened; /* OpenTree */
         StepDone done;     /* Mount, Unmount */
         void *userdata;
@@ -41,13 +40,13 @@ static const char *runtime_dir(const SetVolume *volume) {
 }
 
 static void note_attached(SetVolume *volume, int tree_fd, bool gives_way) {
-        int r = mount_record_write(runtime_dir(volume), volume->given.snapshot_id, tree_fd, gives_way);
+        int r = mount_records_add(runtime_dir(volume), volume->given.snapshot_id, tree_fd, false, gives_way);
 
         if (r < 0)
-                log_warning("it could not be noted that snapshot %s is mounted: %s; a quiesced started anew "
-                            "will not unmount it",
-                            volume->given.snapshot_id, strerror(-r));
-        volume->attached_fd = tree_fd;
+                log_warning(
+                        "it could not be noted that snapshot %s is mounted: %s; quiesced will not unmount "
+                        "it by itself",
+                        volume->given.snapshot_id, strerror(-r));
 }
 
 static void tree_call_answer(TreeCall *call, const ChildResult *result) {
@@ -68,14 +67,11 @@ static void tree_call_answer(TreeCall *call, const ChildResult *result) {
                              good ? TAKE_FD(result->fds[0]) : -EBADF, good ? NULL : text, call->userdata);
                 return;
         }
-        if (good) {
-                (void) fd_close(volume->attached_fd);
-                volume->attached_fd = -EBADF;
-                if (call->attach)
-                        note_attached(volume, TAKE_FD(result->fds[0]), call->gives_way);
-                else
-                        mount_record_forget(runtime_dir(volume), volume->given.snapshot_id);
-        } else
+        if (good && call->attach)
+                note_attached(volume, result->fds[0], call->gives_way);
+        else if (good)
+                mount_records_prune(runtime_dir(volume), volume->given.snapshot_id);
+        else
                 answer.text = text;
         call->done(call->set, CONTRACT_STEP_NONE, volume ? volume->given.index : 0, &answer, call->userdata);
 }
@@ -90,11 +86,11 @@ static void on_tree(Child *child, const ChildResult *result, void *userdata) {
         snapshot_set_reap(set);
 }
 
-static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int directory_fd, uint32_t uid,
-                           TreeCall given) {
+/* The request is looked at in the child, as it is now. */
+static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, ChildFunction function,
+                           TreeRequest request, TreeCall given) {
         const SetVolume *volume = snapshot_set_find_volume(set, snapshot_id);
         _cleanup_free_ TreeCall *call = NULL;
-        TreeRequest request;
         int r;
 
         if (!volume || volume->state != SNAPSHOT_CREATED)
@@ -107,14 +103,8 @@ static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int direct
         *call = given;
         call->set = set;
         (void) snprintf(call->snapshot_id, sizeof(call->snapshot_id), "%s", snapshot_id);
-        request = (TreeRequest){.volume = &volume->given,
-                                .directory_fd = directory_fd,
-                                .uid = uid,
-                                .attached_fd = volume->attached_fd};
-        if (given.unmount)
-                request.mount_id = mount_record_read(runtime_dir(volume), snapshot_id);
-        r = child_fork(&call->child, set->sets->event, given.unmount ? tree_child_unmount : tree_child_open,
-                       &request, TREE_LIMIT_USEC, on_tree, call);
+        request.volume = &volume->given;
+        r = child_fork(&call->child, set->sets->event, function, &request, TREE_LIMIT_USEC, on_tree, call);
         if (r < 0)
                 return error_trace(r);
         set->n_operations_beside++;
@@ -134,8 +124,9 @@ static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, int direct
  */
 int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened done, void *userdata) {
         assert(set && snapshot_id && done);
-        return error_trace(
-                tree_call_begin(set, snapshot_id, -1, 0, (TreeCall){.opened = done, .userdata = userdata}));
+        return error_trace(tree_call_begin(set, snapshot_id, tree_child_open,
+                                           (TreeRequest){.directory_fd = -EBADF},
+                                           (TreeCall){.opened = done, .userdata = userdata}));
 }
 
 /**
@@ -146,52 +137,98 @@ int snapshot_set_open_tree(SnapshotSet *set, const char *snapshot_id, TreeOpened
  * @done:               called once, from the event loop
  * @userdata:           for @done
  *
- * Return: as snapshot_set_open_tree(); -EBUSY if it is mounted already.
+ * Return: as snapshot_set_open_tree(); -EUSERS if it is mounted MOUNT_RECORDS_MAX times already; -ETXTBSY:
+ * its copy has its device.
  */
 int snapshot_set_mount(SnapshotSet *set, const char *snapshot_id, const MountOptions *options, StepDone done,
                        void *userdata) {
+        _cleanup_(mount_records_done) MountRecords mounts = {};
         const SetVolume *volume;
 
         assert(set && snapshot_id && options->directory_fd >= 0 && done);
         volume = snapshot_set_find_volume(set, snapshot_id);
-        if (volume && (volume->attached_fd >= 0 || volume->given.copy_device || volume->copy_call))
-                return error_origin(-EBUSY);
-        return error_trace(tree_call_begin(set, snapshot_id, options->directory_fd, options->uid,
-                                           (TreeCall){.attach = true,
-                                                      .gives_way = options->gives_way,
-                                                      .done = done,
-                                                      .userdata = userdata}));
+        if (volume && volume->given.ops->copy_needs_device &&
+            (volume->given.copy_device || volume->copy_call))
+                return error_origin(-ETXTBSY);
+        if (snapshot_set_get_mounts(set, snapshot_id, &mounts) == 0 && mounts.n >= MOUNT_RECORDS_MAX)
+                return error_origin(-EUSERS);
+        return error_trace(
+                tree_call_begin(set, snapshot_id, tree_child_open,
+                                (TreeRequest){.directory_fd = options->directory_fd, .uid = options->uid},
+                                (TreeCall){.attach = true,
+                                           .gives_way = options->gives_way,
+                                           .done = done,
+                                           .userdata = userdata}));
+}
+
+/* Which one is meant: that of an id, the only one, or the only one that somebody would miss. Return: it;
+ * NULL: none is known; *ret_several: it is more than one. */
+static const MountRecord *choose_mount(const MountRecords *mounts, uint64_t id, bool *ret_several) {
+        const MountRecord *chosen = NULL;
+        size_t n = 0;
+
+        *ret_several = false;
+        for (size_t i = 0; i < mounts->n; i++) {
+                const MountRecord *mount = &mounts->mounts[i];
+
+                if (id != 0 ? mount->id == id : mounts->n == 1 || !mount->gives_way) {
+                        chosen = mount;
+                        n++;
+                }
+        }
+        *ret_several = id == 0 && mounts->n > 1 && n != 1;
+        return *ret_several ? NULL : chosen;
 }
 
 /**
- * snapshot_set_unmount() - undo snapshot_set_mount()
+ * snapshot_set_unmount() - undo one snapshot_set_mount() or snapshot_set_mount_writable()
  * @set:                the set
  * @snapshot_id:        which
+ * @mount_id:           which mount of it, be it one that is not noted; 0: the only one, or of several the
+ * only one that does not give way; if none is known, whatever is mounted of its device
  * @done:               called once, from the event loop
  * @userdata:           for @done
  *
- * Return: as snapshot_set_open_tree().
+ * Return: as snapshot_set_open_tree(); -ENOTUNIQ: there are several, and @mount_id is 0.
  */
-int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, StepDone done, void *userdata) {
+int snapshot_set_unmount(SnapshotSet *set, const char *snapshot_id, uint64_t mount_id, StepDone done,
+                         void *userdata) {
         SetVolume *volume = snapshot_set_find_volume(set, snapshot_id);
+        _cleanup_(mount_records_done) MountRecords mounts = {};
+        TreeRequest request = {.directory_fd = -EBADF, .mount_id = mount_id};
+        const MountRecord *mount;
+        bool several;
+        int r;
 
         assert(set && snapshot_id && done);
-        if (volume && volume->given.copy_device)
-                return error_trace(copy_unmount(volume, done, userdata));
-        return error_trace(tree_call_begin(set, snapshot_id, -1, 0,
-                                           (TreeCall){.unmount = true, .done = done, .userdata = userdata}));
+        r = snapshot_set_get_mounts(set, snapshot_id, &mounts);
+        if (r < 0)
+                return error_trace(r);
+        mount = choose_mount(&mounts, mount_id, &several);
+        if (several)
+                return error_origin(-ENOTUNIQ);
+        if (volume && volume->given.copy_device && (mount ? mount->writable : mount_id == 0))
+                return error_trace(copy_unmount(volume, mount ? mount->id : 0, done, userdata));
+        if (mount) {
+                request.mounts = mount;
+                request.n_mounts = 1;
+        } else
+                request.everything = mount_id == 0;
+        return error_trace(tree_call_begin(set, snapshot_id, tree_child_unmount, request,
+                                           (TreeCall){.done = done, .userdata = userdata}));
 }
 
 /**
- * snapshot_set_get_mount() - as which mount a snapshot is mounted on the host
+ * snapshot_set_get_mounts() - as what a snapshot is mounted on the host
  * @set:                the set
  * @snapshot_id:        which
+ * @ret:                all that are there of snapshot_set_mount() and snapshot_set_mount_writable(), be it
+ * an earlier quiesced's; mount_records_done() it, also after an error
  *
- * Return: the mount's id of snapshot_set_mount(), be it one of an earlier quiesced's; somebody may have
- * unmounted it since, and the kernel may have given its id to another. 0: none is known.
+ * Return: 0, or a negative errno.
  */
-uint64_t snapshot_set_get_mount(const SnapshotSet *set, const char *snapshot_id) {
-        return mount_record_read(set->sets->config.runtime_dir, snapshot_id);
+int snapshot_set_get_mounts(const SnapshotSet *set, const char *snapshot_id, MountRecords *ret) {
+        return error_trace(mount_records_read(ret, set->sets->config.runtime_dir, snapshot_id));
 }
 
 static void no_tree_set(ProviderVolume *given, const char *reason) {
@@ -278,9 +315,7 @@ static void on_beside(Child *child, const ChildResult *result, void *userdata) {
 
         if (volume->detaching) {
                 volume->detaching = false;
-                volume->copy_detached = true;
-                volume->attached_fd = fd_close(volume->attached_fd);
-                mount_record_forget(runtime_dir(volume), volume->given.snapshot_id);
+                mount_records_prune(runtime_dir(volume), volume->given.snapshot_id);
         } else if (result->error == 0 && result->n_out > 0)
                 (void) snprintf(volume->last_text, sizeof(volume->last_text),
                                 "The snapshot %s of %s is open in %.256s; it goes when they close it.",
@@ -290,26 +325,30 @@ static void on_beside(Child *child, const ChildResult *result, void *userdata) {
 }
 
 /**
- * tree_detach() - DELETE: undo a Mount, of this quiesced or of one before it
+ * tree_detach() - DELETE: undo all its mounts, of this quiesced or of one before it, once
  * @volume:     it; may be mounted or not
  *
  * Return: whether step_advance() will be called when it is over.
  */
 bool tree_detach(SetVolume *volume) {
-        TreeRequest request = {.volume = &volume->given, .attached_fd = volume->attached_fd};
+        _cleanup_(mount_records_done) MountRecords mounts = {};
+        TreeRequest request = {.volume = &volume->given};
 
-        if (volume->attached_fd < 0)
-                request.mount_id = mount_record_read(runtime_dir(volume), volume->given.snapshot_id);
-        /* Whatever is not noted of a copy is looked for by its device, once. */
-        if (volume->attached_fd < 0 && request.mount_id == 0 &&
-            (!volume->given.copy_device || volume->copy_detached))
+        if (volume->detached)
+                return false;
+        volume->detached = true;
+        (void) snapshot_set_get_mounts(volume->set, volume->given.snapshot_id, &mounts);
+        request.mounts = mounts.mounts;
+        request.n_mounts = mounts.n;
+        /* Whatever is not noted of a copy is looked for by its device. */
+        request.everything = volume->given.copy_device;
+        if (mounts.n == 0 && !request.everything)
                 return false;
         volume->detaching = true;
         if (child_fork(&volume->set->helper, volume->set->sets->event, tree_child_unmount, &request,
                        TREE_LIMIT_USEC, on_beside, volume) >= 0)
                 return true;
         volume->detaching = false;
-        volume->attached_fd = fd_close(volume->attached_fd);
         return false;
 }
 

@@ -108,6 +108,27 @@ int dictionary_close_array(sd_bus_message *m) {
         return r < 0 ? r : 0;
 }
 
+/**
+ * dictionary_append_number() - one element of an entry that is an array "a{st}"
+ * @m:          a message, between dictionary_open_array() and dictionary_close_array()
+ * @name:       its name; bytes that are no UTF-8 become '?'
+ * @number:     its value
+ *
+ * Return: 0, or a negative errno.
+ */
+int dictionary_append_number(sd_bus_message *m, const char *name, uint64_t number) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'e', "st");
+        if (r >= 0)
+                r = append_string(m, name);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "t", number);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : 0;
+}
+
 static int read_value(sd_bus_message *m, const DictionaryField *field) {
         int r, flag;
 

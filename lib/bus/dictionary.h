@@ -19,6 +19,8 @@ int dictionary_add_strings(sd_bus_message *m, const char *key, const char *const
 /* An entry that is an array: its elements are appended in between. */
 int dictionary_open_array(sd_bus_message *m, const char *key, const char *type);
 int dictionary_close_array(sd_bus_message *m);
+/* An element of an array "a{st}". */
+int dictionary_append_number(sd_bus_message *m, const char *name, uint64_t number);
 
 typedef struct DictionaryField {
         const char *key, *type;

@@ -30,7 +30,26 @@ viewer=$!
 second=$(date +%s)
 check "previous-versions: the set that there is" await has_versions 1
 check "it is told of" await grep -q '1 versions of test:one in' "$work/told"
-fails "what is shown is mounted" 1 "mounted on the host already" ctl mount "$snapshot" "$work/look"
+# where COLUMN: the directories that the snapshot is told to be mounted on, in one line
+where() { json ".snapshots[0].\"$1\" | join(\" \")" show --json "$snapshot"; }
+check "what is shown is mounted elsewhere, too" ctl mount "$snapshot" "$work/look"
+check "and a third time" ctl mount "$snapshot" "$work/other"
+check "it is told where it is mounted" test "$(where mounted-on)" = "$work/look $work/other"
+check "and shown" grep -q "^$work/versions/@GMT-[^ ]*$" <<< "$(where shown-on)"
+fails "what is mounted and shown is not deleted" 1 "is mounted; unmount it first \\($work/look, $work/other\\), or delete it by force" \
+        ctl delete "$set"
+fails "its id does not say which to unmount" 1 "mounted more than once; .*: $work/versions/@GMT-.*, $work/look, $work/other" \
+        ctl umount "$snapshot"
+check "a directory does" ctl umount "$work/other"
+check "it is mounted there no more" is_not_mounted "$work/other"
+check "but in the other place" grep -q hello "$work/look/letter"
+check "the only one that does not give way is unmounted by its id" ctl umount "$snapshot"
+check "and gone" is_not_mounted "$work/look"
+check "it is shown as ever" has_versions 1
+fails "one that is mounted there no more" 1 "look: nothing is mounted there" ctl umount "$work/look"
+check "mounted again, next to being shown" ctl mount "$snapshot" "$work/look"
+check "anybody unmounts it" umount "$work/look"
+check "and it is told as that no more" test -z "$(where mounted-on)"
 check "a second passes" await sh -c "[ \"\$(date +%s)\" != $second ]"
 other=$(ctl create --quiet test:one)
 check "a set that is made appears" await has_versions 2

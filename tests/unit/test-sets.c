@@ -258,26 +258,42 @@ static void test_unsupported(void **state) {
         assert_int_equal(sets_count(f->sets), 1);
 }
 
-/* What stands for a mount is a descriptor of this machine's root. */
-static void test_mount_record(void **state) {
+/* What stands for mounts are descriptors of this machine's root and /proc. */
+static void test_mount_records(void **state) {
         _cleanup_close_ int root = open("/", O_PATH | O_CLOEXEC), proc = open("/proc", O_PATH | O_CLOEXEC);
         const Fixture *f = *state;
-        struct statx stx;
+        MountRecords records;
+        char line[128], path[PATH_MAX];
+        uint64_t id;
 
-        assert_int_equal(mount_record_read(f->directory, SET_ID), 0);
-        assert_int_equal(mount_record_write(f->directory, SET_ID, proc, true), 0);
-        assert_true(mount_record_gives_way(f->directory, SET_ID));
-        assert_int_not_equal(mount_record_read(f->directory, SET_ID), 0);
-        assert_int_equal(mount_record_write(f->directory, SET_ID, root, false), 0);
-        assert_false(mount_record_gives_way(f->directory, SET_ID));
-        assert_false(mount_record_gives_way(f->directory, SESSION));
-        assert_int_equal(statx(root, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx), 0);
-        assert_int_equal(mount_record_read(f->directory, SET_ID), stx.stx_mnt_id);
-        assert_int_equal(mount_record_read(f->directory, SESSION), 0);
-        mount_record_forget(f->directory, SET_ID);
-        assert_int_equal(mount_record_read(f->directory, SET_ID), 0);
-        put(f, "mounts/" SET_ID, "nonsense");
-        assert_int_equal(mount_record_read(f->directory, SET_ID), 0);
+        assert_int_equal(mount_records_read(&records, f->directory, SET_ID), 0);
+        assert_int_equal(records.n, 0);
+        assert_int_equal(mount_records_add(f->directory, SET_ID, proc, false, true), 0);
+        assert_int_equal(mount_records_add(f->directory, SET_ID, root, true, false), 0);
+        assert_int_equal(mount_records_read(&records, f->directory, SESSION), 0);
+        assert_int_equal(records.n, 0);
+        assert_int_equal(mount_records_read(&records, f->directory, SET_ID), 0);
+        assert_int_equal(records.n, 2);
+        assert_string_equal(records.mounts[0].mount_point, "/proc");
+        assert_true(records.mounts[0].gives_way && !records.mounts[0].writable);
+        assert_string_equal(records.mounts[1].mount_point, "/");
+        assert_true(!records.mounts[1].gives_way && records.mounts[1].writable);
+        id = records.mounts[0].id;
+        mount_records_done(&records);
+
+        /* What is there stays; what is not, is of another device now, or is no line is forgotten. */
+        mount_records_prune(f->directory, SET_ID);
+        assert_int_equal(mount_records_read(&records, f->directory, SET_ID), 0);
+        assert_int_equal(records.n, 2);
+        mount_records_done(&records);
+        (void) snprintf(line, sizeof(line), "nonsense\n%" PRIu64 " 4095:1\n4000000000 0:1 gives-way\n\n",
+                        id);
+        put(f, "mounts/" SET_ID, line);
+        assert_int_equal(mount_records_read(&records, f->directory, SET_ID), 0);
+        assert_int_equal(records.n, 0);
+        mount_records_prune(f->directory, SET_ID);
+        (void) snprintf(path, sizeof(path), "%s/mounts/" SET_ID, f->directory);
+        assert_int_equal(access(path, F_OK), -1);
 }
 
 static void test_failure(void **state) {
@@ -581,7 +597,7 @@ int main(void) {
                 TEST(test_twice),
                 TEST(test_unknown),
                 TEST(test_unsupported),
-                TEST(test_mount_record),
+                TEST(test_mount_records),
                 TEST(test_failure),
                 TEST(test_file_system_on_two_devices),
                 TEST(test_order_of_suspends),

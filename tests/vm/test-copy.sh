@@ -13,7 +13,7 @@ make_thick vg mail 96M
 make_pool vg pool 500M
 make_thin vg pool db 320M
 make_fs ext4 /dev/vg/mail /srv
-must mkdir -p /srv/db /mnt/thick /mnt/thin
+must mkdir -p /srv/db /mnt/thick /mnt/thin /mnt/look
 make_fs xfs /dev/vg/db /srv/db
 for directory in /srv /srv/db; do echo old > $directory/file; done
 must systemctl start quiesced.service
@@ -38,8 +38,21 @@ for kind in thick thin; do
         check "$kind: a copy is mounted" quiescectl mount --rw "${!kind}" /mnt/$kind
         check_equal "$kind: it is of the instant" old "$(cat /mnt/$kind/file)"
         check "$kind: it can be written" sh -c "echo new > /mnt/$kind/file && dd if=/dev/zero of=/mnt/$kind/big bs=1M count=8 conv=fsync"
-        check_fails "$kind: not twice" "mounted on the host already" quiescectl mount --rw "${!kind}" /mnt
-        check_fails "$kind: nor read-only beside it" "mounted on the host already" quiescectl mount "${!kind}" /mnt
+        check_fails "$kind: not twice" "A writable copy of the snapshot is mounted already" quiescectl mount --rw "${!kind}" /mnt
+        if [ $kind = thick ]; then
+                check_fails "$kind: nor read-only beside it" "a thick one, which is mounted either read-only or as a writable copy" \
+                        quiescectl mount "$thick" /mnt/look
+                check_equal "$kind: the volume does not change" old "$(cat /srv/file)"
+                continue
+        fi
+        check "$kind: but read-only beside it" quiescectl mount "${!kind}" /mnt/look
+        check_equal "$kind: which is the snapshot itself" old "$(cat /mnt/look/file)"
+        check_equal "$kind: both are told" "/mnt/look /mnt/$kind" "$(quiescectl show --json "${!kind}" |
+                jq -r '.snapshots[0] | [."mounted-on"[], ."writable-on"[]] | join(" ")')"
+        check_fails "$kind: its id does not say which to unmount" "mounted more than once; .*: /mnt/$kind, /mnt/look" \
+                quiescectl umount "${!kind}"
+        check "$kind: it is unmounted there" quiescectl umount /mnt/look
+        check_equal "$kind: there alone" "/mnt/$kind" "$(findmnt -rn -o TARGET /mnt/look; findmnt -rn -o TARGET /mnt/$kind)"
         check_equal "$kind: the volume does not change" old "$(cat "$(quiescectl list --json volumes | jq -r '.volumes[] |
                 select(.name == (if "'$kind'" == "thin" then "vg/db" else "vg/mail" end)) | .mountpoints[0]')/file")"
 done
@@ -64,6 +77,10 @@ check_equal "and the other one by its directory" 0 "$(quiescectl umount /mnt/thi
 check_equal "no copy is left" "" "$(list_copies)"
 check_equal "nor any LV" "$lvs" "$(list_lvs)"
 check_equal "the snapshots are as they were, bit by bit" "$before" "$(sums)"
+check "the thick one is mounted read-only" quiescectl mount "$thick" /mnt/thick
+check_fails "and then has no copy" "a thick one, which is mounted either read-only or as a writable copy" \
+        quiescectl mount --rw "$thick" /mnt/look
+check "it is unmounted" umount /mnt/thick
 check "a new copy" quiescectl mount --rw "$thin" /mnt/thin
 check_equal "has nothing of the one before" old "$(cat /mnt/thin/file)"
 must umount /mnt/thin

@@ -102,14 +102,33 @@ check "the service is started anew" await 60 sh -c "systemctl is-active -q '$uni
 check "and shows the same" await 60 has_versions "$office" 2
 check_equal "each is mounted once" 2 "$(findmnt -n -l -o TARGET | grep -c previous-versions)"
 
-# One that is mounted elsewhere; and a second volume, by its name.
+# A second volume, by its name; and one that is mounted elsewhere, too, after which it is deleted without force.
 quiescectl previous-versions -q vg/db /run/db-versions &
 viewer=$!
 db_shown() { [ -e /run/db-versions/"$(instant "$other")"/ ] && [ "$(findmnt -n -o FSTYPE /run/db-versions/"$(instant "$other")")" = xfs ]; }
 check "a volume by its name" await 30 db_shown
 check_equal "shows only its own" 1 "$(find /run/db-versions -mindepth 1 -maxdepth 1 | wc -l)"
-check_fails "what is shown is not mounted a second time" "mounted on the host already" \
-        quiescectl mount "$(quiescectl list --json | jq -r ".snapshots[] | select(.set == \"$other\").id")" /mnt
+shown_db=/run/db-versions/$(instant "$other")
+snapshot=$(quiescectl list --json | jq -r ".snapshots[] | select(.set == \"$other\").id")
+# where COLUMN: the directories that the snapshot is told to be mounted on
+where() { quiescectl show --json "$snapshot" | jq -r ".snapshots[0].\"$1\" | join(\" \")"; }
+must mkdir /mnt/look /mnt/write
+echo later > /srv/db/file
+check "what is shown is mounted elsewhere, too" quiescectl mount "$snapshot" /mnt/look
+check "and a writable copy of it" quiescectl mount --rw "$snapshot" /mnt/write
+check "which is written" sh -c 'echo mine > /mnt/write/file && sync /mnt/write/file'
+check_equal "and nothing else is" "no no later" \
+        "$(for d in "$shown_db" /mnt/look; do [ -e "$d/file" ] && echo yes || echo no; done | paste -s -d ' ') $(cat /srv/db/file)"
+must systemctl kill -s KILL quiesced.service
+must systemctl start quiesced.service
+check_equal "a new quiesced knows all of them" "/mnt/look $shown_db /mnt/write" "$(where mounted-on) $(where shown-on) $(where writable-on)"
+check_fails "it is not deleted then" "is mounted; unmount it first \(/mnt/look, /mnt/write\), or" quiescectl delete "$other"
+check "it is unmounted in one place" quiescectl umount /mnt/look
+check_fails "nor then" "is mounted; unmount it first \(/mnt/write\), or" quiescectl delete "$other"
+check "and in the other, by its id: what is shown is not meant" quiescectl umount "$snapshot"
+check_equal "it is shown as ever" "$shown_db" "$(where mounted-on)$(where shown-on)$(where writable-on)"
+check "then it is deleted without force" quiescectl delete -q "$other"
+check "and shown no more" await 30 test ! -e "$shown_db"
 kill $viewer
 wait $viewer
 check_equal "SIGTERM ends it well" 0 $?
@@ -128,7 +147,6 @@ check "no version is left" await 30 has_versions "$office" 0
 check "the service is stopped" systemctl disable --now "$unit"
 check_equal "nothing is mounted" "" "$(findmnt -n -l -o TARGET | grep previous-versions)"
 check "its directory is empty" rmdir "$shown$office"
-must quiescectl delete -q "$other"
 must systemctl stop smbd.service
 outside_check "at the end nothing is left"
 finish
