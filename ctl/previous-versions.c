@@ -118,6 +118,56 @@ static int mount_call(PreviousVersions *versions, const char *id, int directory_
         return was_said(versions, id) ? CTL_E_SAID : say_bus_error(id, &error, r);
 }
 
+static bool is_exported(const PreviousVersions *versions, const char *name) {
+        for (size_t i = 0; i < versions->n_exported; i++)
+                if (streq(versions->exported[i], name))
+                        return true;
+        return false;
+}
+
+/* A failure leaves it shown on this machine, is told once, and tried again with each update. */
+static void version_export(PreviousVersions *versions, const Version *version) {
+        const char *id = dict_get_string(version->snapshot, "Id");
+        _cleanup_free_ char *path = NULL, *said = NULL;
+        int r;
+
+        if (versions->nfs.n_clients == 0 || is_exported(versions, version->name))
+                return;
+        if (asprintf(&path, "%s/%s", versions->path, version->name) < 0) {
+                path = NULL;
+                return;
+        }
+        r = nfs_export_show(&versions->nfs, path, id, &said);
+        if (r == 0)
+                (void) texts_add(&versions->exported, &versions->n_exported, version->name);
+        else if (!was_said(versions, version->name))
+                say("%s cannot be exported: %s", path,
+                    r == -ENOENT ? "there is no exportfs; an NFS server (nfs-kernel-server) is needed"
+                    : said       ? said
+                                 : strerror(-r));
+}
+
+/* Before it is unmounted, if that was not somebody else: while it is exported the server has it open. */
+static void version_unexport(PreviousVersions *versions, const char *name) {
+        _cleanup_free_ char *path = NULL;
+
+        if (versions->nfs.n_clients == 0)
+                return;
+        if (asprintf(&path, "%s/%s", versions->path, name) < 0) {
+                path = NULL;
+                return;
+        }
+        nfs_export_hide(&versions->nfs, path);
+        versions->flush = true;
+        for (size_t i = 0; i < versions->n_exported; i++)
+                if (streq(versions->exported[i], name)) {
+                        free(versions->exported[i]);
+                        versions->exported[i] = versions->exported[--versions->n_exported];
+                        versions->exported[versions->n_exported] = NULL;
+                        return;
+                }
+}
+
 /* Return: whether it is shown then. */
 static bool version_show(PreviousVersions *versions, const Version *version) {
         const char *id = dict_get_string(version->snapshot, "Id");
@@ -140,9 +190,10 @@ static bool version_show(PreviousVersions *versions, const Version *version) {
 }
 
 /* A directory that is to be there no more; what quiesced has deleted it has unmounted before. */
-static void version_hide(const PreviousVersions *versions, const View *view, const char *name) {
+static void version_hide(PreviousVersions *versions, const View *view, const char *name) {
         uint64_t mounted = mounted_there(versions, name);
 
+        version_unexport(versions, name);
         for (size_t i = 0; mounted != 0 && i < view->snapshots.n_dicts; i++)
                 if (snapshot_is_mounted_as(&view->snapshots.dicts[i], mounted))
                         (void) snapshot_unmount(versions->bus,
@@ -158,7 +209,7 @@ static bool is_wanted(const View *view, const char *name) {
         return false;
 }
 
-static int hide_others(const PreviousVersions *versions, const View *view) {
+static int hide_others(PreviousVersions *versions, const View *view) {
         int fd = openat(versions->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 
@@ -171,6 +222,25 @@ static int hide_others(const PreviousVersions *versions, const View *view) {
                         version_hide(versions, view, entry->d_name);
         (void) closedir(directory);
         return 0;
+}
+
+static void texts_done(char **texts, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                free(texts[i]);
+        free(texts);
+}
+
+/**
+ * previous_versions_done() - free what it holds; what is shown stays
+ * @versions:   it
+ */
+void previous_versions_done(PreviousVersions *versions) {
+        texts_done(versions->said, versions->n_said);
+        texts_done(versions->exported, versions->n_exported);
+        nfs_export_done(&versions->nfs);
+        free(versions->path);
+        (void) fd_close(versions->directory_fd);
+        (void) sd_bus_flush_close_unref(versions->bus);
 }
 
 /**
@@ -193,6 +263,9 @@ int previous_versions_update(PreviousVersions *versions, bool none, size_t *ret_
                 return r;
         r = hide_others(versions, &view);
         for (size_t i = 0; r == 0 && i < view.n_versions; i++)
-                *ret_n += version_show(versions, &view.versions[i]);
+                if (version_show(versions, &view.versions[i])) {
+                        version_export(versions, &view.versions[i]);
+                        ++*ret_n;
+                }
         return r;
 }

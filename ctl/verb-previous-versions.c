@@ -24,30 +24,37 @@ static const char usage[] =
         "after their instant, until it is stopped: what Samba's shadow_copy2 wants.\n"
         "\n"
         "Options:\n"
-        " -q, --quiet    tell nothing but errors\n"
-        " -h, --help     display this help\n"
-        " -V, --version  display version\n"
+        " -n, --nfs CLIENT  export each by NFS, too: a host as in exports(5), or '*'\n"
+        " -q, --quiet       tell nothing but errors\n"
+        " -h, --help        display this help\n"
+        " -V, --version     display version\n"
         "\n"
         "For more details see quiesced-previous-versions(8).\n";
 
-static const struct option long_options[] = {OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {}};
+static const struct option long_options[] = {
+        {"nfs", required_argument, NULL, 'n'}, OPTIONS_HOST, OPTIONS_QUIET, OPTIONS_ALWAYS, {},
+};
+
+#define FLUSH_USEC (4 * USEC_PER_SEC)
 
 typedef struct Showing {
         PreviousVersions versions;
         sd_event *event;
         sd_event_source *update; /* oneshot: something may have changed */
+        sd_event_source *mounts; /* by NFS: what is unmounted is to be let go by the server at once */
+        int mountinfo_fd;
+        sd_event_source *flush; /* by NFS: oneshot, after the last change */
         size_t n;
         bool quiet, stopped;
         int result; /* of having stopped */
 } Showing;
 
 static void showing_done(Showing *showing) {
-        for (size_t i = 0; i < showing->versions.n_said; i++)
-                free(showing->versions.said[i]);
-        free(showing->versions.said);
-        (void) fd_close(showing->versions.directory_fd);
         (void) sd_event_source_disable_unref(showing->update);
-        (void) sd_bus_flush_close_unref(showing->versions.bus);
+        (void) sd_event_source_disable_unref(showing->mounts);
+        (void) fd_close(showing->mountinfo_fd);
+        (void) sd_event_source_disable_unref(showing->flush);
+        previous_versions_done(&showing->versions);
         (void) sd_event_unref(showing->event);
 }
 
@@ -58,12 +65,32 @@ static void tell_count(const Showing *showing) {
                     showing->versions.directory);
 }
 
+static int on_flush(sd_event_source *source, uint64_t usec, void *userdata) {
+        nfs_export_flush();
+        return 0;
+}
+
+/* Sooner than quiesced gives up waiting for who has open what it deletes. */
+static void flush_later(Showing *showing) {
+        int r;
+
+        if (!showing->versions.flush)
+                return;
+        showing->versions.flush = false;
+        showing->flush = sd_event_source_disable_unref(showing->flush);
+        r = sd_event_add_time_relative(showing->event, &showing->flush, CLOCK_MONOTONIC, FLUSH_USEC, 0,
+                                       on_flush, NULL);
+        if (r < 0)
+                nfs_export_flush();
+}
+
 static int on_update(sd_event_source *source, void *userdata) {
         Showing *showing = userdata;
         size_t before = showing->n;
         int r;
 
         r = previous_versions_update(&showing->versions, false, &showing->n);
+        flush_later(showing);
         if (r < 0)
                 say("%s cannot be brought up to date: %s", showing->versions.directory, strerror(-r));
         if (r == 0 && showing->n != before)
@@ -82,6 +109,23 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
                 return 0;
         (void) sd_event_source_set_enabled(showing->update, SD_EVENT_ONESHOT);
         return 0;
+}
+
+/* quiesced unmounts what it deletes, and waits for the NFS server, too: before it tells of anything. */
+static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Showing *showing = userdata;
+
+        return sd_event_source_set_enabled(showing->update, SD_EVENT_ONESHOT);
+}
+
+static int watch_mounts(Showing *showing) {
+        if (showing->versions.nfs.n_clients == 0)
+                return 0;
+        showing->mountinfo_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+        if (showing->mountinfo_fd < 0)
+                return error_origin(-errno);
+        return error_trace(sd_event_add_io(showing->event, &showing->mounts, showing->mountinfo_fd, EPOLLPRI,
+                                           on_mounts, showing));
 }
 
 /* While the loop still runs: its end closes the connection. */
@@ -164,7 +208,9 @@ static int open_directory(PreviousVersions *versions) {
         }
         if (mkdir(versions->directory, 0755) >= 0 || errno == EEXIST)
                 versions->directory_fd = open(versions->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (versions->directory_fd >= 0)
+        if (versions->directory_fd >= 0 && versions->nfs.n_clients > 0)
+                versions->path = realpath(versions->directory, NULL);
+        if (versions->directory_fd >= 0 && (versions->path || versions->nfs.n_clients == 0))
                 return 0;
         say("%s: %s", versions->directory, strerror(errno));
         return CTL_E_SAID;
@@ -191,6 +237,8 @@ static int prepare(Showing *showing) {
                 r = sd_event_source_set_priority(showing->update, SD_EVENT_PRIORITY_IDLE);
         if (r >= 0)
                 r = listen_to_quiesced(showing);
+        if (r >= 0)
+                r = watch_mounts(showing);
         if (r >= 0)
                 r = sd_bus_attach_event(showing->versions.bus, showing->event, SD_EVENT_PRIORITY_NORMAL);
         return r < 0 ? error_trace(r) : 0;
@@ -226,12 +274,23 @@ static int show(Showing *showing) {
  * Return: the exit status, or a negative errno.
  */
 int verb_previous_versions(int argc, char **argv) {
-        _cleanup_(showing_done) Showing showing = {.versions.directory_fd = -EBADF};
+        _cleanup_(showing_done) Showing showing = {.versions.directory_fd = -EBADF, .mountinfo_fd = -EBADF};
         Options options = {};
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "H:qhV", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "n:H:qhV", long_options, NULL)) >= 0) {
                 r = options_take(&options, c, usage);
+                if (r == OPTIONS_E_UNKNOWN && c == 'n') {
+                        r = nfs_export_add_client(&showing.versions.nfs, optarg);
+                        if (r == -EINVAL)
+                                return usage_error("previous-versions",
+                                                   "--nfs: %s is no client as 'host' or 'host(options)', "
+                                                   "without fsid",
+                                                   optarg);
+                        if (r < 0)
+                                return error_trace(r);
+                        continue;
+                }
                 if (r != 0)
                         return r == OPTIONS_E_DONE ? EXIT_SUCCESS : usage_hint("previous-versions");
         }

@@ -260,7 +260,7 @@ static const char *volume_state(const SetVolume *volume) {
                 return "reverting";
         if (volume->invalid_reason)
                 return "invalid";
-        if (volume->state != SNAPSHOT_CREATED)
+        if (volume->state != SNAPSHOT_CREATED || volume->detaching)
                 return "deleting";
         return volume_lost(volume)[0] ? "invalid" : "created";
 }

@@ -93,7 +93,7 @@ static int tree_call_begin(SnapshotSet *set, const char *snapshot_id, ChildFunct
         _cleanup_free_ TreeCall *call = NULL;
         int r;
 
-        if (!volume || volume->state != SNAPSHOT_CREATED)
+        if (!volume || volume->state != SNAPSHOT_CREATED || volume->detaching)
                 return error_origin(-ENOENT);
         if (volume->given.no_tree)
                 return error_origin(-EOPNOTSUPP);

@@ -301,6 +301,31 @@ static void test_origin(void **state) {
         assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
 }
 
+/* Clients as in exports(5), and what exportfs(8) is told. */
+static void test_nfs_export(void **state) {
+        static const char *const wrong[] = {"",       "(ro)",      "-u", "a b",  "a(",   "a(ro",     "a()",
+                                            "a(ro)b", "a(ro)(rw)", "a)", "a\nb", "a\\b", "a(fsid=1)"};
+        NfsExport exports = {};
+        char *place, *options;
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+                assert_int_equal(nfs_export_add_client(&exports, wrong[i]), -EINVAL);
+        assert_int_equal(exports.n_clients, 0);
+        assert_int_equal(nfs_export_add_client(&exports, "*"), 0);
+        assert_int_equal(nfs_export_add_client(&exports, "192.0.2.0/24(sec=krb5,insecure)"), 0);
+        assert_int_equal(nfs_export_arguments(exports.clients[0], "/a b", "1-2", &place, &options), 0);
+        assert_string_equal(place, "*:/a b");
+        assert_string_equal(options, "ro,nohide,no_subtree_check,fsid=1-2");
+        free(place);
+        free(options);
+        assert_int_equal(nfs_export_arguments(exports.clients[1], "/a", "1-2", &place, &options), 0);
+        assert_string_equal(place, "192.0.2.0/24:/a");
+        assert_string_equal(options, "ro,nohide,no_subtree_check,fsid=1-2,sec=krb5,insecure");
+        free(place);
+        free(options);
+        nfs_export_done(&exports);
+}
+
 static void test_version_names(void **state) {
         static const char *const others[] = {
                 "",
@@ -332,6 +357,7 @@ int main(void) {
                 cmocka_unit_test(test_format),          cmocka_unit_test(test_durations),
                 cmocka_unit_test(test_statuses),        cmocka_unit_test(test_add),
                 cmocka_unit_test(test_origin),          cmocka_unit_test(test_version_names),
+                cmocka_unit_test(test_nfs_export),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
