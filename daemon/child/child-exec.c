@@ -40,6 +40,18 @@ static int stdio_arrange(const ChildStart *start) {
         return 0;
 }
 
+/**
+ * child_become() - for the process of a forked function, or one that it has forked: become a command
+ * @argv:       it, NULL-terminated; looked for in $PATH
+ *
+ * With the environment of any child. If it cannot be executed stderr says why, and the exit status is 127.
+ */
+_Noreturn void child_become(const char *const *argv) {
+        execvpe(argv[0], (char *const *) argv, (char *const *) environment);
+        (void) dprintf(STDERR_FILENO, "cannot execute %s: %s\n", argv[0], strerror(errno));
+        _exit(127);
+}
+
 _Noreturn static void child_run(const ChildStart *start) {
         int status;
 
@@ -62,9 +74,7 @@ _Noreturn static void child_run(const ChildStart *start) {
         status = start->before ? start->before(start->before_argument) : 0;
         if (status != 0)
                 _exit(status);
-        execvpe(start->argv[0], (char *const *) start->argv, (char *const *) environment);
-        (void) dprintf(STDERR_FILENO, "cannot execute %s: %s\n", start->argv[0], strerror(errno));
-        _exit(127);
+        child_become(start->argv);
 }
 
 /**

@@ -5,11 +5,11 @@
  * Child processes with a deadline: a command whose output is captured, or a forked function that passes a
  * few descriptors back.
  *
- * Each child gets a clean environment, default signals, a process group of its own and /dev/null as input,
- * and keeps none of quiesced's connections: however long it hangs, who is at the other end sees quiesced's
- * death. One that outlives its deadline is killed with its whole group and reported as such: an answer that
- * comes after the deadline is poison, it is never looked at. The callback is called exactly once, from the
- * event loop; by then the process is gone and reaped. Nothing here needs SIGCHLD.
+ * Each child gets default signals, a process group of its own and /dev/null as input, each command a clean
+ * environment, and keeps none of quiesced's connections: however long it hangs, who is at the other end sees
+ * quiesced's death. One that outlives its deadline is killed with its whole group and reported as such: an
+ * answer that comes after the deadline is poison, it is never looked at. The callback is called exactly
+ * once, from the event loop; by then the process is gone and reaped. Nothing here needs SIGCHLD.
  */
 
 #include <systemd/sd-event.h>
@@ -56,6 +56,8 @@ int child_fork(Child **ret, sd_event *event, ChildFunction function, void *argum
  * it: memory only, but that of the result as well. */
 Child *child_free(Child *child);
 DEFINE_CLEANUP(Child *, child_free)
+
+_Noreturn void child_become(const char *const *argv);
 
 /* For forked functions: sends one descriptor with its index. Return: 0 or a negative errno. */
 int child_send_fd(int socket_fd, uint32_t index, int fd);

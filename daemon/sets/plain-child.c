@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "daemon/child/child.h"
 #include "daemon/providers/lvm-dm.h"
 #include "util/error.h"
 
@@ -31,8 +32,8 @@
 #define CRYPTTAB_MAX (256u * 1024u)
 #define UUID_MAX     256u
 
-#define CLOSE_STEP_NSEC (20 * 1000 * 1000)
-#define CLOSE_STEPS     250u /* 5 s in all */
+#define STEP_NSEC (20 * 1000 * 1000)
+#define STEPS     250u /* 5 s in all */
 
 /* The volume's own device. */
 typedef struct Live {
@@ -127,11 +128,24 @@ static struct dm_task *task_new(int type, const char *name) {
         return NULL;
 }
 
-static bool device_exists(const char *name) {
+static struct dm_info device_info(const char *name) {
         _cleanup_(dm_task_destroyp) struct dm_task *task = task_new(DM_DEVICE_INFO, name);
         struct dm_info info = {};
 
-        return task && dm_task_run(task) && dm_task_get_info(task, &info) && info.exists;
+        if (!task || !dm_task_run(task) || !dm_task_get_info(task, &info))
+                info.exists = 0;
+        return info;
+}
+
+static bool device_exists(const char *name) {
+        return device_info(name).exists;
+}
+
+/* It is made in steps, and can be opened from the first. */
+static bool device_is_ready(const char *name) {
+        struct dm_info info = device_info(name);
+
+        return info.exists && info.live_table && !info.suspended;
 }
 
 /* What udev's rules know of the volume counts for it alone: no links, no scan for what lies on it. */
@@ -243,9 +257,7 @@ static int run_cryptsetup(const PlainRequest *request, const char *name, const C
         pid = fork();
         if (pid == 0) {
                 (void) dup2(STDERR_FILENO, STDOUT_FILENO);
-                (void) execvp(argv[0], (char *const *) argv);
-                (void) dprintf(STDERR_FILENO, "cryptsetup cannot be run: %s\n", strerror(errno));
-                _exit(127);
+                child_become(argv);
         }
         if (pid < 0 || waitpid(pid, &status, 0) < 0)
                 return -errno;
@@ -297,27 +309,62 @@ static int open_anew(const PlainRequest *request, const char *name) {
         return r == -ENOKEY ? open_with_key_file(request, name, &live) : r;
 }
 
+static void pause_a_step(void) {
+        const struct timespec pause = {.tv_nsec = STEP_NSEC};
+
+        (void) nanosleep(&pause, NULL);
+}
+
+/* Another child may just be making it, whose node is not there yet, or its last user may just be leaving.
+ * What is open stays, so it is looked for until it is. Return: a descriptor, or a negative errno. */
+static int hold_open(const PlainRequest *request, const char *name, const char *node) {
+        for (unsigned i = 0; i < STEPS; i++) {
+                int r = device_exists(name) ? 0 : open_anew(request, name);
+
+                if (r < 0 && !device_exists(name)) /* another child was not as fast, either */
+                        return r;
+                if (device_is_ready(name)) {
+                        int fd = open(node, O_RDONLY | O_CLOEXEC);
+
+                        if (fd >= 0)
+                                return fd;
+                        if (errno != ENOENT && errno != ENXIO)
+                                return -errno;
+                }
+                pause_a_step();
+        }
+        return -EBUSY;
+}
+
 /**
  * plain_child_open() - open an encrypted snapshot with its volume's key
  * @request:    what and how
  * @ret_device: the node of what it is then; free() it. plain_child_leave() when it is mounted, or is not to
  *              be
+ * @ret_fd:     of it; until that is closed no other child's leaving removes it
  *
  * Return: 0; -ENOKEY: the key is not to be had; -EOPNOTSUPP: it is not supported; or another negative errno.
  * stderr says why.
  */
-int plain_child_open(const PlainRequest *request, char **ret_device) {
+int plain_child_open(const PlainRequest *request, char **ret_device, int *ret_fd) {
         char name[PLAIN_NAME_MAX];
+        _cleanup_free_ char *node = NULL;
         int r;
 
         dm_log_with_errno_init(log_nothing);
         plain_name(name, request);
-        r = device_exists(name) ? 0 : open_anew(request, name);
+        if (asprintf(&node, "/dev/mapper/%s", name) < 0) {
+                node = NULL;
+                return -ENOMEM;
+        }
+        r = hold_open(request, name, node);
         if (r < 0 && r != -ENOKEY && r != -EOPNOTSUPP)
                 (void) dprintf(STDERR_FILENO, "the encrypted snapshot cannot be opened: %s\n", strerror(-r));
         if (r < 0)
                 return r;
-        return asprintf(ret_device, "/dev/mapper/%s", name) < 0 ? -ENOMEM : 0;
+        *ret_fd = r;
+        *ret_device = TAKE_PTR(node);
+        return 0;
 }
 
 /**
@@ -345,15 +392,14 @@ static bool is_open(dev_t device) {
 /* A deferred removal is the kernel's own work, which hides the device first and closes what it lies on
  * later; nothing tells when. */
 static int wait_for_close(const char *below) {
-        const struct timespec pause = {.tv_nsec = CLOSE_STEP_NSEC};
         struct stat st;
 
         if (stat(below, &st) < 0)
                 return 0;
         for (unsigned i = 0; is_open(st.st_rdev); i++) {
-                if (i >= CLOSE_STEPS)
+                if (i >= STEPS)
                         return -EBUSY;
-                (void) nanosleep(&pause, NULL);
+                pause_a_step();
         }
         return 0;
 }

@@ -47,6 +47,6 @@ void plain_name(char ret[static PLAIN_NAME_MAX], const PlainRequest *request);
 
 /* plain-child.c: in children's processes, which end soon afterwards. -ENOKEY: the key is not to be had;
  * stderr says why, as for other errors. */
-int plain_child_open(const PlainRequest *request, char **ret_device);
+int plain_child_open(const PlainRequest *request, char **ret_device, int *ret_fd);
 void plain_child_leave(const PlainRequest *request);
 int plain_child_close(const PlainRequest *request);

@@ -176,9 +176,10 @@ static int encrypted_probe(const char *device, char **ret_type) {
 static int encrypted_open_tree(const ProviderVolume *volume, bool writable) {
         const PlainRequest request = plain_request(volume, writable);
         _cleanup_free_ char *device = NULL, *type = NULL;
+        _cleanup_close_ int held = -EBADF;
         int r;
 
-        r = plain_child_open(&request, &device);
+        r = plain_child_open(&request, &device, &held);
         if (r < 0)
                 return r;
         r = encrypted_probe(device, &type);

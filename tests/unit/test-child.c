@@ -94,6 +94,25 @@ static void test_environment(void **state) {
         assert_non_null(strstr(seen.out, "LC_ALL=C\n"));
 }
 
+static int become_env(int socket_fd, void *argument) {
+        child_become((const char *const[]){"env", NULL});
+}
+
+static void test_environment_of_a_functions_command(void **state) {
+        Seen seen = {.fd = -EBADF};
+        Child *child;
+
+        assert_int_equal(setenv("SECRET", "1", 1), 0);
+        assert_int_equal(sd_event_new(&seen.event), 0);
+        assert_int_equal(child_fork(&child, seen.event, become_env, NULL, 20 * USEC_PER_SEC, on_done, &seen),
+                         0);
+        assert_int_equal(sd_event_loop(seen.event), 0);
+        sd_event_unref(seen.event);
+        assert_int_equal(seen.status, 0);
+        assert_null(strstr(seen.out, "SECRET"));
+        assert_non_null(strstr(seen.out, "LC_ALL=C\n"));
+}
+
 static void test_signals(void **state) {
         sigset_t all;
         Seen seen;
@@ -256,6 +275,7 @@ int main(void) {
                 cmocka_unit_test(test_output_that_nobody_reads),
                 cmocka_unit_test(test_missing),
                 cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_environment_of_a_functions_command),
                 cmocka_unit_test(test_signals),
                 cmocka_unit_test(test_deadline),
                 cmocka_unit_test(test_too_much),

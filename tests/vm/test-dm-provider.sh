@@ -109,6 +109,30 @@ check "the store of c is cleared" is_blank /dev/mapper/s1 "${sizes[0]}"
 check "the store of l is cleared" is_blank /dev/vdd2 "${sizes[1]}"
 check_left "clean"
 
+# Looked into: the snapshot is of the volume as it is used, with c's above its encryption, so no key is asked for.
+for volume in c l; do echo old > /mnt/$volume/file; done
+check "looked into: a session" sh -c "quiescectl begin -q /mnt/c /mnt/l > '$test_work/session'"
+for volume in c l; do echo new > /mnt/$volume/file; done
+set=$(quiescectl list --json sets | jq -r '.sets[0].id')
+must mkdir -p /mnt/look
+check_equal "looked into: exec" "old old" "$(within 60 quiescectl exec "$set" -- cat /mnt/c/file /mnt/l/file | paste -s -d ' ')"
+for volume in c l; do
+        snapshot=$(quiescectl list --json snapshots | jq -r ".snapshots[] | select(.volume == \"$volume\").id")
+        check "looked into: $volume is mounted" within 60 quiescectl mount "$snapshot" /mnt/look
+        check_equal "looked into: $volume is of the instant" old "$(cat /mnt/look/file)"
+        check_fails "looked into: $volume is not written" "Read-only file system" touch /mnt/look/new
+        check_fails "looked into: $volume has no writable copy" "makes no writable copies" \
+                within 60 quiescectl mount --rw "$snapshot" /mnt/look
+        check "looked into: $volume is unmounted" within 60 quiescectl umount /mnt/look
+done
+check "looked into: files are restored" within 60 quiescectl restore -q "$set" /mnt/c/file /mnt/l/file
+check_equal "looked into: to what they were" "old old" "$(cat /mnt/c/file /mnt/l/file | paste -s -d ' ')"
+check "looked into: one is mounted when the session ends" within 60 quiescectl mount "$snapshot" /mnt/look
+check "looked into: the session's end" within 60 quiescectl end "$(cat "$test_work/session")"
+check_equal "looked into: nothing is mounted" "" "$(findmnt -rn -o TARGET /mnt/look)"
+rm /mnt/c/file /mnt/l/file
+check_left "looked into"
+
 # C5: what somebody has open goes with him.
 check "in use: a session" sh -c "quiescectl begin -q /mnt/c /mnt/l > '$test_work/session'"
 read -r device <<< "$(snapshots)"

@@ -78,6 +78,13 @@ for volume in vg/mail vg/db; do
 done
 check_equal "exec: a set of encrypted volumes" "old old" "$(quiescectl exec "$set" -- cat /srv/file /srv/db/file | paste -s -d ' ')"
 check "its devices go with it" await 60 no_plain
+# Who opens one meets who leaves it.
+open_often() { for _ in 1 2 3 4 5 6 7 8; do quiescectl exec "$set" -- cat /srv/file /srv/db/file || break; done > "$test_work/often-$1" 2>&1; }
+for number in 1 2 3; do open_often $number & openers[number]=$!; done
+wait "${openers[@]}"
+check_equal "three who open and leave them all the time see them each time" "48 old" \
+        "$(cat "$test_work"/often-? | sort | uniq -c | sed 's/^ *//')"
+check "then they are gone again" await 60 no_plain
 check "it is mounted" quiescectl mount "$(snapshot_of vg/mail)" /mnt/look
 check "it is deleted with its mount" quiescectl delete --quiet --force "$set"
 check "and its device" await 60 no_plain
