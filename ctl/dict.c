@@ -7,6 +7,7 @@
 #include "ctl/dict.h"
 
 #include "util/error.h"
+#include "util/utf8.h"
 
 static void strv_done(char **list) {
         for (char **s = list; s && *s; s++)
@@ -263,6 +264,21 @@ static int dict_add(Dict *dict, const char *key, DictItem *item) {
 }
 
 /**
+ * dict_remove() - as if it had not been said
+ * @dict:       it
+ * @key:        of what; there may be no such item
+ */
+void dict_remove(Dict *dict, const char *key) {
+        for (size_t i = 0; i < dict->n_items; i++) {
+                if (!streq(dict->items[i].key, key))
+                        continue;
+                item_done(&dict->items[i]);
+                dict->items[i] = dict->items[--dict->n_items];
+                return;
+        }
+}
+
+/**
  * dict_add_string() - add what no message said
  * @dict:       it
  * @key:        the dictionary has no such item yet
@@ -280,7 +296,7 @@ int dict_add_string(Dict *dict, const char *key, const char *value) {
  * dict_add_list() - likewise
  * @dict:       it
  * @key:        the dictionary has no such item yet
- * @values:     NULL-terminated, copied
+ * @values:     NULL-terminated, copied; bytes that are no UTF-8 as question marks
  *
  * Return: 0; -ENOMEM.
  */
@@ -297,6 +313,7 @@ int dict_add_list(Dict *dict, const char *key, char *const *values) {
                         item_done(&item);
                         return error_origin(-ENOMEM);
                 }
+                utf8_clean(item.list[i], SIZE_MAX);
         }
         return item.list ? error_trace(dict_add(dict, key, &item)) : error_origin(-ENOMEM);
 }

@@ -47,6 +47,7 @@ int dict_array_add(DictArray *array, Dict *dict);
 
 int dict_add_string(Dict *dict, const char *key, const char *value);
 int dict_add_list(Dict *dict, const char *key, char *const *values);
+void dict_remove(Dict *dict, const char *key);
 const DictItem *dict_get(const Dict *dict, const char *key);
 const char *dict_get_string(const Dict *dict, const char *key);
 uint64_t dict_get_number(const Dict *dict, const char *key);

@@ -99,6 +99,10 @@ static int view_add_set(ExecView *view, sd_bus *bus, const char *set_path) {
 
         r = object_properties(&set, bus, set_path, QUIESCE_BUS_SET);
         if (r == 0)
+                r = set_check_whole(&set,
+                                    "the volumes of the others would be seen live: name the snapshots to be "
+                                    "shown instead of the set");
+        if (r == 0)
                 r = objects_read(&snapshots, bus, QUIESCE_BUS_SNAPSHOT);
         for (size_t i = 0; r == 0 && i < snapshots.n_dicts; i++)
                 if (streq(dict_get_string(&snapshots.dicts[i], "Set"), dict_get_string(&set, "Id")))

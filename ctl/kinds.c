@@ -38,6 +38,7 @@ static const Column set_columns[] = {
         {"STATE", "State", COLUMN_STRING, 0},
         {"CONSISTENCY", "Consistency", COLUMN_STRING, 0},
         {"SNAPSHOTS", "Snapshots", COLUMN_LIST, COLUMN_COUNTED},
+        {"SNAPSHOTS-COUNT", "SnapshotsCount", COLUMN_NUMBER, COLUMN_HIDDEN},
         {"PERSISTENT", "Persistent", COLUMN_BOOLEAN, 0},
         {"CREATED", "CreatedUSec", COLUMN_TIME, 0},
         {"FREEZE", "FreezeUSec", COLUMN_DURATION, 0},
@@ -141,6 +142,17 @@ static int read_by_method(DictArray *rows, sd_bus *bus, const Kind *kind) {
         return error_trace(dict_array_read(rows, reply));
 }
 
+/* What quiesced does not know is 0 there. A set that it found again, as after a reboot, has its times in its
+ * timeline alone. */
+static void forget_unknown(Dict *row) {
+        if (dict_get_number(row, "SnapshotsCount") == 0)
+                dict_remove(row, "SnapshotsCount");
+        if (dict_get_number(row, "HoldUSec") != 0 || dict_get_number(row, "FreezeUSec") != 0)
+                return;
+        dict_remove(row, "HoldUSec");
+        dict_remove(row, "FreezeUSec");
+}
+
 /**
  * kind_read_all() - everything of a kind
  * @rows:       filled, one dictionary a thing; dict_array_done() it in any case
@@ -155,8 +167,10 @@ int kind_read_all(DictArray *rows, sd_bus *bus, const Kind *kind) {
         if (kind->method)
                 return error_trace(read_by_method(rows, bus, kind));
         r = objects_read(rows, bus, kind->interface);
-        for (size_t i = 0; r == 0 && i < rows->n_dicts; i++)
+        for (size_t i = 0; r == 0 && i < rows->n_dicts; i++) {
+                forget_unknown(&rows->dicts[i]);
                 r = checked_properties(&rows->dicts[i], bus, rows->dicts[i].name, kind->interface);
+        }
         return error_trace(r);
 }
 
@@ -196,6 +210,7 @@ int kind_read_one(Dict *row, sd_bus *bus, const char *id, const Kind **ret_kind)
                 r = read_consistency(row, bus);
         if (r != 0)
                 return error_trace(r);
+        forget_unknown(row);
         row->name = TAKE_PTR(path);
         *ret_kind = kind_of_interface(interface);
         return 0;

@@ -204,6 +204,29 @@ int object_find_set(sd_bus *bus, const char *id, char **ret_path) {
 }
 
 /**
+ * set_check_whole() - whether a set has all the snapshots that it was made with
+ * @set:        its properties
+ * @remedy:     what to do if it has not
+ *
+ * What is of one instant belongs together: who takes a set for all of it is told when it is not.
+ *
+ * Return: 0 or CTL_E_SAID.
+ */
+int set_check_whole(const Dict *set, const char *remedy) {
+        const DictItem *left = dict_get(set, "Snapshots");
+        uint64_t n_made = dict_get_number(set, "SnapshotsCount");
+        size_t n = 0;
+
+        while (left && left->list && left->list[n])
+                n++;
+        if (n >= n_made)
+                return 0;
+        say("set %s is not whole: of its %" PRIu64 " snapshots %zu %s left; %s", dict_get_string(set, "Id"),
+            n_made, n, n == 1 ? "is" : "are", remedy);
+        return CTL_E_SAID;
+}
+
+/**
  * snapshot_new_call() - a call of a snapshot's method, without arguments yet
  * @bus:            the bus
  * @ret:            the message

@@ -70,6 +70,18 @@ static int add_file(Restore *restore, const MountTable *table, char *path) {
         return CTL_E_SAID;
 }
 
+/* What has a file system and is mounted nowhere. */
+static void say_left_out(const Restore *restore) {
+        for (size_t i = 0; !restore->common.quiet && i < restore->snapshots.n_dicts; i++) {
+                size_t k = 0;
+
+                while (k < restore->n_files && restore->files[k].snapshot != i)
+                        k++;
+                if (k == restore->n_files && !*dict_get_string(&restore->snapshots.dicts[i], "open-tree"))
+                        say("%s is not mounted anywhere now, and is left out", volume_of(restore, i));
+        }
+}
+
 /* All that is mounted of the set's volumes. */
 static int add_all(Restore *restore, const MountTable *table) {
         int r = 0;
@@ -88,6 +100,8 @@ static int add_all(Restore *restore, const MountTable *table) {
                 say("no volume of the set is mounted now, so there is nowhere to restore to");
                 return CTL_E_SAID;
         }
+        if (r == 0)
+                say_left_out(restore);
         return r;
 }
 

@@ -44,6 +44,7 @@ int objects_read(DictArray *array, sd_bus *bus, const char *interface);
 int object_find(sd_bus *bus, const char *id, char **ret_path, const char **ret_interface);
 int object_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
 int object_find_set(sd_bus *bus, const char *id, char **ret_path);
+int set_check_whole(const Dict *set, const char *remedy);
 int checked_properties(Dict *dict, sd_bus *bus, const char *path, const char *interface);
 int snapshot_new_call(sd_bus *bus, sd_bus_message **ret, const char *id, const char *method);
 int snapshot_mount(sd_bus *bus, const char *id, int directory_fd);

@@ -36,12 +36,15 @@ static const struct option long_options[] = {
         {},
 };
 
-static int read_snapshots(Restore *restore) {
+/* @all: what is mounted of all its volumes is to come back */
+static int read_snapshots(Restore *restore, bool all) {
         _cleanup_(dict_done) Dict set = {};
         const DictItem *ids;
         int r;
 
         r = object_properties(&set, restore->backup.bus, restore->set_path, QUIESCE_BUS_SET);
+        if (r == 0 && all)
+                r = set_check_whole(&set, "name the PATHs to be restored");
         ids = r == 0 ? dict_get(&set, "Snapshots") : NULL;
         for (size_t i = 0; r == 0 && ids && ids->list && ids->list[i]; i++) {
                 _cleanup_(dict_done) Dict row = {};
@@ -49,7 +52,8 @@ static int read_snapshots(Restore *restore) {
 
                 r = kind_read_one(&row, restore->backup.bus, ids->list[i], &kind);
                 if (r == 0 && !dict_get(&row, "key")) {
-                        say("only the user who made the set, and administrators, may look into it");
+                        say("%s: only the user who made its set, and administrators, may look into it",
+                            ids->list[i]);
                         return CTL_E_SAID;
                 }
                 if (r == 0)
@@ -109,7 +113,7 @@ static int restore_all(Restore *restore, const char *id, char **paths, size_t n_
         if (r == 0)
                 r = object_find_set(restore->backup.bus, id, &restore->set_path);
         if (r == 0)
-                r = read_snapshots(restore);
+                r = read_snapshots(restore, n_paths == 0);
         if (r == 0)
                 r = restore_find_files(restore, paths, n_paths);
         if (r == 0)

@@ -131,6 +131,7 @@ static int published_new(Manager *manager, PublishedSet **ret, SnapshotSet *set)
         published->created_usec = info.instant_realtime_usec;
         published->hold_usec = info.hold_usec;
         published->freeze_usec = info.freeze_usec;
+        published->n_made = (uint32_t) info.n_made;
         published->path = bus_path("set", info.id);
         if (!published->path || published_fill_snapshots(published, set, info.n_snapshots) < 0) {
                 (void) published_free(published);

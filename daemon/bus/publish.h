@@ -26,6 +26,7 @@ struct PublishedSet {
         bool persistent;
         ContractConsistency consistency;
         uint64_t created_usec, hold_usec, freeze_usec;
+        uint32_t n_made; /* snapshots, when it was made; 0: not known */
         PublishedSnapshot *snapshots;
         size_t n_snapshots;
 };

@@ -17,6 +17,25 @@ static void reply_gone(sd_bus_message *call) {
         bus_reply_error(call, CONTRACT_ERROR_OBJECT_NOT_FOUND, "The snapshot has been deleted meanwhile.");
 }
 
+/* It is not there as it should be: it is on its way out. */
+static void reply_state(Manager *manager, sd_bus_message *call, const char *snapshot_id) {
+        const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
+        char text[CONTRACT_TEXT_MAX];
+        SnapshotInfo info;
+        SnapshotSet *set;
+
+        if (!snapshot || !published_get_info(snapshot, &set, &info)) {
+                reply_gone(call);
+                return;
+        }
+        (void) snprintf(
+                text, sizeof(text),
+                "Snapshot %s of %.128s cannot be looked into any more: it is %s. 'quiescectl explain "
+                "%s' tells what that means.",
+                info.id, info.volume, info.state, info.state);
+        bus_reply_error(call, CONTRACT_ERROR_VOLUME_BUSY, text);
+}
+
 static SnapshotSet *find_set(Manager *manager, const char *snapshot_id) {
         const PublishedSnapshot *snapshot = published_find_snapshot(manager, snapshot_id);
 
@@ -52,9 +71,11 @@ static void open_tree_allowed(Manager *manager, KeptCall **call, const char *sna
                 *call = NULL; /* tree_opened()'s */
         else if (r == -EOPNOTSUPP && snapshot && published_get_info(snapshot, &set, &info))
                 bus_reply_error((*call)->message, CONTRACT_ERROR_NOT_SUPPORTED, info.no_tree);
+        else if (r == -ENOENT)
+                reply_state(manager, (*call)->message, snapshot_id);
         else
                 bus_reply_error((*call)->message, CONTRACT_ERROR_UNEXPECTED,
-                                "OpenTree: the snapshot cannot be mounted now.");
+                                "OpenTree: the snapshot could not be looked into; try again in a moment.");
 }
 
 static int method_open_tree(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -122,6 +143,8 @@ static void mount_begun(Manager *manager, KeptCall **kept, const char *snapshot_
                         call, CONTRACT_ERROR_NOT_SUPPORTED,
                         "Mount: the snapshot's provider makes no writable copies of its snapshots; mount "
                         "it read-only.");
+        else if (r == -ENOENT)
+                reply_state(manager, call, snapshot_id);
         else
                 bus_reply_error(call, CONTRACT_ERROR_UNEXPECTED,
                                 "The mount could not be begun; try again in a moment.");

@@ -128,6 +128,8 @@ const sd_bus_vtable snapshot_set_vtable[] = {
         SD_BUS_PROPERTY("FreezeUSec", "t", NULL, offsetof(PublishedSet, freeze_usec),
                         SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Snapshots", "as", property_snapshots, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SnapshotsCount", "u", NULL, offsetof(PublishedSet, n_made),
+                        SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("OwnerUID", "u", NULL, offsetof(PublishedSet, owner_uid),
                         SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,

@@ -64,8 +64,11 @@ bool lvm_pool_is_well(const char *pool_key, const char *vg, const char *pool, Lv
         if (r == 0)
                 r = table_parse_pool_status(status, &told);
         if (r != 0)
-                return lvm_verdict(verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
-                                   "The thin pool %.128s/%.128s does not tell its state.", vg, pool);
+                return lvm_verdict(
+                        verdict, CONTRACT_ERROR_UNEXPECTED_PROVIDER_ERROR,
+                        "The thin pool %.128s/%.128s does not tell its state; if its group is not active, "
+                        "activate it with vgchange -ay %.128s.",
+                        vg, pool, vg);
         if (!told.failed && told.read_write && !told.needs_check)
                 return true;
         return lvm_verdict(

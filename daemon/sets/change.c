@@ -57,7 +57,8 @@ static void change_note(SnapshotSet *set) {
         ProviderPhase phase = set->change.phase;
 
         /* Some snapshots may have been changed all the same, or are gone by now: LVM tells. */
-        if (phase != PROVIDER_DESCRIBE && phase != PROVIDER_CHECK_REVERT)
+        if (set->change.error != CONTRACT_OK ||
+            (phase != PROVIDER_DESCRIBE && phase != PROVIDER_CHECK_REVERT))
                 watch_look(set->sets);
         if (set->change.error != CONTRACT_OK || phase == PROVIDER_CHECK_REVERT)
                 return;

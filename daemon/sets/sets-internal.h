@@ -133,7 +133,7 @@ struct SnapshotSet {
         sd_event_source *linger_timer;
 
         SetChange change; /* see change.c */
-        size_t n_made;    /* snapshots that it was made with */
+        size_t n_made;    /* snapshots that it was made with; 0: not known */
 
         uint64_t freeze_usec;
         bool created;

@@ -126,6 +126,7 @@ typedef struct SetInfo {
         uint64_t commit_usec;
         uint64_t freeze_usec; /* set with sets_note_outcome() */
         size_t n_snapshots;
+        size_t n_made; /* snapshots that it was made with; 0: not known */
 } SetInfo;
 
 /* When writes to a set were held, CLOCK_BOOTTIME; all 0: they were not, or that is not known any more. */

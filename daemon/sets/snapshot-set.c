@@ -235,6 +235,7 @@ bool snapshot_set_get_info(const SnapshotSet *set, SetInfo *ret) {
                                        : 0,
                 .freeze_usec = set->freeze_usec,
                 .n_snapshots = set->n_volumes,
+                .n_made = set->n_made,
         };
         return true;
 }

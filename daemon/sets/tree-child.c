@@ -205,6 +205,13 @@ static int volume_open_tree(const ProviderVolume *volume, bool writable) {
                         (void) dprintf(STDERR_FILENO, "%s\n", strerror(-r));
                 return r;
         }
+        if (access(volume->device, F_OK) < 0 && errno == ENOENT) {
+                (void) dprintf(STDERR_FILENO,
+                               "its device %s is not there; activate its volume group first, "
+                               "with vgchange -ay\n",
+                               volume->device);
+                return -ENOENT;
+        }
         if (!type) {
                 r = probe_type(volume->device, &probed);
                 type = probed;
@@ -315,7 +322,8 @@ static int unmount_all_unused(const TreeRequest *request) {
         return r;
 }
 
-/* Only when nobody remembers the tree: every mount of the device in the host's namespace. */
+/* Only when nobody remembers the tree: every mount of the device in the host's namespace. A device that is
+ * not there, as its group was deactivated, is mounted nowhere. */
 static int unmount_device(const ProviderVolume *snapshot) {
         _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         _cleanup_(volume_freep) Volume *volume = NULL;
@@ -324,7 +332,7 @@ static int unmount_device(const ProviderVolume *snapshot) {
 
         r = tree_child_mounted_device(snapshot, snapshot->copy_device, &device);
         if (r < 0)
-                return r == -ENOTBLK ? 0 : 1;
+                return r == -ENOTBLK || r == -ENOENT ? 0 : 1;
         if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, device) < 0)
                 return 1;
         for (size_t i = volume->n_mount_points; i-- > 0;)
@@ -365,10 +373,12 @@ static int unmount_id(const ProviderVolume *snapshot, uint64_t id) {
         _cleanup_(volume_world_freep) VolumeWorld *world = NULL;
         _cleanup_(volume_freep) Volume *volume = NULL;
         dev_t device;
-        int r = 0;
+        int r;
 
-        if (tree_child_mounted_device(snapshot, false, &device) < 0 || volume_world_new(&world, NULL) < 0 ||
-            volume_new(&volume, world, device) < 0)
+        r = tree_child_mounted_device(snapshot, false, &device);
+        if (r < 0)
+                return r == -ENOENT ? 0 : 1;
+        if (volume_world_new(&world, NULL) < 0 || volume_new(&volume, world, device) < 0)
                 return 1;
         for (size_t i = volume->n_mount_points; r >= 0 && i-- > 0;)
                 r = unmount_at(volume->mount_points[i], id);

@@ -51,6 +51,17 @@ fails "an id of nothing" 125 "there is no snapshot, set or session" \
 fails "no command" 125 "no command given" ctl exec "$set"
 fails "no id" 125 "no ID given" ctl exec -- true
 
+# A set half gone: what it had is not seen live without a word.
+half=$(ctl create --quiet test:one test:two)
+left=$(json '.snapshots[] | select(.volume == "test:one" and .set == '"\"$half\""') | .id' list --json snapshots)
+check "one snapshot of a set is deleted" ctl delete --quiet "$(json '.snapshots[] | select(.volume == "test:two" and .set == '"\"$half\""') | .id' list --json)"
+check "it was made with two" is '1 2' '.sets[0] | "\(.snapshots | length) \(."snapshots-count")"' show --json "$half"
+fails "as a set it is not shown" 125 "set $half is not whole: of its 2 snapshots 1 is left; .*name the snapshots" \
+        ctl exec --at "test:one=$work/one" "$half" -- true
+check "the one that is left is" ctl exec --at "test:one=$work/one" "$left" -- test -e "$work/one/letter"
+fails "nor is all of it restored" 1 "set $half is not whole: of its 2 snapshots 1 is left; name the PATHs" ctl restore --no-writers "$half"
+check "deleted" ctl delete --quiet "$half"
+
 # The command waits in its view: the snapshots cannot be deleted meanwhile, and can be afterwards.
 mkfifo "$work/go"
 "$build/quiescectl" exec --at "test:one=$work/one" "$one" -- sh -c 'echo in; read -r go < "$1/go"' - "$work" > "$work/out" &
