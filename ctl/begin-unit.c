@@ -19,6 +19,7 @@
 
 #include "bus/transient-exec.h"
 #include "ctl/resident.h"
+#include "util/utf8.h"
 
 #define SYSTEMD      "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
@@ -184,9 +185,18 @@ static int append_command(sd_bus_message *m, const char *verb, char *const *argu
         argv[0] = "quiescectl";
         argv[1] = verb;
         argv[2] = "--foreground";
-        for (size_t i = 0; i < n_arguments; i++)
+        r = 0;
+        for (size_t i = 0; i < n_arguments; i++) {
                 argv[3 + i] = arguments[i];
-        r = transient_exec_append(m, "ExecStart", program, argv);
+                if (r == 0 && !utf8_is_valid(arguments[i])) {
+                        say("%s: no UTF-8, and a service manager takes no other names; --foreground makes %s "
+                            "stay in the foreground instead of a unit",
+                            arguments[i], verb);
+                        r = CTL_E_SAID;
+                }
+        }
+        if (r == 0)
+                r = transient_exec_append(m, "ExecStart", program, argv);
         free(argv);
         return error_trace(r);
 }
@@ -228,6 +238,8 @@ static int start_unit(Starter *starter, const char *verb, char *const *arguments
                 r = append_properties(starter, call);
         if (r >= 0)
                 r = append_command(call, verb, arguments, n_arguments);
+        if (r == CTL_E_SAID)
+                return r;
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         if (r >= 0)

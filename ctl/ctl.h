@@ -119,6 +119,7 @@ int options_refuse_host(const Options *options, const char *verb, const char *sy
 
 /* Messages on stderr, with the program's name before them. */
 void say(const char *format, ...) _printf_(1, 2);
+const char *reason_to_string(int r);
 int say_bus_error(const char *what, const sd_bus_error *error, int r);
 
 int bus_open(sd_bus **ret, const char *host);

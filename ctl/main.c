@@ -5,6 +5,7 @@
  */
 
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -68,6 +69,22 @@ static const Verb *verb_find(const char *name) {
         return NULL;
 }
 
+/* What was printed has to have come where it was to go. A reader who has gone wants no more, and no word of
+ * it. */
+static int output_end(int r) {
+        struct pollfd output = {.fd = STDOUT_FILENO};
+
+        errno = 0;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return r;
+        if (poll(&output, 1, 0) > 0 && output.revents & POLLERR)
+                return r < 0 ? EXIT_FAILURE : r;
+        say("standard output: %s", errno > 0            ? strerror(errno)
+                                   : r < 0 && r != -EIO ? strerror(-r)
+                                                        : "not all could be written");
+        return r <= 0 ? EXIT_FAILURE : r;
+}
+
 int main(int argc, char **argv) {
         const Verb *verb;
         char title[64];
@@ -97,9 +114,12 @@ int main(int argc, char **argv) {
         argv[1] = title;
         r = verb->run(argc - 1, argv + 1);
         /* Who leaves the pager early has read enough. */
-        if (screen_close() && (r == -EPIPE || r == -EIO))
-                r = EXIT_SUCCESS;
+        if (screen_close()) {
+                if (r == -EPIPE || r == -EIO)
+                        r = EXIT_SUCCESS;
+        } else
+                r = output_end(r);
         if (r < 0)
-                say("%s failed: %s", verb->name, strerror(-r));
+                say("%s failed: %s", verb->name, reason_to_string(r));
         return r < 0 ? EXIT_FAILURE : r;
 }

@@ -32,7 +32,9 @@ static int read_sets_of_name(DictArray *found, sd_bus *bus, const char *name) {
 static int say_which(const char *name, const DictArray *found) {
         char created[FORMAT_MAX];
 
-        if (found->n_dicts == 0)
+        if (!*name)
+                say("an empty ID was given: is a variable not set?");
+        else if (found->n_dicts == 0)
                 say("%s: there is no snapshot, set or session of this id, nor a set of this name; 'quiescectl "
                     "list' and 'quiescectl list sets' show those there are",
                     name);

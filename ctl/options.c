@@ -9,18 +9,38 @@
 
 #include "ctl/ctl.h"
 
+#include "util/utf8.h"
+
 /**
  * say() - tell the user something
  * @format:     one line without its end
+ *
+ * Names of files may be anybody's: what is no UTF-8, ends the line or drives a terminal is replaced.
  */
 void say(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
         va_list arguments;
+        int r;
 
-        (void) fputs("quiescectl: ", stderr);
         va_start(arguments, format);
-        (void) vfprintf(stderr, format, arguments);
+        r = vasprintf(&text, format, arguments);
         va_end(arguments);
-        (void) fputc('\n', stderr);
+        if (r < 0)
+                text = NULL;
+        else
+                utf8_clean(text, SIZE_MAX);
+        (void) fprintf(stderr, "quiescectl: %s\n", text ?: strerror(ENOMEM));
+}
+
+/**
+ * reason_to_string() - what keeps a call from being made
+ * @r:          negative errno
+ *
+ * Return: static text. What sd-bus takes for no string is a name of somebody's that is no UTF-8.
+ */
+const char *reason_to_string(int r) {
+        return r == -EINVAL ? "what was given is no UTF-8, as names, notes, labels and ids have to be"
+                            : strerror(-r);
 }
 
 /**
@@ -87,7 +107,7 @@ int say_bus_error(const char *what, const sd_bus_error *error, int r) {
         else if (error && sd_bus_error_is_set(error))
                 say("%s: %s", what, error->message && *error->message ? error->message : error->name);
         else
-                say("%s: %s", what, strerror(-r));
+                say("%s: %s", what, reason_to_string(r));
         return CTL_E_SAID;
 }
 

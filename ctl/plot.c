@@ -338,7 +338,7 @@ static int draw(FILE *f, const Timeline *timeline, const Row *rows, size_t n_row
         }
         draw_legend(f, y, rows, n_rows);
         svg_end(f);
-        return fflush(f) != 0 || ferror(f) ? error_origin(-EIO) : 0;
+        return fflush(f) != 0 || ferror(f) ? error_origin(errno > 0 ? -errno : -EIO) : 0;
 }
 
 /**
@@ -346,7 +346,7 @@ static int draw(FILE *f, const Timeline *timeline, const Row *rows, size_t n_row
  * @f:          where to
  * @timeline:   it
  *
- * Return: 0; -ENODATA: nothing in it took any time; -EIO: it could not be written; -ENOMEM.
+ * Return: 0; -ENODATA: nothing in it took any time; -ENOMEM; or another: it could not be written.
  */
 int plot_timeline(FILE *f, const Timeline *timeline) {
         _cleanup_free_ Row *rows = NULL;

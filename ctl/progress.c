@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "ctl/ctl.h"
+#include "util/utf8.h"
 
 /**
  * now_usec() - CLOCK_BOOTTIME in µs
@@ -66,6 +67,7 @@ void progress_step(Progress *progress, const char *format, ...) {
         va_start(arguments, format);
         (void) vsnprintf(progress->step, sizeof(progress->step), format, arguments);
         va_end(arguments);
+        utf8_clean(progress->step, SIZE_MAX);
         if (progress->n_steps < PROGRESS_STEPS_MAX) {
                 ProgressStep *step = &progress->steps[progress->n_steps++];
 

@@ -185,7 +185,7 @@ int resident_socket_connect(const char *id, int *ret_fd) {
         int r;
 
         if (sd_id128_from_string(id, &uuid) < 0) {
-                say("%s: that is no session's id; 'quiescectl begin' prints it", id);
+                say("%s: that is no session's id; 'quiescectl begin' and 'freeze --detach' print it", id);
                 return CTL_E_SAID;
         }
         r = resident_socket_directory(&directory, false);
@@ -203,7 +203,7 @@ int resident_socket_connect(const char *id, int *ret_fd) {
         if (r == -EACCES || r == -EPERM)
                 say("session %s: only the user who began it and root may do that", id);
         else
-                say("session %s is held by no 'quiescectl begin' of yours: it was ended, its time (--ttl) was "
+                say("session %s is held by no 'quiescectl begin' or 'freeze --detach' of yours: it was ended, its time (--ttl) was "
                     "over, or its process was stopped; then its snapshots are gone, too",
                     id);
         return CTL_E_SAID;

@@ -29,7 +29,8 @@ fails "mount, which is of snapshots" 1 'weekly is no snapshot' ctl mount weekly 
 fails "release, which is of sessions" 1 'weekly' ctl release weekly
 fails "a name that nobody has" 1 'monthly: there is no snapshot, set or session of this id, nor a set of this name' ctl show monthly
 fails "a name is not half a name" 1 'nor a set of this name' ctl show week
-fails "nor is no name one" 1 'nor a set of this name' ctl delete ''
+fails "a name that is no UTF-8 is told of on a terminal as one may" 1 '^quiescectl: a \? \[31m: there is no snapshot' ctl show $'a\n\xff\e[31m'
+fails "nor is no name one" 1 "an empty ID was given" ctl delete ""
 
 third=$(ctl create -q --name weekly test:one)
 fails "a name that two have" 1 'weekly: 2 sets have this name; give the id' ctl delete weekly

@@ -62,7 +62,7 @@ fails "to plot what is not there" 1 'no snapshot, set or session' ctl plot 00000
 fails "to plot nothing" 1 'no ID given' ctl plot
 fails "to plot two at once" 1 'one ID at a time' ctl plot "$set" "$set"
 plot_full() { ctl plot "$set" > /dev/full; }
-fails "where it cannot be written" 1 'plot failed: Input/output error' plot_full
+fails "where it cannot be written" 1 'standard output: No space left on device' plot_full
 
 record=$(echo "$work"/*/sets/"$set".json)
 check "it is kept in a file" test -s "$record"

@@ -36,6 +36,15 @@ check "explain lists what it knows" grep -q '^  WriterVeto$' <(ctl explain)
 check "explain knows a word of two kinds" test "$(ctl explain released | grep -c -i '^released (')" -eq 3
 check "explain in JSON" is org.quiesce1.Error.Writer.Timeout '.explanations[0].name' explain --json writer.timeout
 check "explain all in JSON" is true '.explanations | length > 40' explain --json
+# What cannot be printed is no success; who reads no more is.
+full() { ctl "$@" > /dev/full; }
+fails "nowhere to write" 1 'standard output: No space left on device' full explain
+fails "nor as JSON" 1 'standard output: No space left on device' full list --json
+fails "nor a table" 1 'standard output: No space left on device' full list writers
+fails "nor help" 1 'standard output: No space left on device' full list --help
+# shellcheck disable=SC2016 # another shell expands it
+check "a reader who has gone" bash -o pipefail -c '"$1" explain 2> "$2" | true' - "$build/quiescectl" "$work/said"
+check "is told nothing" test ! -s "$work/said"
 fails "a word that is none" 1 'dance: there is no explanation' ctl explain dance
 fails "one of two" 1 '^Aborted \(error\)' ctl explain dance aborted
 
@@ -162,7 +171,7 @@ check "is ignored by name" ctl create --ignore-writer bad test:one
 check "and makes the set less" is file-system,true \
         '(.sets[0].consistency | if . == "crash" then "file-system" else . end) + ",true"' list sets --json
 check "--no-writers asks none" ctl create --no-writers test:two
-check "and none was frozen" is 0 '[.sets[] | select(.snapshots | length == 1)] | sort_by(.created)[-1].freeze' list sets --json
+check "and none was frozen" is 0 '[.sets[] | select(.snapshots | length == 1)] | sort_by(.created)[-1].freeze // 0' list sets --json
 
 printf '[Writer]\nExec=%s log=%s prepare-for-snapshot=warn:half-of-it-is-elsewhere\nUser=%s\n' \
         "$build/quiesce-test-writer" "$work/log" "$(id -un)" > "$work/writers.d/bad.writer"
