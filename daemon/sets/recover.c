@@ -298,6 +298,7 @@ static void recovery_found(Recovery *recovery, int r) {
         for (size_t i = 0; i < sets->n_sets; i++)
                 if (sets->sets[i]->is_adopted)
                         tree_probe_adopted(sets->sets[i]);
+        watch_look_reverting(sets);
         recovery->found(r, recovery->userdata);
 }
 

@@ -234,6 +234,7 @@ int change_begin(SnapshotSet *set, ProviderPhase phase, StepDone done, void *use
 /* watch.c */
 int watch_new(Sets *sets);
 void watch_look(Sets *sets);
+void watch_look_reverting(Sets *sets);
 void watch_tell_gone(SetVolume *volume);
 Watch *watch_free(Watch *watch);
 

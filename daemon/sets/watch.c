@@ -5,6 +5,9 @@
  * ours is gone from /dev/mapper, LVM is asked which of the snapshots are still there; a device may go and
  * its LV stay (vgchange -an). Names are udev's; they are watched rather than its events are heard, because
  * those come over the network namespace of the host alone, and quiesced has no other business there.
+ *
+ * A thin snapshot that is being reverted has no name any more, and LVM is through with it some time after
+ * its volume was activated, when its background polling comes to it: so it is asked again for a while.
  */
 
 #include <sys/inotify.h>
@@ -17,11 +20,15 @@
 #define NAMES_DIRECTORY "/dev/mapper"
 /* Several go together, with their group. */
 #define WATCH_DELAY_USEC (500 * USEC_PER_MSEC)
+/* While something is being reverted; LVM polls every 15 s (activation/polling_interval). */
+#define WATCH_AGAIN_USEC (10 * USEC_PER_SEC)
+#define WATCH_AGAIN_MAX  12U
 
 struct Watch {
         sd_event_source *names;
         sd_event_source *timer;
-        bool asked; /* LVM is being asked */
+        bool asked;       /* LVM is being asked */
+        unsigned n_again; /* how often it is still to be asked, if something is being reverted */
 };
 
 static const LvmVolume *report_find(const LvmReport *report, const char *snapshot_id) {
@@ -80,12 +87,29 @@ static void set_compare(SnapshotSet *set, const LvmReport *report) {
         }
 }
 
+static bool any_is_reverting(const Sets *sets) {
+        for (size_t i = 0; i < sets->n_sets; i++)
+                for (size_t k = 0; k < sets->sets[i]->n_volumes; k++)
+                        if (sets->sets[i]->volumes[k]->state == SNAPSHOT_REVERTING)
+                                return true;
+        return false;
+}
+
+static void watch_in(Watch *watch, uint64_t usec) {
+        if (sd_event_source_set_time_relative(watch->timer, usec) >= 0)
+                (void) sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+}
+
 static void on_listed(int r, const LvmReport *report, const char *text, void *userdata) {
         Sets *sets = userdata;
 
         sets->watch->asked = false;
         for (size_t i = 0; r >= 0 && i < sets->n_sets; i++)
                 set_compare(sets->sets[i], report);
+        if (sets->watch->n_again == 0 || !any_is_reverting(sets))
+                return;
+        sets->watch->n_again--;
+        watch_in(sets->watch, WATCH_AGAIN_USEC);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -112,19 +136,53 @@ static bool is_watched(const Sets *sets, const char *device_name) {
         return false;
 }
 
+/* Whether that is the name of a volume that is to be reverted when it is activated: "vg/lv" is "vg-lv", and
+ * a dash of its own is two. */
+static bool is_reverted_by(const SetVolume *volume, const char *device_name) {
+        const char *d = device_name;
+
+        if (volume->state != SNAPSHOT_REVERTING)
+                return false;
+        for (const char *c = volume->given.name; *c; c++) {
+                if (*d++ != (*c == '/' ? '-' : *c))
+                        return false;
+                if (*c == '-' && *d++ != '-')
+                        return false;
+        }
+        return *d == '\0';
+}
+
+static bool is_activated(const Sets *sets, const char *device_name) {
+        for (size_t i = 0; i < sets->n_sets; i++)
+                for (size_t k = 0; k < sets->sets[i]->n_volumes; k++)
+                        if (is_reverted_by(sets->sets[i]->volumes[k], device_name))
+                                return true;
+        return false;
+}
+
 /**
  * watch_look() - ask LVM which snapshots there are, in a moment
- * @sets:       whose
+ * @sets:       whose; while one of them is being reverted, again and again for two minutes
  */
 void watch_look(Sets *sets) {
-        if (sd_event_source_set_time_relative(sets->watch->timer, WATCH_DELAY_USEC) >= 0)
-                (void) sd_event_source_set_enabled(sets->watch->timer, SD_EVENT_ONESHOT);
+        sets->watch->n_again = WATCH_AGAIN_MAX;
+        watch_in(sets->watch, WATCH_DELAY_USEC);
+}
+
+/**
+ * watch_look_reverting() - likewise, if anything is being reverted
+ * @sets:       whose; LVM has just told of them
+ */
+void watch_look_reverting(Sets *sets) {
+        if (sets->watch && any_is_reverting(sets))
+                watch_look(sets);
 }
 
 static int on_name(sd_event_source *source, const struct inotify_event *event, void *userdata) {
         Sets *sets = userdata;
 
-        if (event->len == 0 || !is_watched(sets, event->name))
+        if (event->len == 0 ||
+            !(event->mask & IN_DELETE ? is_watched(sets, event->name) : is_activated(sets, event->name)))
                 return 0;
         watch_look(sets);
         return 0;
@@ -149,8 +207,8 @@ int watch_new(Sets *sets) {
         r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
         if (r < 0)
                 return error_trace(r);
-        r = sd_event_add_inotify(sets->event, &watch->names, NAMES_DIRECTORY, IN_DELETE | IN_ONLYDIR,
-                                 on_name, sets);
+        r = sd_event_add_inotify(sets->event, &watch->names, NAMES_DIRECTORY,
+                                 IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ONLYDIR, on_name, sets);
         if (r < 0)
                 log_info("Snapshots that somebody else removes will not be noticed: %s.", strerror(-r));
         return 0;

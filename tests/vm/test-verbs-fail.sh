@@ -241,9 +241,14 @@ reverting() {
 reverting "being reverted"
 must systemctl restart quiesced.service
 reverting "being reverted, after a restart"
+# LVM is through with a merge some time after the volume was activated, and nothing but LVM tells it of a thin one.
 must umount /mnt/data /mnt/db
+must systemctl stop quiesced.service
 must vgchange -qq -an one two
-must vgchange -qq -ay one two
+must vgchange -qq -ay --poll n one two
+must systemctl start quiesced.service
+check_equal "a merge that LVM is not through with" reverting "$(quiescectl list sets --json | jq -r '.sets[0].state')"
+must lvchange -qq --poll y one/data two/db
 check "it is reverted" await 60 sh -c "! quiescectl show back"
 must mount /dev/one/data /mnt/data
 must mount /dev/two/db /mnt/db
