@@ -183,7 +183,7 @@ static void event_add_id(json_t *event, const Told *told, const char *path) {
         if (!word || word[strlen(told->id)] != '/')
                 return;
         for (word += strlen(told->id) + 1; word[n] && word[n] != '/' && n + 1 < sizeof(id); n++)
-                id[n] = word[n] == '_' ? '-' : word[n];
+                id[n] = (char) (word[n] == '_' ? '-' : word[n]);
         id[n] = '\0';
         (void) json_object_set_new(event, told->id, json_string(id));
 }

@@ -124,7 +124,8 @@ flags: ; @echo $(SYSTEMD_CFLAGS) $(DEVMAPPER_CFLAGS) $(MOUNT_CFLAGS) $(BLKID_CFL
 END
         )
         flags+=(-std=gnu17 "-I$source_tree/lib" "-I$source_tree" -include "$build/config.h" -include "$source_tree/scripts/tidy.h")
-        flags+=('-DLIBEXECDIR=""' '-DBINDIR=""' '-DSBINDIR=""' '-DSYSCONFDIR=""' '-DVENDORDIR=""')
+        flags+=('-DLIBEXECDIR=""' '-DBINDIR=""' '-DSBINDIR=""' '-DSYSCONFDIR=""' '-DVENDORDIR=""'
+                '-DSTATEDIR=""' '-DUDEVRULESDIR=""' '-DDBUSPOLICYDIR=""')
         # One file each: when it has several, clang-tidy 14 does not see va_start() any more.
         # shellcheck disable=SC2016 # the other bash's
         xargs -0 -r -n 1 -P "$(nproc)" bash -c 'clang-tidy --quiet "${@: -1}" -- "${@:1:$#-1}"' bash "${flags[@]}" 2>&1 |

@@ -157,7 +157,7 @@ static bool rule_has_effect(const KeepingRule *rule) {
 static int rule_apply(Plan *plan, const KeepingRule *rule) {
         _cleanup_free_ bool *done = NULL;
 
-        if (!rule_has_effect(rule))
+        if (plan->n_sets == 0 || !rule_has_effect(rule))
                 return 0;
         done = calloc(plan->n_sets, sizeof(*done));
         if (!done)

@@ -282,7 +282,7 @@ int mapped_device_rename(const char *from, const char *to) {
  */
 int mapped_device_remove(const char *uuid, bool patiently) {
         _cleanup_(dm_task_destroyp) struct dm_task *task = NULL;
-        MappedDevice device;
+        MappedDevice device = {};
         int r;
 
         r = mapped_device_find(uuid, &device);
