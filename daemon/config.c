@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <ini.h>
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "util/error.h"
@@ -27,14 +28,16 @@ typedef struct Key {
         ValueType type;
         size_t offset;
         unsigned minimum, maximum; /* of a time: in seconds; 0: none */
+        bool at_start;             /* what runs has its own copy: another value counts from the next start */
 } Key;
 
 #define EVENT_KEY(_name, _event) \
-        { "Events", _name, VALUE_USEC, offsetof(Config, contract.event_limit_usec[_event]), 0, 0 }
+        { "Events", _name, VALUE_USEC, offsetof(Config, contract.event_limit_usec[_event]), 0, 0, true }
 
 static const Key keys[] = {
-        {"Session", "SlotIdleSec", VALUE_USEC, offsetof(Config, contract.slot_idle_usec), 0, 0},
-        {"Session", "SlotIdleWaitedSec", VALUE_USEC, offsetof(Config, contract.slot_idle_waited_usec), 0, 0},
+        {"Session", "SlotIdleSec", VALUE_USEC, offsetof(Config, contract.slot_idle_usec), 0, 0, true},
+        {"Session", "SlotIdleWaitedSec", VALUE_USEC, offsetof(Config, contract.slot_idle_waited_usec), 0, 0,
+         true},
         {"Session", "MaxPerUser", VALUE_UNSIGNED, offsetof(Config, sessions_max_per_user), 1,
          CONTRACT_SESSIONS_MAX},
         {"Session", "MaxCallsPerUser", VALUE_UNSIGNED, offsetof(Config, calls_max_per_user), 1, 1000},
@@ -46,10 +49,11 @@ static const Key keys[] = {
         EVENT_KEY("BackupCompleteSec", CONTRACT_EVENT_BACKUP_COMPLETE),
         EVENT_KEY("AbortSec", CONTRACT_EVENT_ABORT),
         EVENT_KEY("BackupShutdownSec", CONTRACT_EVENT_BACKUP_SHUTDOWN),
-        {"Events", "ThawLevelDelaySec", VALUE_USEC, offsetof(Config, contract.thaw_level_delay_usec), 0, 0},
-        {"Writers", "StartSec", VALUE_USEC, offsetof(Config, launch_limit_usec), 0, 0},
-        {"Hold", "LimitSec", VALUE_USEC, offsetof(Config, contract.hold_limit_usec), 0, 10}, /* C30 */
-        {"Hold", "ExpediteRCU", VALUE_BOOLEAN, offsetof(Config, expedite_rcu), 0, 0},
+        {"Events", "ThawLevelDelaySec", VALUE_USEC, offsetof(Config, contract.thaw_level_delay_usec), 0, 0,
+         true},
+        {"Writers", "StartSec", VALUE_USEC, offsetof(Config, launch_limit_usec), 0, 0, true},
+        {"Hold", "LimitSec", VALUE_USEC, offsetof(Config, contract.hold_limit_usec), 0, 10, true}, /* C30 */
+        {"Hold", "ExpediteRCU", VALUE_BOOLEAN, offsetof(Config, expedite_rcu), 0, 0, true},
         {"External", "LimitSec", VALUE_USEC, offsetof(Config, external_limit_usec), 0, 50}, /* of 60 */
         {"Snapshots", "CowPercent", VALUE_UNSIGNED, offsetof(Config, cow_percent), 1, 100},
         {"Snapshots", "StoreOn", VALUE_PLACEMENT, offsetof(Config, placements), 0, 0},
@@ -66,7 +70,7 @@ static const Key keys[] = {
         {"Log", "Level", VALUE_LOG_LEVEL, offsetof(Config, log_level), 0, 0},
         {"Log", "ModuleLevel", VALUE_MODULE_LEVEL, offsetof(Config, module_levels), 0, 0},
         /* A bus waits 25 s for the name of a service it starts. */
-        {"Snapshots", "LVMWaitSec", VALUE_USEC, offsetof(Config, lvm_wait_usec), 0, 20},
+        {"Snapshots", "LVMWaitSec", VALUE_USEC, offsetof(Config, lvm_wait_usec), 0, 20, true},
 };
 
 typedef struct File {
@@ -153,6 +157,27 @@ static int key_set(const Key *key, Config *config, const char *value) {
         }
 }
 
+/* Told at start, with what becomes of it; else it is why nothing is changed. */
+static _printf_(3, 4) void config_wrong(Config *config, const char *ignored, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list arguments;
+        int n;
+
+        va_start(arguments, format);
+        n = vasprintf(&text, format, arguments);
+        va_end(arguments);
+        if (n < 0)
+                text = NULL;
+        if (!config->is_strict) {
+                log_warning("%s, ignoring%s", text ?: strerror(ENOMEM), ignored);
+                return;
+        }
+        log_error("%s", text ?: strerror(ENOMEM));
+        config->is_wrong = true;
+        if (!config->wrong)
+                config->wrong = TAKE_PTR(text);
+}
+
 /* A line of a section that rules or limits are written in. Return: false if it is of another section. */
 static bool config_keeping_line(const File *file, const char *section, const char *name, const char *value) {
         bool is_rule = strncmp(section, "Keep ", strlen("Keep ")) == 0;
@@ -163,9 +188,9 @@ static bool config_keeping_line(const File *file, const char *section, const cha
         r = keeping_rules_set(&file->config->keeping, section, name, value);
         if (r == 0)
                 return true;
-        log_warning("%s: [%s] %s=%s is not %s, ignoring %s", file->path, section, name, value,
-                    r == KEEPING_E_UNKNOWN ? "known" : "valid",
-                    is_rule ? "the whole section: no set is removed by it" : "it");
+        config_wrong(file->config, is_rule ? " the whole section: no set is removed by it" : " it",
+                     "%s: [%s] %s=%s is not %s", file->path, section, name, value,
+                     r == KEEPING_E_UNKNOWN ? "known" : "valid");
         return true;
 }
 
@@ -176,12 +201,12 @@ static int config_line(void *userdata, const char *section, const char *name, co
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (streq(keys[i].section, section) && streq(keys[i].name, name)) {
                         if (key_set(&keys[i], file->config, value) < 0)
-                                log_warning("%s: [%s] %s=%s is not a valid value, ignoring", file->path,
-                                            section, name, value);
+                                config_wrong(file->config, "", "%s: [%s] %s=%s is not a valid value",
+                                             file->path, section, name, value);
                         return 1;
                 }
         if (!config_keeping_line(file, section, name, value))
-                log_warning("%s: [%s] %s= is not known, ignoring", file->path, section, name);
+                config_wrong(file->config, "", "%s: [%s] %s= is not known", file->path, section, name);
         return 1;
 }
 
@@ -201,8 +226,8 @@ void config_parse(Config *config, FILE *stream, const char *path) {
         r = ini_parse_file(stream, config_line, &file);
         if (r == 0)
                 return;
-        log_warning("%s: line %d is not understood, ignoring it, and each section [Keep …] of the file",
-                    path, r);
+        config_wrong(config, " it, and each section [Keep …] of the file", "%s: line %d is not understood",
+                     path, r);
         keeping_rules_file_failed(&config->keeping);
 }
 
@@ -213,7 +238,7 @@ static int config_file(Config *config, const char *path) {
         stream = fopen(path, "re");
         if (!stream) {
                 if (errno != ENOENT)
-                        log_warning("%s: cannot be read, ignoring: %s", path, strerror(errno));
+                        config_wrong(config, "", "%s: cannot be read (%s)", path, strerror(errno));
                 return 0;
         }
         config_parse(config, stream, path);
@@ -277,12 +302,13 @@ static int drop_ins_collect(const char *const *dirs, size_t at, DropIn **items, 
 
 /**
  * config_load() - read the configuration files
- * @config:     filled with defaults before; what the files say replaces them
- * @dirs:       where to look, NULL-terminated; the first has precedence
+ * @config:     filled with defaults before, and where to look, the first having precedence; what the files
+ * say replaces the defaults
  *
  * Return: 0, or -ENOMEM. What a file says wrong is logged and ignored.
  */
-int config_load(Config *config, const char *const *dirs) {
+int config_load(Config *config) {
+        const char *const *dirs = config->dirs;
         DropIn *items = NULL;
         size_t n_items = 0;
         int r = 0;
@@ -309,6 +335,70 @@ int config_load(Config *config, const char *const *dirs) {
         return r;
 }
 
+static size_t value_size(ValueType type) {
+        switch (type) {
+        case VALUE_USEC:
+                return sizeof(uint64_t);
+        case VALUE_BOOLEAN:
+                return sizeof(bool);
+        default:
+                return sizeof(unsigned);
+        }
+}
+
+/* What runs goes on with what it began with. */
+static void keep_until_start(const Config *config, Config *next) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                const void *old = (const char *) config + keys[i].offset;
+                void *new = (char *) next + keys[i].offset;
+                size_t size = value_size(keys[i].type);
+
+                if (!keys[i].at_start || memcmp(old, new, size) == 0)
+                        continue;
+                log_notice("[%s] %s= has changed, which counts when quiesced is started the next time.",
+                           keys[i].section, keys[i].name);
+                memcpy(new, old, size);
+        }
+}
+
+/**
+ * config_load_again() - read the configuration files again
+ * @config:     what was read before; changed in its place, if all that there is now is right
+ * @ret_wrong:  after -EBADMSG what is wrong, with its place, free() it; NULL if there was no memory for it
+ *
+ * The command line's options stay, and so does what counts from the start on alone; that it has changed is
+ * logged.
+ *
+ * Return: 0; -EBADMSG if something is wrong, or another negative errno: nothing has changed.
+ */
+int config_load_again(Config *config, char **ret_wrong) {
+        Config next;
+        int r;
+
+        config_default(&next);
+        next.runtime_dir = config->runtime_dir;
+        next.state_dir = config->state_dir;
+        next.writers_dir = config->writers_dir;
+        next.test_provider_dir = config->test_provider_dir;
+        next.hold_socket_path = config->hold_socket_path;
+        next.launcher = config->launcher;
+        next.dirs = config->dirs;
+        next.is_strict = true;
+        r = config_load(&next);
+        if (r == 0 && next.is_wrong) {
+                *ret_wrong = TAKE_PTR(next.wrong);
+                r = -EBADMSG;
+        }
+        if (r < 0) {
+                config_done(&next);
+                return r;
+        }
+        keep_until_start(config, &next);
+        config_done(config);
+        *config = next;
+        return 0;
+}
+
 /**
  * config_apply_log() - log what the configuration says, and no more
  * @config:     read before
@@ -328,4 +418,6 @@ void config_done(Config *config) {
         keeping_rules_done(&config->keeping);
         lvm_placements_done(&config->placements);
         lvm_placements_done(&config->dm_stores);
+        free(config->wrong);
+        config->wrong = NULL;
 }

@@ -4,10 +4,11 @@
 /*
  * What quiesced is configured to do: quiesced.conf(5) and the command line.
  *
- * Files are read once, at start. The first quiesced.conf of /etc/quiesced, /run/quiesced and
- * /usr/lib/quiesced counts; files in quiesced.conf.d of the same places add to it, in the order of their
- * names. A line that is not understood is logged and has no effect: a typing error never keeps the daemon
- * from starting, because recovery must run.
+ * Files are read at start, and again when that is asked for. The first quiesced.conf of /etc/quiesced,
+ * /run/quiesced and /usr/lib/quiesced counts; files in quiesced.conf.d of the same places add to it, in the
+ * order of their names. At start a line that is not understood is logged and has no effect: a typing error
+ * never keeps the daemon from starting, because recovery must run. When they are read again, one such line
+ * leaves all as it was.
  */
 
 #include <stdio.h>
@@ -46,10 +47,15 @@ typedef struct Config {
         const char *test_provider_dir;
         const char *hold_socket_path;
         WritersLauncher launcher;
+        const char *const *dirs; /* of the files; NULL-terminated */
+        /* Reading again: nothing is ignored, but the first thing that is wrong is told here. */
+        bool is_strict, is_wrong;
+        char *wrong; /* NULL also if there was no memory for it */
 } Config;
 
 void config_default(Config *config);
 void config_parse(Config *config, FILE *stream, const char *path);
-int config_load(Config *config, const char *const *dirs);
+int config_load(Config *config);
+int config_load_again(Config *config, char **ret_wrong);
 void config_apply_log(const Config *config);
 void config_done(Config *config);

@@ -54,6 +54,8 @@ void manager_dark_end(Manager *manager) {
         deadlines_after_dark(manager);
         bus_after_dark(manager);
         keeper_go_on(manager->keeper);
+        if (manager->reload_after_dark)
+                manager_reload_by_signal(manager);
         if (manager->stop_after_dark)
                 manager_stop(manager);
 }

@@ -118,7 +118,7 @@ static int parse_arguments(int argc, char **argv, Config *config, const char **c
         return 1;
 }
 
-static int run(const Config *config) {
+static int run(Config *config) {
         _cleanup_(manager_freep) Manager *manager = NULL;
         int r;
 
@@ -140,10 +140,11 @@ int main(int argc, char **argv) {
 
         entries_begin();
         config_default(&config);
+        config.dirs = config_dirs;
         r = parse_arguments(argc, argv, &config, config_dirs);
         if (r <= 0)
                 return r < 0 ? 2 : EXIT_SUCCESS;
-        r = config_load(&config, config_dirs);
+        r = config_load(&config);
         if (r < 0) {
                 log_error("quiesced cannot read its configuration: %s", strerror(-r));
                 return EXIT_FAILURE;

@@ -27,6 +27,11 @@ static int signal_stop(sd_event_source *source, const struct signalfd_siginfo *i
         return 0;
 }
 
+static int signal_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        manager_reload_by_signal(userdata);
+        return 0;
+}
+
 static int manager_make_event(Manager *manager) {
         sigset_t mask;
         int r;
@@ -34,6 +39,7 @@ static int manager_make_event(Manager *manager) {
         (void) sigemptyset(&mask);
         (void) sigaddset(&mask, SIGTERM);
         (void) sigaddset(&mask, SIGINT);
+        (void) sigaddset(&mask, SIGHUP);
         (void) sigaddset(&mask, SIGCHLD);
         (void) signal(SIGPIPE, SIG_IGN);
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
@@ -44,6 +50,9 @@ static int manager_make_event(Manager *manager) {
                                         manager);
         if (r >= 0)
                 r = sd_event_add_signal(manager->event, &manager->signal_sources[1], SIGINT, signal_stop,
+                                        manager);
+        if (r >= 0)
+                r = sd_event_add_signal(manager->event, &manager->signal_sources[2], SIGHUP, signal_reload,
                                         manager);
         if (r < 0)
                 return error_origin(r);
@@ -91,9 +100,16 @@ static int manager_make_writers(Manager *manager) {
         return error_trace(writers_new(&manager->writers, manager->event, &writers));
 }
 
-static int manager_make_sets(Manager *manager) {
+/**
+ * manager_sets_config() - what the configuration says of snapshot sets
+ * @manager:    the manager
+ *
+ * Return: it; what it points to is the configuration's.
+ */
+SetsConfig manager_sets_config(Manager *manager) {
         const Config *config = manager->config;
-        const SetsConfig sets = {
+
+        return (SetsConfig){
                 .hold_socket_path = config->hold_socket_path,
                 .runtime_dir = config->runtime_dir,
                 .test_provider_dir = config->test_provider_dir,
@@ -115,6 +131,10 @@ static int manager_make_sets(Manager *manager) {
                 .removed = sets_removed,
                 .userdata = manager,
         };
+}
+
+static int manager_make_sets(Manager *manager) {
+        SetsConfig sets = manager_sets_config(manager);
 
         return error_trace(sets_new(&manager->sets, manager->event, &sets));
 }
@@ -122,11 +142,11 @@ static int manager_make_sets(Manager *manager) {
 /**
  * manager_new() - the rooms, not yet on the bus
  * @ret:        the manager
- * @config:     lives as long as the manager
+ * @config:     lives as long as the manager, which may read it again
  *
  * Return: 0, or a negative errno.
  */
-int manager_new(Manager **ret, const Config *config) {
+int manager_new(Manager **ret, Config *config) {
         _cleanup_(manager_freep) Manager *manager = NULL;
         int r;
 
@@ -192,6 +212,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->start_timer);
         sd_event_source_unref(manager->signal_sources[0]);
         sd_event_source_unref(manager->signal_sources[1]);
+        sd_event_source_unref(manager->signal_sources[2]);
         sd_event_unref(manager->event);
         (void) fd_close(manager->instance_fd);
         free(manager);

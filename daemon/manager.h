@@ -38,7 +38,7 @@ typedef struct SetStore SetStore;
 #define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
 struct Manager {
-        const Config *config;
+        Config *config; /* changed by reload.c alone */
         sd_event *event;
         sd_bus *bus; /* NULL once it is lost */
         char *bus_guid;
@@ -60,7 +60,7 @@ struct Manager {
         bool dark;
         uint64_t watchdog_usec;
         bool stopping;
-        bool stop_after_dark;
+        bool stop_after_dark, reload_after_dark;
 
         uint64_t last_handle, last_token;
         size_t n_sessions;
@@ -75,10 +75,11 @@ struct Manager {
         PendingStep *steps;
         Inhibitor *inhibitor;
         Keeper *keeper;
-        sd_event_source *signal_sources[2];
+        sd_event_source *signal_sources[3];
 };
 
-int manager_new(Manager **ret, const Config *config);
+int manager_new(Manager **ret, Config *config);
+SetsConfig manager_sets_config(Manager *manager);
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager *, manager_free)
 
@@ -97,6 +98,10 @@ void manager_stop(Manager *manager);
 void manager_bus_lost(Manager *manager);
 void manager_sessions_gone(Manager *manager);
 void manager_fail(Manager *manager, int r, const char *what);
+
+/* reload.c */
+int manager_reload(Manager *manager, char **ret_wrong);
+void manager_reload_by_signal(Manager *manager);
 
 /* executor.c, effect-event.c, effect-step.c */
 void effects_carry_out(Manager *manager, const ContractEffects *effects);

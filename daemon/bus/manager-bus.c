@@ -237,6 +237,30 @@ static int method_delete_snapshots(sd_bus_message *m, void *userdata, sd_bus_err
         return r < 0 ? error_origin(r) : delete_snapshots(userdata, m, id, true, reterr);
 }
 
+static void reload_granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
+        _cleanup_free_ char *wrong = NULL, *text = NULL;
+        int r = manager_reload(manager, &wrong);
+
+        if (r >= 0) {
+                bus_reply_sent((*call)->message, sd_bus_reply_method_return((*call)->message, NULL));
+                return;
+        }
+        if (asprintf(&text, "%s. The configuration stays as it was; mend that, and reload again.",
+                     wrong ?: strerror(-r)) < 0)
+                text = NULL;
+        bus_reply_error((*call)->message,
+                        r == -EBADMSG ? CONTRACT_ERROR_INVALID_ARGUMENT : CONTRACT_ERROR_UNEXPECTED,
+                        text ?: "Reload: quiesced is short of memory.");
+}
+
+static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int r = options_read_none(m, reterr);
+
+        return r < 0 ? r
+                     : access_check(userdata, m, &(AccessQuestion){.action = ACTION_ADMINISTER},
+                                    reload_granted, NULL, NULL, reterr);
+}
+
 static int property_version(sd_bus *bus, const char *path, const char *interface, const char *property,
                             sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
         return sd_bus_message_append(reply, "s", PACKAGE_VERSION);
@@ -285,6 +309,8 @@ const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetLogLevel", SD_BUS_ARGS("s", module, "s", level, "a{sv}", options),
                                 SD_BUS_NO_RESULT, log_bus_method_set_level, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_reload,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Prune", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("aa{sv}", sets),
                                 method_prune, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetStorage", SD_BUS_ARGS("a{sv}", options),

@@ -8,6 +8,8 @@
 
 #include "daemon/providers/lvm-placement.h"
 
+#include <fnmatch.h>
+
 #include "util/error.h"
 
 /**
@@ -94,6 +96,21 @@ int lvm_placements_add(LvmPlacements *placements, const char *text) {
 const char *const *lvm_placements_find(const LvmPlacements *placements, const char *group) {
         for (size_t i = 0; placements && i < placements->n_items; i++)
                 if (streq(placements->items[i].group, group))
+                        return (const char *const *) placements->items[i].devices;
+        return NULL;
+}
+
+/**
+ * lvm_placements_match() - likewise, by patterns
+ * @placements: all, or NULL
+ * @name:       of a device
+ *
+ * Return: the devices of the first whose group fits as in fnmatch(3), NULL-terminated, the placements';
+ * NULL: none does.
+ */
+const char *const *lvm_placements_match(const LvmPlacements *placements, const char *name) {
+        for (size_t i = 0; placements && i < placements->n_items; i++)
+                if (fnmatch(placements->items[i].group, name, 0) == 0)
                         return (const char *const *) placements->items[i].devices;
         return NULL;
 }

@@ -22,4 +22,5 @@ typedef struct LvmPlacements {
 bool lvm_device_name_is_valid(const char *name);
 int lvm_placements_add(LvmPlacements *placements, const char *text);
 const char *const *lvm_placements_find(const LvmPlacements *placements, const char *group);
+const char *const *lvm_placements_match(const LvmPlacements *placements, const char *name);
 void lvm_placements_done(LvmPlacements *placements);

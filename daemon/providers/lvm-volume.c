@@ -14,6 +14,19 @@
 #define SNAPSHOTS_MAX_DEFAULT 64u
 
 /**
+ * provider_lvm_configure() - what counts for all that begins from now on
+ * @provider:   the provider
+ * @config:     copied, but not the placements
+ */
+void provider_lvm_configure(Provider *provider, const ProviderLvmConfig *config) {
+        provider->cow_percent = config->cow_percent > 0 ? config->cow_percent : COW_PERCENT_DEFAULT;
+        provider->snapshots_max = config->snapshots_max > 0 ? config->snapshots_max : SNAPSHOTS_MAX_DEFAULT;
+        provider->placements = config->placements;
+        provider->grow_percent = config->grow_percent;
+        provider->grow_by_percent = config->grow_by_percent;
+}
+
+/**
  * provider_lvm_new() - the provider of both tables
  * @ret:        the provider
  * @lvm:        runner, must live longer
@@ -27,13 +40,7 @@ int provider_lvm_new(Provider **ret, Lvm *lvm, const ProviderLvmConfig *config) 
         if (!provider)
                 return error_origin(-ENOMEM);
         provider->lvm = lvm;
-        provider->cow_percent =
-                config && config->cow_percent > 0 ? config->cow_percent : COW_PERCENT_DEFAULT;
-        provider->snapshots_max =
-                config && config->snapshots_max > 0 ? config->snapshots_max : SNAPSHOTS_MAX_DEFAULT;
-        provider->placements = config ? config->placements : NULL;
-        provider->grow_percent = config ? config->grow_percent : 0;
-        provider->grow_by_percent = config ? config->grow_by_percent : 0;
+        provider_lvm_configure(provider, config ?: &(ProviderLvmConfig){});
         *ret = provider;
         return 0;
 }

@@ -152,6 +152,8 @@ typedef struct ProviderLvmConfig {
 
 extern const ProviderOps lvm_cow_ops, lvm_thin_ops;
 
+/* Of what begins from now on. */
+void provider_lvm_configure(Provider *provider, const ProviderLvmConfig *config);
 int provider_lvm_new(Provider **ret, Lvm *lvm, const ProviderLvmConfig *config);
 Provider *provider_lvm_free(Provider *provider);
 

@@ -6,6 +6,7 @@
  * A job answers by its exit status, a ContractError, and says why on stderr.
  */
 
+#include "daemon/providers/lvm-placement.h"
 #include "daemon/providers/mapped-device.h"
 #include "daemon/providers/mapped-names.h"
 #include "daemon/volumes/volumes.h"
@@ -19,7 +20,8 @@ typedef struct MappedLook {
         uint64_t wished_size;                   /* bytes, or 0 */
         unsigned percent;                       /* of the origin: the least without a wish */
         bool allow_plaintext;                   /* stores of encrypted origins */
-        const char *const *names;               /* of stores, NULL-terminated; NULL: none */
+        const char *const *names;               /* of stores, NULL-terminated; NULL: */
+        const LvmPlacements *stores;            /* what is configured when the job starts; or NULL */
         const struct MappedData *const *takers; /* the first volume that has a store, when the job starts */
 } MappedLook;
 

@@ -5,7 +5,6 @@
  * are named for it, and the job that looks at table and stores (mapped-look-child.c).
  */
 
-#include <fnmatch.h>
 #include <sys/sysmacros.h>
 
 #include "daemon/providers/mapped-provider.h"
@@ -15,16 +14,6 @@ static void store_take(MappedData *data, dev_t store) {
         data->store = store;
         data->next_taker = data->provider->takers;
         data->provider->takers = data;
-}
-
-/* The first line of the configuration that fits the device's name. */
-static const char *const *stores_configured(const ProviderVolume *volume) {
-        const LvmPlacements *stores = volume->provider->config.stores;
-
-        for (size_t i = 0; stores && i < stores->n_items; i++)
-                if (fnmatch(stores->items[i].group, volume->origin->dm_name, 0) == 0)
-                        return (const char *const *) stores->items[i].devices;
-        return NULL;
 }
 
 static bool is_among(const char *name, const char *const *names) {
@@ -38,7 +27,8 @@ static bool is_among(const char *name, const char *const *names) {
 static bool check_wished(const ProviderVolume *volume, char text[static CONTRACT_TEXT_MAX]) {
         for (char **name = volume->wished_devices; name && *name; name++)
                 if (volume->set && volume->set->owner_uid != 0 &&
-                    !is_among(*name, stores_configured(volume))) {
+                    !is_among(*name, lvm_placements_match(volume->provider->config.stores,
+                                                          volume->origin->dm_name))) {
                         (void) snprintf(text, CONTRACT_TEXT_MAX,
                                         "%.128s is no store for %.128s: one that Store= of [Dm] in "
                                         "quiesced.conf does not name only root may name.",
@@ -139,15 +129,14 @@ int mapped_volume_begin_prepare(ProviderVolume *volume, ProviderDone done, void 
                             volume->origin->dm_uuid);
         if (r < 0)
                 return error_trace(r);
-        argument.look =
-                (MappedLook){.origin = volume->origin,
-                             .for_set = volume->set,
-                             .wished_size = volume->cow_size,
-                             .percent = volume->provider->config.cow_percent,
-                             .allow_plaintext = volume->provider->config.allow_plaintext,
-                             .names = volume->wished_devices ? (const char *const *) volume->wished_devices
-                                                             : stores_configured(volume),
-                             .takers = (const MappedData *const *) &volume->provider->takers};
+        argument.look = (MappedLook){.origin = volume->origin,
+                                     .for_set = volume->set,
+                                     .wished_size = volume->cow_size,
+                                     .percent = volume->provider->config.cow_percent,
+                                     .allow_plaintext = volume->provider->config.allow_plaintext,
+                                     .names = (const char *const *) volume->wished_devices,
+                                     .stores = volume->provider->config.stores,
+                                     .takers = (const MappedData *const *) &volume->provider->takers};
         return error_trace(
                 mapped_operation_begin(volume, mapped_job_look, &argument, on_looked, done, userdata));
 }

@@ -216,6 +216,15 @@ Provider *provider_dm_free(Provider *provider) {
 }
 
 /**
+ * provider_dm_configure() - what counts for all that begins from now on
+ * @provider:   the provider
+ * @config:     copied, but not what it points to
+ */
+void provider_dm_configure(Provider *provider, const ProviderDmConfig *config) {
+        provider->config = *config;
+}
+
+/**
  * provider_dm_new() - the provider
  * @ret:        it
  * @event:      loop

@@ -204,15 +204,16 @@ static int store_try(const MappedLook *look, const char *name, bool encrypted, u
  * Return: 0, and it is told on stdout; else an exit status, having said of each why not.
  */
 int mapped_store_choose(const MappedLook *look, bool encrypted, uint64_t origin_size) {
+        const char *const *names = look->names ?: lvm_placements_match(look->stores, look->origin->dm_name);
         int r = 0;
 
-        if (!look->names || !look->names[0])
+        if (!names || !names[0])
                 return mapped_job_fail(
                         CONTRACT_ERROR_VOLUME_NOT_SUPPORTED,
                         "There is no store for a snapshot of %s: no device is named to keep it on. Name one "
                         "(--store-on, Store= of [Dm] in quiesced.conf), see quiesced-dm(7).",
                         look->origin->name);
-        for (const char *const *name = look->names; *name; name++) {
+        for (const char *const *name = names; *name; name++) {
                 int q = store_try(look, *name, encrypted, origin_size);
 
                 if (q == 0)

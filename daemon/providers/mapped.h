@@ -30,6 +30,8 @@ typedef struct ProviderDmConfig {
 extern const ProviderOps provider_dm_ops;
 
 int provider_dm_new(Provider **ret, sd_event *event, const ProviderDmConfig *config);
+/* Of what begins from now on; the runtime directory stays. */
+void provider_dm_configure(Provider *provider, const ProviderDmConfig *config);
 /* Its volumes must be gone. What runs goes on by itself. */
 Provider *provider_dm_free(Provider *provider);
 

@@ -39,21 +39,29 @@ static int sets_copy_config(Sets *sets, const SetsConfig *config) {
         return 0;
 }
 
+static ProviderDmConfig dm_config(const Sets *sets) {
+        return (ProviderDmConfig){.runtime_dir = sets->runtime_dir,
+                                  .stores = sets->config.dm_stores,
+                                  .allow_plaintext = sets->config.dm_plaintext_stores,
+                                  .cow_percent = sets->config.cow_percent};
+}
+
+static ProviderLvmConfig lvm_config(const Sets *sets) {
+        return (ProviderLvmConfig){.cow_percent = sets->config.cow_percent,
+                                   .snapshots_max = sets->config.snapshots_max,
+                                   .grow_percent = sets->config.grow_percent,
+                                   .grow_by_percent = sets->config.grow_by_percent,
+                                   .placements = sets->config.placements};
+}
+
 static int sets_new_dm(Sets *sets) {
-        ProviderDmConfig config = {.runtime_dir = sets->runtime_dir,
-                                   .stores = sets->config.dm_stores,
-                                   .allow_plaintext = sets->config.dm_plaintext_stores,
-                                   .cow_percent = sets->config.cow_percent};
+        ProviderDmConfig config = dm_config(sets);
 
         return error_trace(provider_dm_new(&sets->dm_provider, sets->event, &config));
 }
 
 static int sets_new_providers(Sets *sets) {
-        ProviderLvmConfig config = {.cow_percent = sets->config.cow_percent,
-                                    .snapshots_max = sets->config.snapshots_max,
-                                    .grow_percent = sets->config.grow_percent,
-                                    .grow_by_percent = sets->config.grow_by_percent,
-                                    .placements = sets->config.placements};
+        ProviderLvmConfig config = lvm_config(sets);
         int r;
 
         /* What is tried with the test provider must never touch this machine's volumes. */
@@ -123,6 +131,36 @@ int sets_new(Sets **ret, sd_event *event, const SetsConfig *config) {
                 return error_trace(r);
         *ret = TAKE_PTR(sets);
         return 0;
+}
+
+/**
+ * sets_configure() - another configuration, for all that begins from now on
+ * @sets:       it
+ * @config:     copied; but for the room and the providers, what sets_new() was given stays
+ *
+ * What was decided of a volume that is in a set already stays.
+ */
+void sets_configure(Sets *sets, const SetsConfig *config) {
+        ProviderDmConfig dm;
+        ProviderLvmConfig lvm;
+
+        sets->config.cow_percent = config->cow_percent;
+        sets->config.snapshots_max = config->snapshots_max;
+        sets->config.placements = config->placements;
+        sets->config.dm_stores = config->dm_stores;
+        sets->config.dm_plaintext_stores = config->dm_plaintext_stores;
+        sets->config.space_check_usec = config->space_check_usec;
+        sets->config.growth_usec = config->growth_usec;
+        sets->config.warn_percent = config->warn_percent;
+        sets->config.grow_percent = config->grow_percent;
+        sets->config.grow_by_percent = config->grow_by_percent;
+        sets->config.drop_percent = config->drop_percent;
+        lvm = lvm_config(sets);
+        provider_lvm_configure(sets->lvm_provider, &lvm);
+        dm = dm_config(sets);
+        if (sets->dm_provider)
+                provider_dm_configure(sets->dm_provider, &dm);
+        space_look_soon(sets);
 }
 
 /**

@@ -180,6 +180,7 @@ typedef struct SetTree {
 } SetTree;
 
 int sets_new(Sets **ret, sd_event *event, const SetsConfig *config);
+void sets_configure(Sets *sets, const SetsConfig *config);
 Sets *sets_free(Sets *sets);
 DEFINE_CLEANUP(Sets *, sets_free)
 

@@ -6,6 +6,7 @@
  */
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -261,12 +262,63 @@ static void test_set_amid_recovery(void **state) {
         (void) client_free(client);
 }
 
+static void reload(Bench *bench, Client *client, const char *configuration, const char *wrong) {
+        sd_bus_message *reply;
+
+        bench_write(bench, "quiesced.conf", configuration);
+        reply = call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "Reload", "a{sv}", 0);
+        if (wrong)
+                assert_refused(reply, "InvalidArgument", wrong);
+        else
+                assert_ok(reply);
+}
+
+/* Whether so many sessions may be open is seen by opening one more, which ends with its connection. */
+static void assert_may_open(Bench *bench, bool may) {
+        Client *client = client_new(bench);
+        sd_bus_message *reply = call_ask(client, QUIESCE_PATH, MANAGER_INTERFACE, "OpenBackup", "a{sv}", 0);
+
+        if (may)
+                assert_ok(reply);
+        else
+                assert_refused(reply, "LimitsExceeded", "");
+        (void) client_free(client);
+}
+
+/* The configuration is read again when that is asked for, on the bus or by a signal: as a whole or not. */
+static void test_reload(void **state) {
+        Bench *bench = *state;
+        Client *client;
+
+        bench_write(bench, "quiesced.conf", "[Session]\nMaxPerUser=1\n");
+        bench_start(bench);
+        client = client_new(bench);
+        client_open(client);
+        assert_may_open(bench, false);
+        reload(bench, client, "[Session]\nMaxPerUser=2\nMaxPerUser=0\n",
+               "quiesced.conf: [Session] MaxPerUser=0 is not a valid value. The configuration stays as it was");
+        reload(bench, client, "[Session]\nMaxPerUser=2\nMostPerUser=3\n",
+               "[Session] MostPerUser= is not known");
+        bench_wait_file(bench, "quiesced.log", "The configuration is not read again, and stays as it was");
+        assert_may_open(bench, false);
+        reload(bench, client, "[Session]\nMaxPerUser=2\n[Hold]\nLimitSec=4s\n", NULL);
+        bench_wait_file(bench, "quiesced.log",
+                        "[Hold] LimitSec= has changed, which counts when quiesced is started");
+        assert_may_open(bench, true);
+        bench_write(bench, "quiesced.conf", "[Session]\nMaxPerUser=1\n");
+        assert_int_equal(kill(bench->daemon_pid, SIGHUP), 0);
+        bench_await_ready(bench);
+        assert_may_open(bench, false);
+        session_ok(client, "Release");
+        (void) client_free(client);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_ready_with_sets),     TEST(test_lvm_hangs),      TEST(test_lvm_fails),
                 TEST(test_ready_with_sessions), TEST(test_stopped_before), TEST(test_second_one),
-                TEST(test_set_amid_recovery),
+                TEST(test_set_amid_recovery),   TEST(test_reload),
         };
 
         return cmocka_run_group_tests_name("bus-start", tests, NULL, NULL);

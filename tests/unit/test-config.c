@@ -52,7 +52,8 @@ static void load(Config *config) {
         (void) snprintf(etc, sizeof(etc), "%s/etc", directory);
         (void) snprintf(run, sizeof(run), "%s/run", directory);
         config_default(config);
-        assert_int_equal(config_load(config, dirs), 0);
+        config->dirs = dirs;
+        assert_int_equal(config_load(config), 0);
 }
 
 static void test_usec(void **state) {
@@ -181,6 +182,49 @@ static void test_stores(void **state) {
         config_done(&config);
 }
 
+/* Read again it counts as a whole, but for what counts from the start on; or not at all. */
+static void test_again(void **state) {
+        char etc[96], *wrong = NULL;
+        const char *dirs[] = {etc, NULL};
+        Config config;
+
+        (void) snprintf(etc, sizeof(etc), "%s/etc", directory);
+        write_file("etc", "quiesced.conf",
+                   "[Hold]\nLimitSec=5s\n[Snapshots]\nStoreOn=one /dev/sda\n[Keep old]\nKeepLast=1\n");
+        config_default(&config);
+        config.dirs = dirs;
+        config.runtime_dir = "/elsewhere";
+        assert_int_equal(config_load(&config), 0);
+        write_file("etc", "quiesced.conf",
+                   "[Hold]\nLimitSec=4s\n[Snapshots]\nStoreOn=one /dev/sdb\n[Keep new]\nKeepLast=2\n");
+        assert_int_equal(config_load_again(&config, &wrong), 0);
+        assert_null(wrong);
+        assert_int_equal(config.contract.hold_limit_usec, 5 * USEC_PER_SEC);
+        assert_string_equal(lvm_placements_find(&config.placements, "one")[0], "/dev/sdb");
+        assert_int_equal(config.keeping.n_rules, 1);
+        assert_string_equal(config.keeping.rules[0].label, "new");
+        assert_string_equal(config.runtime_dir, "/elsewhere");
+        write_file("etc", "quiesced.conf", "[Snapshots]\nCowPercent=30\nMaxPerVolume=7\n");
+        write_file("etc", "quiesced.conf.d/10.conf", "[Snapshots]\nMaxPerVolume=many\nStoreOn=two\n");
+        assert_int_equal(config_load_again(&config, &wrong), -EBADMSG);
+        assert_non_null(
+                strstr(wrong, "quiesced.conf.d/10.conf: [Snapshots] MaxPerVolume=many is not a valid"));
+        free(wrong);
+        write_file("etc", "quiesced.conf.d/10.conf", "[Snapshots]\nno line\n");
+        assert_int_equal(config_load_again(&config, &wrong), -EBADMSG);
+        assert_non_null(strstr(wrong, "10.conf: line 2 is not understood"));
+        free(wrong);
+        write_file("etc", "quiesced.conf.d/10.conf", "[Keep new]\nKeepLast=none\n");
+        assert_int_equal(config_load_again(&config, &wrong), -EBADMSG);
+        assert_non_null(strstr(wrong, "[Keep new] KeepLast=none is not valid"));
+        free(wrong);
+        assert_int_equal(config.cow_percent, 20);
+        assert_int_equal(config.snapshots_max, 64);
+        assert_string_equal(lvm_placements_find(&config.placements, "one")[0], "/dev/sdb");
+        assert_int_equal(config.keeping.rules[0].keep[KEEPING_LAST], 2);
+        config_done(&config);
+}
+
 int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, setup, teardown)
         const struct CMUnitTest tests[] = {
@@ -188,6 +232,7 @@ int main(void) {
                 TEST(test_nothing_there), TEST(test_first_directory_wins),
                 TEST(test_drop_ins),      TEST(test_typing_errors),
                 TEST(test_placements),    TEST(test_stores),
+                TEST(test_again),
         };
 
         return cmocka_run_group_tests_name("config", tests, NULL, NULL);

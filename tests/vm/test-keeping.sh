@@ -27,10 +27,10 @@ numbered() { while read -r id rest; do echo "$(number "$id") $rest"; done | past
 told() { jq -r '.removals[] | "\(.set) \(.reason) \(.by) \(.removed)"' | numbered; }
 prune() { quiescectl prune -q --json "$@" 2> /dev/null | told; }
 errors() { quiescectl prune -q --json "$@" 2> /dev/null | jq -r '.removals[].error'; }
-# configure LINES…: what quiesced.conf says of keeping; it is read when quiesced starts
+# configure restart|reload LINES…: what quiesced.conf says of keeping, and how quiesced comes to read it
 configure() {
-        printf '%s\n' "$@" > /etc/quiesced/quiesced.conf.d/keeping.conf
-        must systemctl restart quiesced.service
+        printf '%s\n' "${@:2}" > /etc/quiesced/quiesced.conf.d/keeping.conf
+        must within 60 systemctl "$1" quiesced.service
 }
 # What the monitor has told of removals since it was started: "NUMBER REASON" of each snapshot, in order.
 follow() {
@@ -92,7 +92,7 @@ check "and all others" has "${sets[0]}" "${sets[2]}" "${sets[4]}" "${sets[5]}"
 check_equal "the mounted one can be read" old "$(cat /mnt/look/file)"
 must quiescectl umount "$thin"
 exec {open}<&-
-configure '[Keep regular]' KeepLast=1 KeepMonthly=1
+configure restart '[Keep regular]' KeepLast=1 KeepMonthly=1
 check "a rule of quiesced.conf is applied at the start, to what is free now" await 60 has "${sets[0]}" "${sets[5]}"
 must quiescectl describe -q "${sets[0]}" --unlock
 check "unlocked, it goes" within 60 quiescectl prune
@@ -103,7 +103,8 @@ check "from LVM, too" await 60 lvm_has 2
 
 # --- limits ------------------------------------------------------------------------------------------------------------
 
-configure '[Limit one/data]' MaxCount=2 '[Limit one]' MaxSize=100M '[Limit two/db]' MaxAgeSec=2d
+pid=$(systemctl show -P MainPID quiesced.service)
+configure reload '[Limit one/data]' MaxCount=2 '[Limit one]' MaxSize=100M '[Limit two/db]' MaxAgeSec=2d
 check "quiesced's doings are followed" follow
 sets+=("$(new '2031-04-01 01:00' /mnt/data)" "$(new '2031-04-01 02:00' /mnt/data)")
 check "the volume's count: the oldest goes, as a whole" await 60 has "${sets[7]}" "${sets[8]}"
@@ -115,10 +116,19 @@ check_equal "storage: what LVM has of the thick volume's stores" "$stores" "$(st
 check_equal "its snapshots, sets and limit" "2 2 2" "$(storage_of one/data '"\(.snapshots) \(.sets) \(."limit-sets")"')"
 check_equal "the group's limit, and what of it is taken" "104857600 $stores" "$(storage_of one '"\(.limit) \(.allocated)"')"
 check_equal "the age's" 172800000000 "$(storage_of two/db '."limit-age"')"
-configure '[Limit one]' MaxSize=50M
+# A reload of what is wrong fails, says why, and nothing of it counts.
+printf '%s\n' '[Limit one]' MaxSize=50M '[Limit two]' MaxSize=some > /etc/quiesced/quiesced.conf.d/keeping.conf
+check_status "a wrong file fails the reload" 1 within 60 systemctl reload quiesced.service
+check_equal "quiesced runs on" active "$(systemctl is-active quiesced.service)"
+wrong='keeping.conf: [Limit two] MaxSize=some is not valid'
+told_wrong() { journalctl -q -u quiesced.service -o cat -g 'Call failed' | grep -qF "$wrong. The configuration stays as it was"; }
+check "and the journal tells the caller's answer" await 30 told_wrong || journalctl -q -u quiesced.service -n 20 | explain
+check_equal "nothing would go" "" "$(prune --dry-run)"
+configure reload '[Limit one]' MaxSize=50M
 check "the group's size: the oldest goes" await 60 has "${sets[8]}"
 sets+=("$(new '2031-04-01 03:00' /mnt/db)")
-configure '[Limit two/db]' MaxAgeSec=2d
+configure reload '[Limit two/db]' MaxAgeSec=2d
+check_equal "quiesced was not started anew" "$pid" "$(systemctl show -P MainPID quiesced.service)"
 check "what is young stays" has "${sets[8]}" "${sets[9]}"
 must date -s '2031-04-03 04:00'
 check_equal "what is too old is named" "9 limit-age two/db false" "$(prune --dry-run)"
