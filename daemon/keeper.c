@@ -19,9 +19,6 @@
 #include "util/error.h"
 #include "util/log.h"
 
-#define PATIENCE_USEC (3 * USEC_PER_SEC) /* of a run, with what is used */
-#define RETRY_USEC    (100 * USEC_PER_MSEC)
-
 typedef struct KeeperRun KeeperRun;
 
 struct KeeperRun {
@@ -254,10 +251,10 @@ static bool run_is_patient(Keeper *keeper, KeeperRun *run) {
         uint64_t now = now_usec(CLOCK_BOOTTIME);
 
         if (run->patience_end_usec == 0)
-                run->patience_end_usec = now + PATIENCE_USEC;
+                run->patience_end_usec = now + UNUSED_PATIENCE_USEC;
         if (now >= run->patience_end_usec)
                 return false;
-        if (!keeper->due && (sd_event_source_set_time_relative(keeper->timer, RETRY_USEC) < 0 ||
+        if (!keeper->due && (sd_event_source_set_time_relative(keeper->timer, UNUSED_AGAIN_USEC) < 0 ||
                              sd_event_source_set_enabled(keeper->timer, SD_EVENT_ONESHOT) < 0))
                 return false;
         run->n_outcomes--;

@@ -148,12 +148,51 @@ typedef struct Asked {
         char id[CONTRACT_ID_MAX];
 } Asked;
 
+/* And while somebody has it open for a moment. */
+typedef struct Waiting {
+        KeptCall *call;
+        Asked asked;
+} Waiting;
+
+/* UnusedDone */
+static void waited(const char *busy, void *userdata) {
+        Waiting *waiting = userdata;
+        char text[CONTRACT_TEXT_MAX + 32];
+
+        if (busy) {
+                (void) snprintf(text, sizeof(text), "%s Or delete it by force.", busy);
+                bus_reply_error(waiting->call->message, CONTRACT_ERROR_VOLUME_BUSY, text);
+        } else
+                delete_now(waiting->call->manager, &waiting->call, waiting->asked.id, waiting->asked.counts,
+                           false);
+        (void) kept_call_free(waiting->call);
+        free(waiting);
+}
+
+/* Return: whether waited() goes on. */
+static bool delete_waits(Manager *manager, KeptCall **call, const Asked *asked) {
+        const PublishedSet *set = asked->force ? NULL : find_set_of(manager, asked->id);
+        SnapshotSet *found = set ? sets_find(manager->sets, set->id) : NULL;
+        Waiting *waiting = found ? malloc(sizeof(*waiting)) : NULL;
+
+        if (!waiting)
+                return false;
+        *waiting = (Waiting){*call, *asked};
+        if (snapshot_set_await_unused(found, streq(asked->id, set->id) ? NULL : waiting->asked.id, waited,
+                                      waiting)) {
+                *call = NULL;
+                return true;
+        }
+        free(waiting);
+        return false;
+}
+
 static void asked_granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
         Asked *asked = userdata;
 
         if (asked->allowed)
                 asked->allowed(manager, call, asked->id);
-        else
+        else if (!delete_waits(manager, call, asked))
                 delete_now(manager, call, asked->id, asked->counts, asked->force);
 }
 

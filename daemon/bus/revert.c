@@ -95,9 +95,7 @@ static ContractError ask_writers(Manager *manager, const SnapshotSet *set, char 
         return CONTRACT_OK;
 }
 
-/* AccessGranted */
-static void granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
-        const Asked *asked = userdata;
+static void begin(Manager *manager, KeptCall **call, const Asked *asked) {
         SnapshotSet *set =
                 published_find(manager, asked->set_id) ? sets_find(manager->sets, asked->set_id) : NULL;
         KeptCall *kept = *call;
@@ -120,6 +118,42 @@ static void granted(Manager *manager, KeptCall **call, Owner **owner, void *user
                 return;
         *call = kept;
         bus_reply_error(kept->message, error, text);
+}
+
+/* While somebody has a snapshot open for a moment. */
+typedef struct Waiting {
+        KeptCall *call;
+        Asked asked;
+} Waiting;
+
+/* UnusedDone */
+static void waited(const char *busy, void *userdata) {
+        Waiting *waiting = userdata;
+
+        if (busy)
+                bus_reply_error(waiting->call->message, CONTRACT_ERROR_VOLUME_BUSY, busy);
+        else
+                begin(waiting->call->manager, &waiting->call, &waiting->asked);
+        (void) kept_call_free(waiting->call);
+        free(waiting);
+}
+
+/* AccessGranted */
+static void granted(Manager *manager, KeptCall **call, Owner **owner, void *userdata) {
+        const Asked *asked = userdata;
+        SnapshotSet *set =
+                published_find(manager, asked->set_id) ? sets_find(manager->sets, asked->set_id) : NULL;
+        Waiting *waiting = set ? malloc(sizeof(*waiting)) : NULL;
+
+        if (waiting) {
+                *waiting = (Waiting){*call, *asked};
+                if (snapshot_set_await_unused(set, NULL, waited, waiting)) {
+                        *call = NULL;
+                        return;
+                }
+                free(waiting);
+        }
+        begin(manager, call, asked);
 }
 
 static int ask(sd_bus_message *m, const PublishedSet *set, const Asked *asked, sd_bus_error *reterr) {

@@ -19,6 +19,7 @@
 typedef struct Watch Watch;
 typedef struct Space Space;
 typedef struct StoragePool StoragePool;
+typedef struct UnusedWait UnusedWait;
 typedef struct CopyCall CopyCall;
 typedef struct CopyWatch CopyWatch;
 
@@ -158,6 +159,7 @@ struct Sets {
         CopyWatch *copy_watch;
         StoragePool *pools;
         size_t n_pools;
+        UnusedWait *unused_waits;
 };
 
 /* A pool that snapshots lie in, as of the last look; see storage.c. */
@@ -173,6 +175,9 @@ typedef enum StageResult {
         STAGE_DONE,
         STAGE_WAIT,
 } StageResult;
+
+/* unused.c */
+void unused_waits_free(Sets *sets);
 
 /* recover-held.c */
 void sets_await_freezers(Sets *sets);

@@ -174,6 +174,7 @@ void sets_configure(Sets *sets, const SetsConfig *config) {
 Sets *sets_free(Sets *sets) {
         if (!sets)
                 return NULL;
+        unused_waits_free(sets);
         sets->watch = watch_free(sets->watch);
         sets->space = space_free(sets->space);
         storage_done(sets);

@@ -258,6 +258,12 @@ int snapshot_set_describe_anew(SnapshotSet *set, const SetDescription *descripti
 /* Why it is not to be deleted, unless by force; snapshot_id: of one, NULL: of all. Return: OK: nothing. */
 ContractError snapshot_set_check_unused(const SnapshotSet *set, const char *snapshot_id, bool force,
                                         char *text, size_t n_text);
+/* For how long somebody may have a snapshot open before that counts, and how often it is looked at. */
+#define UNUSED_PATIENCE_USEC (3 * USEC_PER_SEC)
+#define UNUSED_AGAIN_USEC    (100 * USEC_PER_MSEC)
+/* busy: who still has it open, in a sentence; NULL: nobody, or something else stands in the way by now. */
+typedef void (*UnusedDone)(const char *busy, void *userdata);
+bool snapshot_set_await_unused(SnapshotSet *set, const char *snapshot_id, UnusedDone done, void *userdata);
 /* A persistent set becomes volumes like any other, or its volumes become what its snapshots are; done as
  * StepDone with STEP_NONE. Return: OK: begun; else why not, and done is not called. */
 ContractError snapshot_set_break(SnapshotSet *set, const char *suffix, bool writable, StepDone done,
