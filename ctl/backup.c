@@ -120,19 +120,13 @@ static int backup_watch_bus(Backup *backup) {
  * Return: as said in backup.h.
  */
 int backup_init(Backup *backup, const BackupOptions *options) {
-        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-        sigset_t mask;
         int r;
 
         *backup = (Backup){.options = options};
         progress_init(&backup->progress, options->quiet);
-        (void) sigemptyset(&mask);
-        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                (void) sigaddset(&mask, signals[i]);
-        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
         r = sd_event_new(&backup->event);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
-                r = sd_event_add_signal(backup->event, NULL, signals[i], signal_received, backup);
+        if (r >= 0)
+                r = signals_catch(backup->event, signal_received, backup);
         if (r < 0)
                 return error_trace(r);
         r = bus_open(&backup->bus, options->host);

@@ -13,7 +13,6 @@
  */
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <systemd/sd-id128.h>
 
@@ -94,20 +93,6 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         if (starter->fd >= 0)
                 (void) shutdown(starter->fd, SHUT_WR);
         return 0;
-}
-
-static int watch_signals(Starter *starter) {
-        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-        sigset_t mask;
-        int r = 0;
-
-        (void) sigemptyset(&mask);
-        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                (void) sigaddset(&mask, signals[i]);
-        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
-                r = sd_event_add_signal(starter->event, NULL, signals[i], on_signal, starter);
-        return error_trace(r < 0 ? r : 0);
 }
 
 static int say_no_manager(const sd_bus_error *error, int r) {
@@ -312,7 +297,7 @@ int begin_in_unit(const char *verb, char *const *arguments, size_t n_arguments) 
         open_missing_outputs();
         r = sd_event_new(&starter.event);
         if (r >= 0)
-                r = watch_signals(&starter);
+                r = signals_catch(starter.event, on_signal, &starter);
         if (r >= 0)
                 r = open_manager(&starter);
         if (r == 0)

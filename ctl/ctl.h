@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
 
 #include "util/error.h"
 #include "util/macro.h"
@@ -123,6 +124,7 @@ const char *reason_to_string(int r);
 int say_bus_error(const char *what, const sd_bus_error *error, int r);
 
 int bus_open(sd_bus **ret, const char *host);
+int signals_catch(sd_event *event, sd_event_signal_handler_t handler, void *userdata);
 
 static inline void bus_closep(sd_bus **bus) {
         (void) sd_bus_flush_close_unref(*bus);

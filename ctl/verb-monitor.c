@@ -8,7 +8,6 @@
 #include "ctl/monitor.h"
 #include "quiesce/requester.h"
 
-#include <signal.h>
 #include <systemd/sd-event.h>
 
 static const char usage[] = "\nUsage:\n"
@@ -63,21 +62,6 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
 
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         return sd_event_exit(userdata, EXIT_SUCCESS);
-}
-
-static int catch_signals(sd_event *event) {
-        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-        sigset_t set;
-        int r = 0;
-
-        (void) sigemptyset(&set);
-        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                (void) sigaddset(&set, signals[i]);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return error_origin(-errno);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
-                r = sd_event_add_signal(event, NULL, signals[i], on_stop, event);
-        return error_trace(r);
 }
 
 /* With no events asked for, there are only EPOLLERR and EPOLLHUP. */
@@ -152,7 +136,7 @@ static int follow(const Options *options) {
         if (r >= 0)
                 r = monitor_init(&following.monitor);
         if (r >= 0)
-                r = catch_signals(event);
+                r = signals_catch(event, on_stop, event);
         if (r >= 0)
                 r = watch_reader(&following);
         if (r >= 0)

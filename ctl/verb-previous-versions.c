@@ -6,7 +6,6 @@
  */
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -153,21 +152,6 @@ static int listen_to_quiesced(Showing *showing) {
         return error_trace(r);
 }
 
-static int catch_signals(Showing *showing) {
-        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-        sigset_t set;
-        int r = 0;
-
-        (void) sigemptyset(&set);
-        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                (void) sigaddset(&set, signals[i]);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return error_origin(-errno);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
-                r = sd_event_add_signal(showing->event, NULL, signals[i], on_stop, showing);
-        return error_trace(r);
-}
-
 /* Of a path what it lies on, of a device itself. Return: 0 or CTL_E_SAID. */
 static int find_volume(PreviousVersions *versions) {
         _cleanup_(mount_table_freep) MountTable *table = NULL;
@@ -228,7 +212,7 @@ static int prepare(Showing *showing) {
                 return r;
         r = sd_event_new(&showing->event);
         if (r >= 0)
-                r = catch_signals(showing);
+                r = signals_catch(showing->event, on_stop, showing);
         if (r >= 0)
                 r = sd_event_add_defer(showing->event, &showing->update, on_update, showing);
         if (r >= 0)
