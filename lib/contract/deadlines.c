@@ -75,10 +75,8 @@ static uint64_t *deadline_place(Session *session, DeadlineKind kind, uint32_t wr
  * Return: in µs on the machine's clock, never 0.
  */
 uint64_t deadline_after(const Contract *contract, uint64_t limit_usec) {
-        uint64_t at_usec;
+        uint64_t at_usec = usec_add(contract->now_usec, limit_usec);
 
-        if (__builtin_add_overflow(contract->now_usec, limit_usec, &at_usec))
-                return USEC_INFINITY;
         return at_usec > 0 ? at_usec : 1;
 }
 

@@ -287,11 +287,11 @@ static void add_slot(uint64_t *hash, const Contract *contract) {
                 add(hash, contract->waiting[i]);
         if (!owner)
                 return;
-        add_time(hash, contract, owner->idle_since_usec + contract->config.slot_idle_usec);
-        add_time(hash, contract, owner->idle_since_usec + contract->config.slot_idle_waited_usec);
+        add_time(hash, contract, usec_add(owner->idle_since_usec, contract->config.slot_idle_usec));
+        add_time(hash, contract, usec_add(owner->idle_since_usec, contract->config.slot_idle_waited_usec));
         if (contract->n_waiting > 0)
                 add_time(hash, contract,
-                         contract->waited_since_usec + contract->config.slot_idle_waited_usec);
+                         usec_add(contract->waited_since_usec, contract->config.slot_idle_waited_usec));
 }
 
 /* What is kept back in the dark; that something has changed may be told once or twice. */

@@ -94,13 +94,13 @@ bool slot_grant(Contract *contract) {
 }
 
 static uint64_t slot_idle_end(const Contract *contract, const Session *owner) {
-        uint64_t end = owner->idle_since_usec + contract->config.slot_idle_usec, waited;
+        uint64_t end = usec_add(owner->idle_since_usec, contract->config.slot_idle_usec), waited;
 
         if (contract->n_waiting == 0)
                 return end;
         waited = contract->waited_since_usec > owner->idle_since_usec ? contract->waited_since_usec
                                                                       : owner->idle_since_usec;
-        waited += contract->config.slot_idle_waited_usec;
+        waited = usec_add(waited, contract->config.slot_idle_waited_usec);
         return waited < end ? waited : end;
 }
 

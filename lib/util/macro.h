@@ -37,6 +37,11 @@
 #define NSEC_PER_USEC UINT64_C(1000)
 #define USEC_INFINITY UINT64_MAX
 
+/* A time, and a limit that may be as long as one likes. */
+static inline uint64_t usec_add(uint64_t at_usec, uint64_t limit_usec) {
+        return limit_usec > USEC_INFINITY - at_usec ? USEC_INFINITY : at_usec + limit_usec;
+}
+
 #define TAKE_GENERIC(var, type, nullvalue)     \
         ({                                     \
                 type *_take_ptr = &(var);      \

@@ -567,6 +567,22 @@ static void test_a_limit_may_be_infinite(void **state) {
         expect(harness, "launch, Identify>app, reply GatherWriterMetadata ok");
 }
 
+/* Whatever time it is: a long limit does not pass at once. */
+static void test_the_slot_may_be_kept_for_ever(void **state) {
+        Harness *harness = *state;
+        ContractConfig config;
+
+        contract_config_default(&config);
+        config.slot_idle_usec = config.slot_idle_waited_usec = USEC_INFINITY - 1;
+        contract_free(harness->contract);
+        assert_int_equal(contract_new(&harness->contract, &config), 0);
+        to_open(harness, 1, 0);
+        assert_int_equal(harness->n_deadlines, 1);
+        assert_int_equal(harness->deadlines[0].at_usec, USEC_INFINITY);
+        pass(harness, 365 * 24 * 3600 * USEC_PER_SEC);
+        expect_state(harness, 1, CONTRACT_OPEN);
+}
+
 /* It crossed with the end of what it answers, or of the session; only a caller is told. */
 static void test_what_comes_too_late_changes_nothing(void **state) {
         Harness *harness = *state;
@@ -686,6 +702,7 @@ int main(void) {
                 TEST(test_the_reply_tells_the_volumes_index),
                 TEST(test_the_configuration_counts),
                 TEST(test_a_limit_may_be_infinite),
+                TEST(test_the_slot_may_be_kept_for_ever),
                 TEST(test_what_comes_too_late_changes_nothing),
                 TEST(test_malformed_inputs_change_nothing),
                 TEST(test_no_more_sessions_than_there_is_room_for),
