@@ -7,18 +7,13 @@
 #include "ctl/dict.h"
 
 #include "util/error.h"
+#include "util/texts.h"
 #include "util/utf8.h"
-
-static void strv_done(char **list) {
-        for (char **s = list; s && *s; s++)
-                free(*s);
-        free(list);
-}
 
 static void item_done(DictItem *item) {
         free(item->key);
         free(item->string);
-        strv_done(item->list);
+        texts_free(item->list);
         free(item->times);
 }
 

@@ -15,6 +15,7 @@
 
 #include "ctl/script-parse.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 typedef struct Grammar {
         const char *first, *second; /* of the verb; second: NULL if it is one word */
@@ -354,7 +355,7 @@ static bool command_take(ProgramCommand *command, char *error) {
 }
 
 static void command_done(ProgramCommand *command) {
-        words_free(command->words);
+        texts_free(command->words);
         free(command->joined);
         *command = (ProgramCommand){};
 }

@@ -101,7 +101,6 @@ DEFINE_CLEANUP(Program *, program_free)
 /* script-words.c */
 int words_split(char ***ret, size_t *ret_n, const char *text, size_t size,
                 char error[static PROGRAM_ERROR_MAX]);
-void words_free(char **words);
 /* The next %VARIABLE% of a word at or after *at, which is moved behind it. */
 enum {
         VARIABLE_E_FOUND = 1,

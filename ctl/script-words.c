@@ -15,16 +15,7 @@
 
 #include "ctl/script-parse.h"
 #include "util/error.h"
-
-/**
- * words_free() - free words
- * @words:      NULL-terminated, or NULL
- */
-void words_free(char **words) {
-        for (size_t i = 0; words && words[i]; i++)
-                free(words[i]);
-        free(words);
-}
+#include "util/texts.h"
 
 static bool is_blank(char c) {
         return c == ' ' || c == '\t';
@@ -55,7 +46,7 @@ static bool has_control_characters(const char *text, size_t size) {
 
 /**
  * words_split() - the words of a line
- * @ret:        NULL-terminated; words_free() it
+ * @ret:        NULL-terminated; texts_free() it
  * @ret_n:      how many; may be none
  * @text:       the line without its end
  * @size:       of it
@@ -88,7 +79,7 @@ int words_split(char ***ret, size_t *ret_n, const char *text, size_t size,
                 }
                 words[n] = malloc(size - at + 1);
                 if (!words[n]) {
-                        words_free(words);
+                        texts_free(words);
                         return error_origin(-ENOMEM);
                 }
                 if (!take_word(text, size, &at, words[n++]))
@@ -100,7 +91,7 @@ int words_split(char ***ret, size_t *ret_n, const char *text, size_t size,
                 }
         }
         if (why) {
-                words_free(words);
+                texts_free(words);
                 (void) snprintf(error, PROGRAM_ERROR_MAX, "%s", why);
                 return PROGRAM_E_INVALID;
         }

@@ -12,6 +12,7 @@
 
 #include "contract/names.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 static size_t strings_count(char *const *list) {
         size_t n = 0;
@@ -72,7 +73,7 @@ static int method_set_context(sd_bus_message *m, void *userdata, sd_bus_error *r
 
 static int backup_call_names(sd_bus_message *m, SessionObject *session, ContractCall which,
                              sd_bus_error *reterr) {
-        _cleanup_(bus_strv_freep) char **names = NULL;
+        _cleanup_(texts_freep) char **names = NULL;
         ContractInput input = {};
         BusCall *call;
         int r;
@@ -269,7 +270,7 @@ static int backup_call_volume(sd_bus_message *m, SessionObject *session, Contrac
         if (r == 0)
                 r = backup_call(m, session, which, reply, &call);
         if (r < 0) {
-                (void) bus_strv_free(prepare.devices);
+                (void) texts_free(prepare.devices);
                 return r;
         }
         call->volume = volume;
@@ -311,7 +312,7 @@ static int check_moment(sd_bus_message *m, const SessionObject *session, Moment 
 /* PrepareForBackup and DoSnapshotSet; the former has no moment. */
 static int backup_call_requiring(sd_bus_message *m, SessionObject *session, ContractCall which,
                                  BusCallReply reply, sd_bus_error *reterr) {
-        _cleanup_(bus_strv_freep) char **ignored = NULL;
+        _cleanup_(texts_freep) char **ignored = NULL;
         Moment moment = {.fd = -1};
         int require = false, r;
         const Option options[] = {

@@ -13,6 +13,7 @@
 #include "bus/dictionary.h"
 #include "daemon/manager.h"
 #include "daemon/session-object.h"
+#include "util/texts.h"
 
 #define BUS_NAME   "org.quiesce1"
 #define BUS_PATH   "/org/quiesce1"
@@ -44,7 +45,7 @@ typedef enum OptionType {
         OPTION_BOOLEAN, /* int */
         OPTION_UINT64,  /* uint64_t */
         OPTION_STRING,  /* const char *, lives as long as the message */
-        OPTION_NAMES,   /* of writers; char **, NULL-terminated; to be freed with strv_free() */
+        OPTION_NAMES,   /* of writers; char **, NULL-terminated; to be freed with texts_free() */
         OPTION_DEVICES, /* likewise, of physical volumes */
         OPTION_LABELS,  /* likewise, of snapshot sets */
         OPTION_FD,      /* int, lives as long as the message */
@@ -59,10 +60,6 @@ typedef struct Option {
 int options_read(sd_bus_message *m, const Option *options, size_t n_options, sd_bus_error *reterr);
 int options_read_none(sd_bus_message *m, sd_bus_error *reterr);
 int bus_read_names(sd_bus_message *m, char ***ret, sd_bus_error *reterr);
-char **bus_strv_free(char **list);
-static inline void bus_strv_freep(char ***list) {
-        (void) bus_strv_free(*list);
-}
 
 /* One file per interface: what objects.c registers. */
 extern const sd_bus_vtable manager_vtable[];

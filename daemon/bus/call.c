@@ -9,6 +9,7 @@
 #include "contract/names.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/texts.h"
 
 /**
  * bus_call_new() - keep a call
@@ -55,7 +56,7 @@ BusCall *bus_call_free(BusCall *call) {
                         *place = call->next;
                         break;
                 }
-        (void) bus_strv_free(call->options.devices);
+        (void) texts_free(call->options.devices);
         set_description_done(&call->description);
         sd_bus_message_unref(call->message);
         free(call);

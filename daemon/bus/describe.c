@@ -10,10 +10,11 @@
 #include "daemon/bus/publish.h"
 
 #include "util/error.h"
+#include "util/texts.h"
 
 static void change_done(SetDescriptionChange *change) {
-        (void) bus_strv_free(change->add_labels);
-        (void) bus_strv_free(change->remove_labels);
+        (void) texts_free(change->add_labels);
+        (void) texts_free(change->remove_labels);
 }
 
 /**

@@ -11,6 +11,7 @@
 #include "daemon/bus/publish.h"
 
 #include "util/error.h"
+#include "util/texts.h"
 
 /* A list of paths that grows; sd-bus frees it. */
 typedef struct PathList {
@@ -86,7 +87,7 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
         if (r == 0)
                 r = list_providers(manager, &list);
         if (r < 0) {
-                (void) bus_strv_free(list.items);
+                (void) texts_free(list.items);
                 return error_origin(r);
         }
         *ret = list.items;

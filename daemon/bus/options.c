@@ -8,6 +8,7 @@
 #include "daemon/bus/bus.h"
 
 #include "util/error.h"
+#include "util/texts.h"
 
 #define NAMES_MAX   1024u /* as the contract's of a session */
 #define OPTIONS_MAX 64u
@@ -31,19 +32,6 @@ static const char *option_signature(OptionType type) {
         }
 }
 
-/**
- * bus_strv_free() - free a list of strings
- * @list:       NULL-terminated, or NULL
- *
- * Return: NULL.
- */
-char **bus_strv_free(char **list) {
-        for (char **s = list; s && *s; s++)
-                free(*s);
-        free(list);
-        return NULL;
-}
-
 typedef struct TextsLimit {
         const char *what, *each; /* for people */
         unsigned n_max, length_max;
@@ -59,7 +47,7 @@ static const TextsLimit labels_limit = {"labels", "a label", SET_LABELS_MAX, SET
 /* sd_bus_message_read_strv() counts them for each: it takes three quarters of an hour for as many as a
  * message can have. */
 static int read_texts(sd_bus_message *m, const TextsLimit *limit, char ***ret, sd_bus_error *reterr) {
-        _cleanup_(bus_strv_freep) char **texts = calloc(limit->n_max + 1, sizeof(*texts));
+        _cleanup_(texts_freep) char **texts = calloc(limit->n_max + 1, sizeof(*texts));
         const char *text;
         size_t n = 0;
         int r;
@@ -92,7 +80,7 @@ static int read_texts(sd_bus_message *m, const TextsLimit *limit, char ***ret, s
 /**
  * bus_read_names() - a list of writers' names
  * @m:          the call, which stands at it
- * @ret:        NULL-terminated; bus_strv_free() it
+ * @ret:        NULL-terminated; texts_free() it
  * @reterr:     LimitsExceeded: more than NAMES_MAX; InvalidArgument: one that no writer can have
  *
  * Return: 0, or a negative errno.
@@ -124,7 +112,7 @@ static int option_read_value(sd_bus_message *m, const Option *option, sd_bus_err
         r = read_texts(m, limit, &strings, reterr);
         if (r < 0)
                 return r;
-        (void) bus_strv_free(*(char ***) option->target);
+        (void) texts_free(*(char ***) option->target);
         *(char ***) option->target = strings;
         return 1;
 }

@@ -10,14 +10,15 @@
 #include "daemon/providers/lvm-group.h"
 #include "daemon/providers/lvm-words.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 typedef struct Words {
         char **old, **new;
 } Words;
 
 static void words_done(Words *words) {
-        (void) lvm_words_free(words->old);
-        (void) lvm_words_free(words->new);
+        (void) texts_free(words->old);
+        (void) texts_free(words->new);
 }
 
 /* Return: whether there is anything to change. */

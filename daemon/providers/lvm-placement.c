@@ -11,6 +11,7 @@
 #include <fnmatch.h>
 
 #include "util/error.h"
+#include "util/texts.h"
 
 /**
  * lvm_device_name_is_valid() - may LVM be given this as a physical volume
@@ -23,9 +24,7 @@ bool lvm_device_name_is_valid(const char *name) {
 }
 
 static void placement_done(LvmPlacement *placement) {
-        for (char **device = placement->devices; device && *device; device++)
-                free(*device);
-        free(placement->devices);
+        (void) texts_free(placement->devices);
         free(placement->group);
         *placement = (LvmPlacement){};
 }

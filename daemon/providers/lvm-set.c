@@ -16,6 +16,7 @@
 #include "daemon/providers/lvm-words.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/texts.h"
 
 /* ── END_PREPARE ─────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -174,7 +175,7 @@ static void tagging_begin(LvmGroupOperation *operation) {
                                    "The snapshots could not be marked as finished: %s.", strerror(-r));
         for (size_t g = 0; g < operation->n_groups && !lvm_group_operation_failed(operation); g++)
                 tag_group(&operation->groups[g], set, words);
-        (void) lvm_words_free(words);
+        (void) texts_free(words);
         if (operation->n_pending == 0)
                 lvm_group_operation_end(operation);
 }

@@ -75,19 +75,6 @@ static int add_tag(char ***tags, size_t *n, const char *prefix, const char *text
 }
 
 /**
- * lvm_words_free() - free tags
- * @tags:       NULL-terminated, or NULL
- *
- * Return: NULL.
- */
-char **lvm_words_free(char **tags) {
-        for (char **tag = tags; tag && *tag; tag++)
-                free(*tag);
-        free(tags);
-        return NULL;
-}
-
-/**
  * lvm_words_has() - whether a tag is among others
  * @tags:       NULL-terminated, or NULL
  * @tag:        it
@@ -103,7 +90,7 @@ bool lvm_words_has(char **tags, const char *tag) {
 
 /**
  * lvm_words_to_tags() - the tags that say it
- * @ret:            NULL-terminated, or NULL if nothing was said; lvm_words_free() it
+ * @ret:            NULL-terminated, or NULL if nothing was said; texts_free() it
  * @description:    valid
  *
  * Return: 0, or a negative errno.
@@ -121,7 +108,7 @@ int lvm_words_to_tags(char ***ret, const SetDescription *description) {
         if (r >= 0 && description->locked)
                 r = texts_add(&tags, &n, TAG_LOCKED);
         if (r < 0) {
-                (void) lvm_words_free(tags);
+                (void) texts_free(tags);
                 return error_trace(r);
         }
         *ret = tags;

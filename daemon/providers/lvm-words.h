@@ -10,5 +10,4 @@
 
 int lvm_words_to_tags(char ***ret, const SetDescription *description);
 int lvm_words_read(SetDescription *ret, char **tags);
-char **lvm_words_free(char **tags);
 bool lvm_words_has(char **tags, const char *tag);

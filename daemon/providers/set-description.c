@@ -8,15 +8,10 @@
 
 #include "util/error.h"
 #include "util/macro.h"
+#include "util/texts.h"
 #include "util/utf8.h"
 
 static const char label_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._=-";
-
-static void labels_free(char **labels) {
-        for (char **label = labels; label && *label; label++)
-                free(*label);
-        free(labels);
-}
 
 /**
  * set_description_done() - free what it has
@@ -25,7 +20,7 @@ static void labels_free(char **labels) {
 void set_description_done(SetDescription *description) {
         free(description->name);
         free(description->note);
-        labels_free(description->labels);
+        texts_free(description->labels);
         *description = (SetDescription){};
 }
 

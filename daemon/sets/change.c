@@ -86,9 +86,7 @@ static void change_end(SnapshotSet *set) {
         set->change = (SetChange){};
         set->n_operations--;
         change.done(set, CONTRACT_STEP_NONE, 0, &result, change.userdata);
-        for (char **text = change.broken; text && *text; text++)
-                free(*text);
-        free(change.broken);
+        (void) texts_free(change.broken);
         step_advance(set);
         snapshot_set_reap(set);
 }

@@ -93,19 +93,13 @@ int snapshot_set_find_places(const SnapshotSet *set, SetPlaces *ret) {
         return 0;
 }
 
-static void texts_free(char **list, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                free(list[i]);
-        free(list);
-}
-
 /**
  * set_places_done() - free what snapshot_set_find_places() gave
  * @places:     emptied
  */
 void set_places_done(SetPlaces *places) {
-        texts_free(places->mount_points, places->n_mount_points);
-        texts_free(places->directories, places->n_directories);
+        texts_free(places->mount_points);
+        texts_free(places->directories);
         free(places->devices);
         *places = (SetPlaces){};
 }

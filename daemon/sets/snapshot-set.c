@@ -8,6 +8,7 @@
 
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 /**
  * set_volume_new() - a volume that may join a set
@@ -51,9 +52,7 @@ SetVolume *set_volume_free(SetVolume *volume) {
         (void) copy_call_free(volume->copy_call);
         given->origin = volume_free(given->origin);
         free(given->wished_provider);
-        for (char **device = given->wished_devices; device && *device; device++)
-                free(*device);
-        free(given->wished_devices);
+        (void) texts_free(given->wished_devices);
         free(given->name);
         free(given->key);
         free(given->device);

@@ -11,6 +11,7 @@
 
 #include "daemon/writers/words.h"
 #include "util/error.h"
+#include "util/texts.h"
 #include "util/utf8.h"
 
 static int get_metadata(Parser *p, WriterMetadata **ret) {
@@ -55,7 +56,7 @@ static int add_files(Parser *p, WriterFiles **files, size_t *n_files, const char
                 if (r == -E2BIG)
                         r = parser_fail(p, "%s= is given more than %u times", key, METADATA_LIST_MAX);
         }
-        words_free(words);
+        texts_free(words);
         return error_trace(r);
 }
 

@@ -18,6 +18,7 @@
 #include "contract/names.h"
 #include "daemon/writers/words.h"
 #include "util/error.h"
+#include "util/texts.h"
 #include "util/utf8.h"
 
 #define FREEZE_WINDOW_MAX 600u /* seconds */
@@ -66,9 +67,9 @@ Descriptor *descriptor_ref(Descriptor *descriptor) {
 Descriptor *descriptor_unref(Descriptor *descriptor) {
         if (!descriptor || --descriptor->n_ref > 0)
                 return NULL;
-        words_free(descriptor->exec);
-        words_free(descriptor->paths);
-        words_free(descriptor->blocks_revert);
+        texts_free(descriptor->exec);
+        texts_free(descriptor->paths);
+        texts_free(descriptor->blocks_revert);
         (void) writer_metadata_unref(descriptor->metadata);
         free(descriptor->name);
         free(descriptor->path);
@@ -203,7 +204,7 @@ static int parse_exec(Parser *p, const char *key, const char *value) {
         int r;
 
         if (!*value) {
-                p->descriptor->exec = words_free(p->descriptor->exec);
+                p->descriptor->exec = texts_free(p->descriptor->exec);
                 return 0;
         }
         r = words_split(&words, value, DESCRIPTOR_LIST_MAX);
@@ -213,7 +214,7 @@ static int parse_exec(Parser *p, const char *key, const char *value) {
                 return parser_fail(p, "Exec= has more than %u arguments", DESCRIPTOR_LIST_MAX);
         if (r)
                 return error_fold(r);
-        words_free(p->descriptor->exec);
+        texts_free(p->descriptor->exec);
         p->descriptor->exec = words;
         if (!words[0] || words[0][0] != '/')
                 return parser_fail(p, "Exec=%s does not begin with an absolute path", value);
@@ -273,7 +274,7 @@ static int parse_words(Parser *p, const char *key, const char *value, WordList l
         int r;
 
         if (!*value) {
-                *list.words = words_free(*list.words);
+                *list.words = texts_free(*list.words);
                 *list.n_words = 0;
                 return 0;
         }
@@ -281,7 +282,7 @@ static int parse_words(Parser *p, const char *key, const char *value, WordList l
         if (r == WORDS_E_QUOTES)
                 return parser_fail(p, "%s= has a quote or a backslash without its other half", key);
         if (r > 0 || (!r && words_count(words) + *list.n_words > DESCRIPTOR_LIST_MAX)) {
-                words_free(words);
+                texts_free(words);
                 return parser_fail(p, "%s= has more than %u entries", key, DESCRIPTOR_LIST_MAX);
         }
         if (r)
@@ -289,7 +290,7 @@ static int parse_words(Parser *p, const char *key, const char *value, WordList l
         for (char **w = words; *w; w++)
                 if (!is_good(*w)) {
                         r = parser_fail(p, "%s=%s is %s", key, *w, what);
-                        words_free(words);
+                        texts_free(words);
                         return error_trace(r);
                 }
         *list.n_words += words_count(words);

@@ -19,6 +19,7 @@
 #include "daemon/writers/words.h"
 #include "util/error.h"
 #include "util/macro.h"
+#include "util/texts.h"
 
 #define STOP_LIMIT (5 * USEC_PER_SEC) /* from SIGTERM to SIGKILL */
 
@@ -141,7 +142,7 @@ static int start_end_command(ForkProcess *p) {
         if (r || !arguments)
                 return r ? error_trace(r) : -ENOENT;
         pid = spawn(launcher, p->descriptor, arguments, &error);
-        words_free(arguments);
+        texts_free(arguments);
         if (pid < 0)
                 return error_trace((int) pid);
         p->pid = pid;
@@ -165,7 +166,7 @@ static int start_child(ForkLauncher *launcher, ForkProcess *p, const Descriptor 
         if (error && asprintf(&p->text, "%s, the program of %s, cannot be executed: %s", arguments[0],
                               descriptor->path, strerror(error)) < 0)
                 p->text = NULL;
-        words_free(arguments);
+        texts_free(arguments);
         if (pid < 0)
                 return error_trace((int) pid);
         p->pid = pid;

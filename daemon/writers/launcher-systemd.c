@@ -19,6 +19,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/texts.h"
 #include "util/trust.h"
 
 #define SYSTEMD      "org.freedesktop.systemd1"
@@ -158,7 +159,7 @@ static void end_not_started(SystemdProcess *p, const char *result) {
                     p->descriptor->path, error ? strerror(error) : result, unit_of(p));
         } else
                 end(p, "%s could not be started: %s", unit_of(p), result);
-        words_free(arguments);
+        texts_free(arguments);
 }
 
 static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -8,6 +8,7 @@
 
 #include "daemon/writers/words.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 static const char *adaptor(void) {
         const char *program = secure_getenv("QUIESCED_HOOK_PROGRAM");
@@ -24,7 +25,7 @@ static int copy_words(char ***ret, const char *const *words, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 copies[i] = strdup(words[i]);
                 if (!copies[i]) {
-                        words_free(copies);
+                        texts_free(copies);
                         return error_origin(-ENOMEM);
                 }
         }
@@ -34,7 +35,7 @@ static int copy_words(char ***ret, const char *const *words, size_t n) {
 
 /**
  * launcher_arguments() - the command line of a writer that has no unit of its own
- * @ret: NULL-terminated argv, words_free() it
+ * @ret: NULL-terminated argv, texts_free() it
  * @descriptor: of kind exec or hook; a hook is run through its adaptor, quiesced-hook, which is looked for
  *              where $QUIESCED_HOOK_PROGRAM says if that is set (tests in the build tree)
  *
@@ -63,7 +64,7 @@ int launcher_arguments(char ***ret, const Descriptor *descriptor) {
 
 /**
  * launcher_end_arguments() - the command line that undoes what a writer's process left when it ended
- * @ret: NULL-terminated argv, words_free() it; NULL: there is none
+ * @ret: NULL-terminated argv, texts_free() it; NULL: there is none
  * @descriptor: of kind exec or hook
  *
  * Return: 0 or -ENOMEM.

@@ -8,6 +8,7 @@
 #include "daemon/writers/words.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/texts.h"
 
 static int copy_config(Writers *writers, const WritersConfig *config) {
         size_t n = 0;
@@ -99,7 +100,7 @@ Writers *writers_free(Writers *writers) {
                 writers->bus_launcher = writers->bus_launcher->ops->free(writers->bus_launcher);
         sd_bus_unref(writers->bus);
         descriptors_done(&writers->descriptors);
-        words_free(writers->directories);
+        texts_free(writers->directories);
         free(writers->socket_path);
         sd_event_unref(writers->event);
         free(writers);

@@ -18,6 +18,7 @@
 #include "daemon/writers/launcher.h"
 #include "daemon/writers/words.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 #define STOP_TIMEOUT (30 * USEC_PER_SEC)
 
@@ -39,8 +40,8 @@ static int append_commands(sd_bus_message *m, const Descriptor *d) {
         /* The adaptor itself is to stop its freezes, and no thaw is to be stopped. */
         if (!r && end)
                 r = sd_bus_message_append(m, "(sv)", "KillMode", "s", "mixed");
-        words_free(arguments);
-        words_free(end);
+        texts_free(arguments);
+        texts_free(end);
         return error_trace(r);
 }
 

@@ -8,23 +8,7 @@
 
 #include "util/error.h"
 #include "util/macro.h"
-
-/**
- * words_free() - free an array and its words
- * @words: the array, or NULL
- *
- * Return: NULL.
- */
-char **words_free(char **words) {
-        for (char **w = words; w && *w; w++)
-                free(*w);
-        free(words);
-        return NULL;
-}
-
-static void words_freep(char ***words) {
-        words_free(*words);
-}
+#include "util/texts.h"
 
 /**
  * words_count() - how many words
@@ -65,7 +49,7 @@ static int take_word(const char **text, char *buffer) {
 
 /**
  * words_split() - the words of a line
- * @ret: NULL-terminated array, words_free() it
+ * @ret: NULL-terminated array, texts_free() it
  * @text: words separated by blanks; "…" and '…' hold blanks together, a backslash takes the next byte as it
  * is (not within '…')
  * @max: most words
@@ -73,7 +57,7 @@ static int take_word(const char **text, char *buffer) {
  * Return: 0; WORDS_E_QUOTES; WORDS_E_TOO_MANY; -ENOMEM.
  */
 int words_split(char ***ret, const char *text, size_t max) {
-        _cleanup_(words_freep) char **words = NULL;
+        _cleanup_(texts_freep) char **words = NULL;
         _cleanup_free_ char *buffer = NULL;
         size_t n = 0;
         int r;
@@ -114,7 +98,7 @@ int words_join(char ***to, char **from) {
 
         joined = reallocarray(*to, n_to + n_from + 1, sizeof(*joined));
         if (!joined) {
-                words_free(from);
+                texts_free(from);
                 return error_origin(-ENOMEM);
         }
         memcpy(joined + n_to, from, (n_from + 1) * sizeof(*joined));

@@ -15,4 +15,3 @@ enum {
 int words_split(char ***ret, const char *text, size_t max);
 int words_join(char ***to, char **from);
 size_t words_count(char **words);
-char **words_free(char **words);

@@ -12,6 +12,7 @@
 
 #include "quiesce/requester-internal.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 #define SESSION_PREFIX QUIESCE_BUS_PATH "/session/"
 
@@ -321,8 +322,5 @@ _public_ int quiesce_backup_open(QuiesceBackup *backup, sd_bus_error *error) {
  * Return: NULL.
  */
 _public_ char **quiesce_strv_free(char **strings) {
-        for (char **s = strings; s && *s; s++)
-                free(*s);
-        free(strings);
-        return NULL;
+        return texts_free(strings);
 }

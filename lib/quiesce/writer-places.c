@@ -13,6 +13,7 @@
 
 #include "quiesce/writer-internal.h"
 #include "util/error.h"
+#include "util/texts.h"
 
 static int read_devices(sd_bus_message *m, void *userdata) {
         WriterPlaces *places = userdata;
@@ -89,12 +90,6 @@ void writer_places_fields(WriterPlaces *places, DictionaryField *fields) {
         fields[1] = (DictionaryField){"devices", "at", places, read_devices};
         fields[2] = (DictionaryField){"mount-points", "aay", &places->mount_points, read_paths};
         fields[3] = (DictionaryField){"directories", "aay", &places->directories, read_paths};
-}
-
-static void texts_free(char **texts) {
-        for (char **text = texts; text && *text; text++)
-                free(*text);
-        free(texts);
 }
 
 /**

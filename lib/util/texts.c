@@ -29,3 +29,16 @@ int texts_add(char ***texts, size_t *n, const char *text) {
         grown[++*n] = NULL;
         return 0;
 }
+
+/**
+ * texts_free() - free a list and its texts
+ * @texts:      NULL-terminated, or NULL
+ *
+ * Return: NULL.
+ */
+char **texts_free(char **texts) {
+        for (char **text = texts; text && *text; text++)
+                free(*text);
+        free(texts);
+        return NULL;
+}

@@ -8,6 +8,7 @@
 #include "daemon/providers/lvm-check.h"
 #include "daemon/providers/lvm-report.h"
 #include "daemon/providers/lvm-words.h"
+#include "util/texts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data);
 
@@ -18,7 +19,7 @@ static void say_again(const LvmVolume *volume) {
 
         assert(lvm_words_read(&description, volume->tags) == 0);
         assert(lvm_words_to_tags(&tags, &description) == 0);
-        (void) lvm_words_free(tags);
+        (void) texts_free(tags);
         set_description_done(&description);
 }
 

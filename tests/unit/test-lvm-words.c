@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "daemon/providers/lvm-words.h"
+#include "util/texts.h"
 
 #define ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-/=!:&#"
 
@@ -37,7 +38,7 @@ static void assert_read_back(const SetDescription *description) {
         for (char **label = description->labels; label && *label; label++)
                 assert_true(set_description_has_label(&again, *label));
         set_description_done(&again);
-        (void) lvm_words_free(tags);
+        (void) texts_free(tags);
 }
 
 static void test_read_back(void **state) {

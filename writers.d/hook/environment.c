@@ -15,6 +15,7 @@
 
 #include "util/error.h"
 #include "util/macro.h"
+#include "util/texts.h"
 
 #define VARIABLES_MAX 24u
 
@@ -23,19 +24,6 @@ typedef struct Builder {
         size_t n;
         int r;
 } Builder;
-
-/**
- * environment_free() - free an environment
- * @environment: NULL-terminated, or NULL
- *
- * Return: NULL.
- */
-char **environment_free(char **environment) {
-        for (char **v = environment; v && *v; v++)
-                free(*v);
-        free(environment);
-        return NULL;
-}
 
 static void _printf_(2, 3) add(Builder *b, const char *format, ...) {
         va_list arguments;
@@ -98,7 +86,7 @@ static int begin(Builder *b, const char *step, const char *session) {
 
 static int finish(Builder *b, char ***ret) {
         if (b->r < 0) {
-                environment_free(b->variables);
+                texts_free(b->variables);
                 return error_trace(b->r);
         }
         *ret = b->variables;
@@ -107,7 +95,7 @@ static int finish(Builder *b, char ***ret) {
 
 /**
  * environment_new() - the environment of one run
- * @ret: NULL-terminated, environment_free() it
+ * @ret: NULL-terminated, texts_free() it
  * @event: the event
  * @step: what the script is run for: the event's name, or what stands in for it
  *
@@ -138,7 +126,7 @@ int environment_new(char ***ret, const QuiesceWriterEvent *event, const char *st
 
 /**
  * environment_new_rescue() - the environment of a thaw after our predecessor's death
- * @ret: NULL-terminated, environment_free() it
+ * @ret: NULL-terminated, texts_free() it
  * @session: which backup had it frozen
  * @step: what the script is run for
  *

@@ -7,4 +7,3 @@
 
 int environment_new(char ***ret, const QuiesceWriterEvent *event, const char *step);
 int environment_new_rescue(char ***ret, const char *session, const char *step);
-char **environment_free(char **environment);

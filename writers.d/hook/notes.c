@@ -18,6 +18,7 @@
 #include <systemd/sd-event.h>
 
 #include "util/error.h"
+#include "util/texts.h"
 #include "writers.d/hook/environment.h"
 #include "writers.d/hook/processes.h"
 #include "writers.d/hook/script.h"
@@ -142,7 +143,7 @@ static int rescue_one(Rescue *rescue, char *line, uint64_t limit) {
                                on_rescued, rescue);
         if (!r)
                 r = sd_event_loop(event);
-        environment_free(environment);
+        texts_free(environment);
         return error_trace(r);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "util/error.h"
+#include "util/texts.h"
 #include "writers.d/hook/environment.h"
 #include "writers.d/hook/notes.h"
 
@@ -79,7 +80,7 @@ Run *run_free(Run *run) {
         /* A thaw that could not be run stays noted, for who comes after us. */
         if (run->session && !(run->undoing && owes(run->session)))
                 (void) session_unref(run->session);
-        environment_free(run->environment);
+        texts_free(run->environment);
         free(run->steps);
         free(run);
         return NULL;
@@ -292,7 +293,7 @@ static int run_script(Run *run) {
                         return error_trace(r);
                 }
         }
-        run->environment = environment_free(run->environment);
+        run->environment = texts_free(run->environment);
         r = environment_new(&run->environment, run->event, step->argument);
         if (r)
                 return error_trace(r);
