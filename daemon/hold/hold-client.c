@@ -211,8 +211,14 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
         n = recv(fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
         if (n < 0 && errno == EAGAIN)
                 return 0;
-        if (n != (ssize_t) sizeof(message) || message.version != HOLD_PROTOCOL_VERSION ||
-            (message.type != HOLD_REPORT && message.type != HOLD_TIMES))
+        if (n >= (ssize_t) sizeof(message.version) && message.version != HOLD_PROTOCOL_VERSION)
+                client_fail(
+                        client, -EPROTONOSUPPORT,
+                        "quiesced was upgraded and still runs as it was, and quiesced-hold is of another "
+                        "version: restart quiesced (systemctl restart quiesced.service), and try again; it "
+                        "happened");
+        else if (n != (ssize_t) sizeof(message) ||
+                 (message.type != HOLD_REPORT && message.type != HOLD_TIMES))
                 client_fail(client, -ECONNRESET, "quiesced-hold has ended");
         else if (message.type == HOLD_TIMES) {
                 if (message.times.volume < HOLD_VOLUMES_MAX)
