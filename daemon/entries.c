@@ -144,6 +144,19 @@ void entry_set_created(const SetInfo *set) {
                   set->freeze_usec / USEC_PER_MSEC, set->hold_usec / USEC_PER_MSEC);
 }
 
+/* What it held did not stay so until its Thaw: it was killed off, thawed, unlocked by somebody else. */
+static void entry_let_go_by_other(const SessionObject *session, const ContractWriterInfo *writer) {
+        const LogEntry entry = {.message_id = MESSAGE_LET_GO_BY_OTHER,
+                                .session = session->record.id,
+                                .set = id_or_null(session->shown_set),
+                                .writer = writer->name,
+                                .event = contract_event_to_string(CONTRACT_EVENT_THAW)};
+
+        log_entry(LOG_WARNING, &entry,
+                  "session %s: somebody else has let go what writer %s held before its time: %s",
+                  session->record.id, writer->name, writer->text ?: "");
+}
+
 /* The last event is often another by now, Abort mostly. */
 static ContractEvent event_failed(const ContractWriterInfo *writer) {
         for (ContractEvent event = CONTRACT_EVENT_NONE + 1; event < _CONTRACT_EVENT_MAX; event++)
@@ -173,6 +186,9 @@ void entry_writer_failed(const SessionObject *session, const ContractWriterInfo 
         log_entry(LOG_WARNING, &entry, "session %s: writer %s failed at %s: %s%s%s", session->record.id,
                   writer->name, entry.event, contract_failure_to_string(writer->failure),
                   writer->text ? ": " : "", writer->text ?: "");
+        if (event_failed(writer) == CONTRACT_EVENT_THAW &&
+            writer->failure == CONTRACT_FAILURE_INCONSISTENT_SNAPSHOT)
+                entry_let_go_by_other(session, writer);
 }
 
 /**

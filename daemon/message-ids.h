@@ -15,6 +15,7 @@
 #define MESSAGE_SET_FAILED       "b9716e7423f0451888b1df589f2c4312" /* no set was made */
 #define MESSAGE_HOLD_LIMIT       "db91327951e842d0a31417f1b80e2b41" /* writes were held for too long */
 #define MESSAGE_WRITER_FAILED    "e03fd00b468c4e338801a5ffbc0a7055" /* a writer failed an event */
+#define MESSAGE_LET_GO_BY_OTHER  "6ed88ee038ef40b2ba72ffa526e237f5" /* who else let go what a set held */
 #define MESSAGE_SNAPSHOT_INVALID \
         "6e3115285cbe4918a25082c495c65574" /* a snapshot does not hold its instant any more */
 #define MESSAGE_SPACE_LOW        "41781c74e0ac4f449da11abe02434fd2" /* what a snapshot is stored in runs full */

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "daemon/message-ids.h"
 #include "daemon/sets/sets-internal.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -129,6 +130,10 @@ static void on_hold_step(HoldClient *client, const HoldReport *report, void *use
 
                 if (volume)
                         set->answer.volume = volume->given.index;
+                if (report->error == -ESTALE)
+                        log_entry(LOG_WARNING,
+                                  (&(LogEntry){.message_id = MESSAGE_LET_GO_BY_OTHER, .set = set->given.id}),
+                                  "snapshot set %s: %s", set->given.id, report->text);
                 step_fail(set, error_of(set, report), "%s",
                           report->text[0] ? report->text : "quiesced-hold failed and did not say why.");
         } else {

@@ -44,6 +44,10 @@ check "so is the abort" has_entry BACKUP_ABORTED '.EVENT == "Abort"'
 check "and the set that failed" has_entry SET_FAILED '.MESSAGE | test("WriterVeto")'
 rm /etc/quiesced/writers.d/journal.writer
 
+# A file system is thawed while an external snapshot is taken, which cannot be of one instant then.
+check_status "somebody else thaws" 125 within 120 quiescectl freeze /mnt/data -- fsfreeze -u /mnt/data
+check "that is told, and what it was" has_entry LET_GO_BY_OTHER '.EVENT == "Thaw" and (.MESSAGE | test("/mnt/data was thawed by someone else"))' WRITER=fsfreeze
+
 check "systemctl sets the level" systemctl service-log-level quiesced.service debug
 check "and reads it" grep -q debug <(systemctl service-log-level quiesced.service)
 check_status "nobody else may" 1 setpriv --reuid=65534 --regid=65534 --clear-groups \
