@@ -166,7 +166,7 @@ static void left_over_remove(Manager *manager) {
                 sets_remove_left_over(manager->sets, left_over_removed, manager);
 }
 
-/* A set that went while no quiesced was there has left its record behind. */
+/* A set that went while no quiesced was there has left its record behind; or its disk will come again. */
 static void remove_stray_records(Manager *manager) {
         char(*ids)[CONTRACT_ID_MAX] = NULL;
         size_t n = 0;
@@ -179,8 +179,8 @@ static void remove_stray_records(Manager *manager) {
         n = 0;
         for (const PublishedSet *set = manager->published; set; set = set->next)
                 memcpy(ids[n++], set->id, CONTRACT_ID_MAX);
-        set_store_keep_only(manager->set_store, (const char(*)[CONTRACT_ID_MAX]) ids, n);
-        set_store_keep_only(manager->document_store, (const char(*)[CONTRACT_ID_MAX]) ids, n);
+        set_store_keep(manager->set_store, (const char(*)[CONTRACT_ID_MAX]) ids, n);
+        set_store_keep(manager->document_store, (const char(*)[CONTRACT_ID_MAX]) ids, n);
         free(ids);
 }
 

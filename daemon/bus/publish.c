@@ -180,9 +180,13 @@ static void snapshot_leave(Manager *manager, PublishedSet *set, size_t index, co
         memmove(snapshot, snapshot + 1, (set->n_snapshots - index) * sizeof(*snapshot));
 }
 
-static void set_leave(Manager *manager, PublishedSet *set) {
-        set_store_remove(manager->set_store, set->id);
-        if (set->persistent)
+static void set_leave(Manager *manager, PublishedSet *set, const char *reason) {
+        /* What is not there any more without our doing may have gone with its disk, and come again. */
+        bool is_gone = !streq(reason, SETS_REMOVED_ELSEWHERE);
+
+        if (is_gone)
+                set_store_remove(manager->set_store, set->id);
+        if (is_gone && set->persistent)
                 set_store_remove(manager->document_store, set->id);
         if (manager->bus)
                 (void) sd_bus_emit_object_removed(manager->bus, set->path);
@@ -194,9 +198,9 @@ static void set_leave(Manager *manager, PublishedSet *set) {
         (void) published_free(set);
 }
 
-static void set_shrunk(Manager *manager, PublishedSet *set) {
+static void set_shrunk(Manager *manager, PublishedSet *set, const char *reason) {
         if (set->n_snapshots == 0)
-                set_leave(manager, set);
+                set_leave(manager, set, reason);
         else if (manager->bus)
                 (void) sd_bus_emit_properties_changed(manager->bus, set->path, BUS_INTERFACE("SnapshotSet"),
                                                       "Snapshots", NULL);
@@ -215,7 +219,7 @@ void published_remove(Manager *manager, const char *set_id, const char *reason) 
                 return;
         while (set->n_snapshots > 0)
                 snapshot_leave(manager, set, set->n_snapshots - 1, reason);
-        set_leave(manager, set);
+        set_leave(manager, set, reason);
 }
 
 /**
@@ -232,7 +236,7 @@ void published_remove_snapshot(Manager *manager, const char *snapshot_id, const 
                 return;
         set = snapshot->set;
         snapshot_leave(manager, set, (size_t) (snapshot - set->snapshots), reason);
-        set_shrunk(manager, set);
+        set_shrunk(manager, set, reason);
 }
 
 /* Shows a snapshot's state, and with it its set's, if it is another than before. */
@@ -272,6 +276,6 @@ void published_refresh(Manager *manager, const char *reason) {
                                 snapshot_leave(manager, set, i - 1, reason);
                 }
                 if (set->n_snapshots < before)
-                        set_shrunk(manager, set);
+                        set_shrunk(manager, set, reason);
         }
 }

@@ -11,14 +11,21 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "daemon/child/child.h"
+#include "daemon/records/set-store.h"
 #include "util/macro.h"
 
-#define NAME_SIZE (CONTRACT_ID_MAX + 8u)
+#define NAME_SIZE (CONTRACT_ID_MAX + sizeof(".missing"))
 
 static void file_name(char name[static NAME_SIZE], const char *id) {
         (void) snprintf(name, NAME_SIZE, "%s.json", id);
+}
+
+/* Beside it: since its time the set has not been found. */
+static void mark_name(char name[static NAME_SIZE], const char *id) {
+        (void) snprintf(name, NAME_SIZE, "%.*s.missing", (int) CONTRACT_ID_MAX - 1, id);
 }
 
 /* Its parent is the state directory, which may not be there either. */
@@ -82,10 +89,12 @@ static int file_remove(const SetStoreRequest *request) {
         _cleanup_close_ int folder = folder_open(request->folder);
         char name[NAME_SIZE];
 
+        if (folder < 0)
+                return folder == -ENOENT ? 0 : folder;
+        mark_name(name, request->id);
+        (void) unlinkat(folder, name, 0); /* it means nothing without the other */
         file_name(name, request->id);
-        if (folder >= 0 && unlinkat(folder, name, 0) < 0 && errno != ENOENT)
-                return -errno;
-        return folder == -ENOENT || folder >= 0 ? 0 : folder;
+        return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 static int file_read(const SetStoreRequest *request, int socket_fd) {
@@ -129,17 +138,49 @@ static bool is_record(const char *name) {
                streq(name + CONTRACT_ID_MAX - 1, ".json");
 }
 
-static int files_keep_only(const SetStoreRequest *request) {
+/* A set that is not found may be on a disk that is not there: its record goes when it has been so for long.
+ */
+static int file_keep_missing(int folder, const char *name) {
+        char mark[NAME_SIZE];
+        struct stat st;
+        int fd;
+
+        mark_name(mark, name);
+        if (fstatat(folder, mark, &st, AT_SYMLINK_NOFOLLOW) >= 0) {
+                if (time(NULL) - st.st_mtime < SET_STORE_MISSING_SEC)
+                        return 0;
+                if (unlinkat(folder, name, 0) < 0 || unlinkat(folder, mark, 0) < 0)
+                        return -errno;
+                return 0;
+        }
+        fd = openat(folder, mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return fd < 0 || close(fd) < 0 ? -errno : 0;
+}
+
+/* It has been found (again). */
+static int file_keep(int folder, const char *name) {
+        char mark[NAME_SIZE];
+
+        mark_name(mark, name);
+        return unlinkat(folder, mark, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int files_keep(const SetStoreRequest *request) {
         DIR *folder = opendir(request->folder);
         struct dirent *entry;
         int r = 0;
 
         if (!folder)
                 return errno == ENOENT ? 0 : -errno;
-        while ((entry = readdir(folder)))
-                if (is_record(entry->d_name) && !is_kept(request, entry->d_name) &&
-                    unlinkat(dirfd(folder), entry->d_name, 0) < 0 && errno != ENOENT)
-                        r = -errno;
+        while ((entry = readdir(folder))) {
+                int k;
+
+                if (!is_record(entry->d_name))
+                        continue;
+                k = is_kept(request, entry->d_name) ? file_keep(dirfd(folder), entry->d_name)
+                                                    : file_keep_missing(dirfd(folder), entry->d_name);
+                r = k < 0 ? k : r;
+        }
         (void) closedir(folder);
         return r;
 }
@@ -161,8 +202,8 @@ int set_store_child(int socket_fd, void *argument) {
                 return -file_remove(request);
         case SET_STORE_READ:
                 return -file_read(request, socket_fd);
-        case SET_STORE_KEEP_ONLY:
+        case SET_STORE_KEEP:
         default:
-                return -files_keep_only(request);
+                return -files_keep(request);
         }
 }

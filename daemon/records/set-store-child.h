@@ -8,8 +8,8 @@
 typedef enum SetStoreWhat {
         SET_STORE_WRITE,
         SET_STORE_REMOVE,
-        SET_STORE_READ,      /* sends a memory file with the text, as index 0 */
-        SET_STORE_KEEP_ONLY, /* removes the records of others */
+        SET_STORE_READ, /* sends a memory file with the text, as index 0 */
+        SET_STORE_KEEP, /* removes the records of sets that have been missing for long */
 } SetStoreWhat;
 
 typedef struct SetStoreRequest {
@@ -18,7 +18,7 @@ typedef struct SetStoreRequest {
         size_t size_max;
         char id[CONTRACT_ID_MAX];
         char *text;                    /* WRITE */
-        char (*keep)[CONTRACT_ID_MAX]; /* KEEP_ONLY */
+        char (*keep)[CONTRACT_ID_MAX]; /* KEEP */
         size_t n_keep;
 } SetStoreRequest;
 

@@ -68,7 +68,7 @@ static const char *const doings[] = {
         [SET_STORE_WRITE] = "written",
         [SET_STORE_REMOVE] = "removed",
         [SET_STORE_READ] = "read",
-        [SET_STORE_KEEP_ONLY] = "looked through",
+        [SET_STORE_KEEP] = "looked through",
 };
 
 static void operation_tell(const SetStore *store, const Operation *operation) {
@@ -76,7 +76,7 @@ static void operation_tell(const SetStore *store, const Operation *operation) {
 
         if (operation->done)
                 operation->done(operation->result, operation->text, operation->n_text, operation->userdata);
-        else if (operation->result < 0 && request->what == SET_STORE_KEEP_ONLY)
+        else if (operation->result < 0 && request->what == SET_STORE_KEEP)
                 log_warning("the %ss of snapshot sets that are gone could not be removed, ignoring: %s",
                             store->keeping->noun, strerror(-operation->result));
         else if (operation->result < 0)
@@ -339,13 +339,13 @@ void set_store_remove(SetStore *store, const char *set_id) {
 }
 
 /**
- * set_store_keep_only() - remove the records of all other sets
+ * set_store_keep() - remove the records of sets that have been missing for long
  * @store:      the store
  * @set_ids:    of those that there are; copied
  * @n_sets:     how many
  */
-void set_store_keep_only(SetStore *store, const char (*set_ids)[CONTRACT_ID_MAX], size_t n_sets) {
-        Operation *operation = operation_new(store, SET_STORE_KEEP_ONLY, "");
+void set_store_keep(SetStore *store, const char (*set_ids)[CONTRACT_ID_MAX], size_t n_sets) {
+        Operation *operation = operation_new(store, SET_STORE_KEEP, "");
 
         if (!operation)
                 return;

@@ -20,6 +20,9 @@
 #include "daemon/sets/mount-record.h"
 #include "util/macro.h"
 
+/* The word for a snapshot that has gone without our doing. */
+#define SETS_REMOVED_ELSEWHERE "removed"
+
 typedef struct Sets Sets;
 typedef struct SnapshotSet SnapshotSet;
 

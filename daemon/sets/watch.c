@@ -54,7 +54,7 @@ static bool volume_is_watched(const SetVolume *volume) {
  * @volume:     in state CREATED or REVERTING
  */
 void watch_tell_gone(SetVolume *volume) {
-        const char *reason = "removed";
+        const char *reason = SETS_REMOVED_ELSEWHERE;
 
         if (volume->state == SNAPSHOT_REVERTING) {
                 log_notice("Volume %s is what its snapshot %s was.", volume->given.name,

@@ -141,7 +141,7 @@ static void test_written_and_read(void **state) {
 
         assert_int_equal(ask(f, ID), -ENOENT); /* there is not even a folder */
         set_store_remove(f->store, ID);
-        set_store_keep_only(f->store, NULL, 0);
+        set_store_keep(f->store, NULL, 0);
         set_store_write(f->store, ID, strdup("first"));
         assert_int_equal(ask(f, ID), 0);
         assert_string_equal(f->text, "first");
@@ -157,21 +157,48 @@ static void test_written_and_read(void **state) {
         assert_int_equal(ask(f, ID), -ENOENT);
 }
 
-static void test_keep_only(void **state) {
-        const char keep[][CONTRACT_ID_MAX] = {OTHER};
+/* As if a set had been missing since then. */
+static void age_mark(Fixture *f) {
+        const time_t then = time(NULL) - SET_STORE_MISSING_SEC;
+        const struct timespec times[] = {{.tv_sec = then}, {.tv_sec = then}};
+
+        assert_int_equal(utimensat(AT_FDCWD, path_of(f, ID ".missing"), times, 0), 0);
+}
+
+static void test_keep(void **state) {
+        const char keep[][CONTRACT_ID_MAX] = {OTHER}, again[][CONTRACT_ID_MAX] = {ID};
         Fixture *f = *state;
         FILE *file;
 
-        set_store_write(f->store, ID, strdup("gone"));
-        set_store_write(f->store, OTHER, strdup("kept"));
+        set_store_write(f->store, ID, strdup("missing"));
+        set_store_write(f->store, OTHER, strdup("there"));
         run_until_idle(f);
         file = fopen(path_of(f, "note"), "we");
         assert_non_null(file);
         assert_int_equal(fclose(file), 0);
-        set_store_keep_only(f->store, keep, 1);
+        set_store_keep(f->store, keep, 1);
+        assert_int_equal(ask(f, ID), 0);
+        assert_int_equal(ask(f, OTHER), 0);
+        assert_int_equal(access(path_of(f, ID ".missing"), F_OK), 0);
+        assert_int_equal(access(path_of(f, OTHER ".missing"), F_OK), -1);
+        /* Found again, and missing again: the time begins anew. */
+        age_mark(f);
+        set_store_keep(f->store, again, 1);
+        run_until_idle(f);
+        assert_int_equal(access(path_of(f, ID ".missing"), F_OK), -1);
+        set_store_keep(f->store, keep, 1);
+        assert_int_equal(ask(f, ID), 0);
+        age_mark(f);
+        set_store_keep(f->store, keep, 1);
         assert_int_equal(ask(f, ID), -ENOENT);
+        assert_int_equal(access(path_of(f, ID ".missing"), F_OK), -1);
         assert_int_equal(ask(f, OTHER), 0);
         assert_int_equal(access(path_of(f, "note"), F_OK), 0);
+        /* What is removed is not missing any more. */
+        set_store_keep(f->store, NULL, 0);
+        set_store_remove(f->store, OTHER);
+        run_until_idle(f);
+        assert_int_equal(access(path_of(f, OTHER ".missing"), F_OK), -1);
 }
 
 /* Many changes of one record that waits are one; nothing happens until the pause is over. */
@@ -242,7 +269,7 @@ static void test_fails(void **state) {
         assert_int_equal(close(fd), 0);
         set_store_write(f->store, ID, strdup("text"));
         set_store_remove(f->store, ID);
-        set_store_keep_only(f->store, NULL, 0);
+        set_store_keep(f->store, NULL, 0);
         assert_int_equal(ask(f, ID), -ENOTDIR);
         assert_int_equal(unlink(f->state), 0);
         set_store_write(f->store, ID, strdup("text"));
@@ -312,7 +339,7 @@ int main(void) {
 #define TEST(_test) cmocka_unit_test_setup_teardown(_test, set_up, tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(test_written_and_read),
-                TEST(test_keep_only),
+                TEST(test_keep),
                 TEST(test_paused),
                 TEST(test_paused_meanwhile),
                 TEST(test_what_is_no_record),

@@ -85,7 +85,11 @@ mv "$test_work/kept" "$records/$set.json"
 : > "$records/00000000-0000-4000-8000-000000000001.json"
 check "quiesced is started again" systemctl restart quiesced
 check_equal "its record counts by its name" "$made" "$(timeline "$set")"
-check "what belongs to no set is removed" test ! -e "$records/00000000-0000-4000-8000-000000000001.json"
+check "of a set that is not there it is kept, as its disk may come again" test -e "$records/00000000-0000-4000-8000-000000000001.json"
+touch -d '91 days ago' "$records/00000000-0000-4000-8000-000000000001.missing"
+check "quiesced is started after three months" systemctl restart quiesced
+check "then it goes" await 30 test ! -e "$records/00000000-0000-4000-8000-000000000001.json"
+check "with what was noted of it" await 30 test ! -e "$records/00000000-0000-4000-8000-000000000001.missing"
 
 # With auto-release, while it is read from, and after.
 look() {
