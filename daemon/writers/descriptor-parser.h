@@ -15,7 +15,7 @@ typedef struct Parser {
         unsigned line;     /* that is being read */
         unsigned sections; /* headers so far */
         bool continues;    /* the line begins with a blank */
-        bool has_key;      /* one has come in this section */
+        bool has_key;      /* one has come in this section, with a name */
         int r;             /* fatal */
         /* The key at hand: its value may go on in the next line. */
         char *section, *key, *value;

@@ -400,7 +400,7 @@ static int on_key(void *userdata, const char *section, const char *key, const ch
                 return 1;
         }
         finish_key(p);
-        p->has_key = true;
+        p->has_key = *key; /* to inih nothing goes on behind one without a name */
         p->key_line = p->line;
         p->key_sections = p->sections;
         p->section = strdup(section);

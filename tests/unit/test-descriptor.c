@@ -112,6 +112,9 @@ static void one_defect_each(void **state) {
                 {HOOK "Paths=/a\n\t/b\n\tc\n", "w.writer:4: Paths=c is no absolute path"},
                 {HOOK "Paths=/a\n # no\n  b\n", "w.writer:4: Paths=b is no absolute path"},
                 {HOOK " [Component]\n", "w.writer:3: User=u [Component] is no name of a user"},
+                /* Nothing goes on behind a key without a name. */
+                {"=x\n [Component]\nName=c\n",
+                 "w.writer:1: unknown section [], only [Writer] and [Component] are known"},
                 /* Of two the first is told. */
                 {HOOK "Level=x\nnonsense\n", "w.writer:4: Level=x is none of front-end, back-end, system"},
                 {HOOK "nonsense\nLevel=x\n", "w.writer:4: neither [Writer] nor KEY=VALUE"},
