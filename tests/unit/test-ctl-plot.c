@@ -208,7 +208,7 @@ static void test_full(void **state) {
         if (!f)
                 skip();
         fill(&timeline);
-        assert_int_equal(plot_timeline(f, &timeline), -EIO);
+        assert_int_equal(plot_timeline(f, &timeline), -ENOSPC);
         (void) fclose(f);
 }
 
