@@ -256,12 +256,23 @@ static void test_after_a_restart(void **state) {
                 assert_string_equal(note, "nobody's business\n");
         }
         (void) client_free(client);
-        /* Deleted behind our back while we were not there. */
+        /* It goes with its disk, and comes again. */
         assert_int_equal(bench_stop(bench), 0);
         bench_write(bench, "provider/report", "{\"report\": [{\"lv\": []}]}\n");
         bench_start(bench);
         assert_int_equal(bench_stop(bench), 0);
-        assert_false(has_record(bench, set_id));
+        assert_true(has_record(bench, set_id));
+        lvm_has(bench, set_id);
+        bench_start(bench);
+        client = client_new(bench);
+        {
+                _cleanup_(timeline_done) Timeline again = {};
+
+                timeline_of(client, set_id, &again);
+                assert_string_equal(again.outcome, "completed");
+        }
+        (void) client_free(client);
+        assert_int_equal(bench_stop(bench), 0);
 }
 
 /* A killed quiesced: what was written when the set counted is there; what the next one does is added to it.

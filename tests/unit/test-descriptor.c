@@ -112,9 +112,6 @@ static void one_defect_each(void **state) {
                 {HOOK "Paths=/a\n\t/b\n\tc\n", "w.writer:4: Paths=c is no absolute path"},
                 {HOOK "Paths=/a\n # no\n  b\n", "w.writer:4: Paths=b is no absolute path"},
                 {HOOK " [Component]\n", "w.writer:3: User=u [Component] is no name of a user"},
-                /* Nothing goes on behind a key without a name. */
-                {"=x\n [Component]\nName=c\n",
-                 "w.writer:1: unknown section [], only [Writer] and [Component] are known"},
                 /* Of two the first is told. */
                 {HOOK "Level=x\nnonsense\n", "w.writer:4: Level=x is none of front-end, back-end, system"},
                 {HOOK "nonsense\nLevel=x\n", "w.writer:4: neither [Writer] nor KEY=VALUE"},
@@ -156,6 +153,9 @@ static void defects_of_static_writers(void **state) {
                  "w.writer: User=, Level=, FreezeWindowSec= and WritableSnapshots= are of a process, and a writer of Type=static "
                  "has none"},
                 {STATIC "[Component]\nColour=red\n", "w.writer:4: unknown key Colour="},
+                /* Nothing goes on behind a key without a name. */
+                {"=x\n [Component]\nName=c\n",
+                 "w.writer:1: unknown section [], only [Writer] and [Component] are known"},
                 {STATIC "[Component]\nName=a\nName=b\n", "w.writer:5: Name= is given twice"},
                 {STATIC "[Component]\nSelectable=perhaps\n",
                  "w.writer:4: Selectable=perhaps is neither yes nor no"},
