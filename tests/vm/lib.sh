@@ -156,6 +156,9 @@ make_fs() {
         must mount "$2" "$3"
 }
 
+# A pool is as long as a volume of its is active.
+no_volume_is_open() { [ -z "$(lvs --noheadings -o lv_name -S 'vg_name!=rootvg && lv_device_open=open && lv_layout!~pool')" ]; }
+
 # Give the disks back empty: unmount what is on device-mapper devices, remove all VGs but the root's, wipe.
 clean_disks() {
         local target vg disk
@@ -167,6 +170,8 @@ clean_disks() {
         done
         # udev looks into what was closed, btrfs above all, and lvm finds it in use then.
         udevadm settle
+        # A mount namespace of somebody who has just ended may go later than its mounts here.
+        await 30 no_volume_is_open
         for vg in $(vgs --noheadings -o vg_name); do
                 [ "$vg" = rootvg ] || must vgremove -qq -ff -y "$vg"
         done

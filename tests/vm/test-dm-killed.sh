@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # vm: --disk 2G --disk 2G --disk 2G --timeout 900
+# vm-all
 #
 # Provider dm: whoever is killed, and wherever, writes go on, nothing is left over, and the kernel's tables are what they
 # were. While a snapshot is read, which goes on if its reader lives, as device-mapper tells which set it is of; while its
